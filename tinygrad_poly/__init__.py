@@ -1,0 +1,60 @@
+"""tinygrad_poly: a small automatic differentiation engine on NumPy, with torch's names.
+
+>>> import tinygrad_poly as tg
+>>> a = tg.tensor(2.0, requires_grad=True)
+>>> b = tg.tensor(3.0, requires_grad=True)
+>>> (a * b + a).backward()
+>>> a.grad, b.grad                  # b + 1, a
+(tensor(4.), tensor(2.))
+"""
+
+import numpy as _np
+
+from tinygrad_poly import autograd as autograd
+from tinygrad_poly import nn as nn
+from tinygrad_poly import optim as optim
+from tinygrad_poly.arrays import device as device
+from tinygrad_poly.arrays import get_default_dtype as get_default_dtype
+from tinygrad_poly.arrays import set_default_dtype as set_default_dtype
+from tinygrad_poly.autograd import grad as grad
+from tinygrad_poly.creation import FloatTensor as FloatTensor
+from tinygrad_poly.creation import arange as arange
+from tinygrad_poly.creation import as_tensor as as_tensor
+from tinygrad_poly.creation import from_numpy as from_numpy
+from tinygrad_poly.creation import full as full
+from tinygrad_poly.creation import linspace as linspace
+from tinygrad_poly.creation import ones as ones
+from tinygrad_poly.creation import ones_like as ones_like
+from tinygrad_poly.creation import tensor as tensor
+from tinygrad_poly.creation import zeros as zeros
+from tinygrad_poly.creation import zeros_like as zeros_like
+from tinygrad_poly.functions import broadcast_to as broadcast_to
+from tinygrad_poly.functions import cos as cos
+from tinygrad_poly.functions import exp as exp
+from tinygrad_poly.functions import log as log
+from tinygrad_poly.functions import matmul as matmul
+from tinygrad_poly.functions import mean as mean
+from tinygrad_poly.functions import mse_loss as mse_loss
+from tinygrad_poly.functions import pow as pow
+from tinygrad_poly.functions import reshape as reshape
+from tinygrad_poly.functions import sin as sin
+from tinygrad_poly.functions import sqrt as sqrt
+from tinygrad_poly.functions import square as square
+from tinygrad_poly.functions import sum as sum
+from tinygrad_poly.functions import tanh as tanh
+from tinygrad_poly.functions import where as where
+from tinygrad_poly.random import manual_seed as manual_seed
+from tinygrad_poly.random import rand as rand
+from tinygrad_poly.random import randn as randn
+from tinygrad_poly.recording import enable_grad as enable_grad
+from tinygrad_poly.recording import is_grad_enabled as is_grad_enabled
+from tinygrad_poly.recording import no_grad as no_grad
+from tinygrad_poly.tensor import Tensor as Tensor
+
+__version__ = "0.1.0"
+
+float32 = float = _np.dtype(_np.float32)
+float64 = double = _np.dtype(_np.float64)
+int64 = long = _np.dtype(_np.int64)
+int32 = int = _np.dtype(_np.int32)
+bool = _np.dtype(_np.bool_)

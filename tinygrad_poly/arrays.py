@@ -1,0 +1,239 @@
+"""Which namespace, dtype and device an array belongs to, and the shape work that every rule shares.
+
+Nothing here knows tensors. An *array* is whatever follows the array API standard: a NumPy array or
+scalar, an array of another library, or a `Tensor` while a backward pass is itself being recorded.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from tinygrad_poly.errors import DeviceError, DtypeError, ShapeError
+
+Array = Any
+"""An array of any library that follows the array API standard."""
+Shape = tuple[int, ...]
+Index = Any
+
+NUMPY = (np.ndarray, np.generic)
+
+
+def namespace(array: Array) -> Any:
+    """The module whose functions work on `array` (`numpy` for Python scalars)."""
+    if isinstance(array, NUMPY):
+        return np
+    find = getattr(array, "__array_namespace__", None)
+    return np if find is None else find()
+
+
+def on_cpu(array: Array) -> Any:
+    """`array` in NumPy's memory."""
+    if isinstance(array, NUMPY):
+        return array
+    return array.get() if hasattr(array, "get") else np.asarray(array)
+
+
+def as_dtype(dtype: Any) -> np.dtype[Any]:
+    """`dtype` as a NumPy dtype.
+
+    Raises:
+        DtypeError: where it names none.
+    """
+    try:
+        return np.dtype(dtype)
+    except TypeError:
+        raise DtypeError(
+            f"{dtype!r} is not a dtype; give one of float32, float64, int64, bool or a NumPy dtype"
+        ) from None
+
+
+def is_floating(dtype: Any) -> bool:
+    """Whether `dtype` is a real floating dtype, the only kind that carries gradients."""
+    kind = getattr(dtype, "kind", None)
+    return kind == "f" if kind is not None else "float" in str(dtype)
+
+
+def astype(array: Array, dtype: Any) -> Array:
+    """`array` in another dtype."""
+    return array.astype(dtype) if isinstance(array, NUMPY) else namespace(array).astype(array, dtype)
+
+
+def total(array: Array, axis: int | Shape | None = None, keepdims: bool = False) -> Array:
+    """The sum over `axis` (all axes by default).
+
+    `np.sum` spends longer in Python than in adding up two thousand numbers; the ufunc's own
+    `reduce` does not.
+    """
+    if isinstance(array, NUMPY):
+        return np.add.reduce(array, axis=axis, keepdims=keepdims)
+    return namespace(array).sum(array, axis=axis, keepdims=keepdims)
+
+
+def integer_power(x: Array, n: int) -> Array:
+    """`x` to the power n ≥ 1 by repeated squaring: at most 2·log2(n) multiplications, no `pow`."""
+    result = None
+    while True:
+        if n & 1:
+            result = x if result is None else result * x
+        n >>= 1
+        if not n:
+            return result
+        x = x * x
+
+
+def unbroadcast(cotangent: Array, shape: Shape) -> Array:
+    """Sum `cotangent` over the axes along which an array of `shape` was repeated.
+
+    Axes along which the cotangent is itself only one long are left alone: a cotangent has to
+    *broadcast to* its array's shape, not to have it.
+    """
+    have = cotangent.shape
+    if not have:
+        return cotangent
+    if not shape:
+        return total(cotangent)
+    leading = len(have) - len(shape)
+    if leading > 0:
+        cotangent = total(cotangent, tuple(range(leading)))
+        have = have[leading:]
+    repeated = tuple(i for i in range(-len(have), 0) if shape[i] == 1 and have[i] != 1)
+    return total(cotangent, repeated, keepdims=True) if repeated else cotangent
+
+
+def expand(array: Array, shape: Shape) -> Array:
+    """`array` repeated to `shape`, which it broadcasts to."""
+    if isinstance(array, NUMPY):
+        # Several times faster than np.broadcast_to, and contiguous for whoever reads it next.
+        full = np.empty(shape, array.dtype)
+        full[...] = array
+        return full
+    return namespace(array).broadcast_to(array, shape)
+
+
+def ones_like(array: Array) -> Array:
+    """Ones in the shape and dtype of `array`."""
+    if isinstance(array, NUMPY):
+        return np.ones(array.shape, array.dtype) if array.shape else array.dtype.type(1)
+    return namespace(array).ones_like(array)
+
+
+def normalize_axes(axis: Any, ndim: int, name: str) -> Shape | None:
+    """`axis` (None, one or several, negative ones counted from the end) as axes ≥ 0.
+
+    Raises:
+        ShapeError: for an axis out of range or given twice; `name` is the operation's.
+    """
+    if axis is None:
+        return None
+    axes = tuple(axis) if isinstance(axis, (tuple, list)) else (axis,)
+    for a in axes:
+        if not isinstance(a, (int, np.integer)):
+            raise DtypeError(f"{name}: a dimension must be an integer, not {a!r}")
+        if not -ndim <= a < ndim:
+            allowed = f"{-ndim} to {ndim - 1}" if ndim else "none: it is 0-dimensional"
+            raise ShapeError(f"{name}: dimension {a} is out of range for a {ndim}-d tensor (allowed: {allowed})")
+    positive = tuple(int(a) % ndim for a in axes)
+    if len(set(positive)) != len(positive):
+        raise ShapeError(f"{name}: dimensions {axes} name the same dimension twice")
+    return positive
+
+
+def full_shape(shape: Shape, size: int, name: str) -> Shape:
+    """`shape` with its one −1 replaced by what `size` elements leave for it."""
+    unknown = [i for i, length in enumerate(shape) if length == -1]
+    known = math.prod(length for length in shape if length != -1)
+    if len(unknown) > 1 or any(length < -1 for length in shape):
+        raise ShapeError(f"{name}: {shape} may hold one -1 and otherwise lengths of 0 or more")
+    if unknown and known and size % known == 0:
+        shape = tuple(size // known if i == unknown[0] else length for i, length in enumerate(shape))
+    if -1 in shape or math.prod(shape) != size:
+        raise ShapeError(f"{name}: {size} elements do not fit into shape {shape}")
+    return shape
+
+
+class device:  # noqa: N801 - torch's name
+    """Where a tensor's array lives: `device("cpu")`, `device("cuda:0")`, `device("cuda", 0)`.
+
+    Raises:
+        DeviceError: for a GPU whose array library is missing, or a name that is no device.
+
+    >>> device("cpu")
+    device(type='cpu')
+    """
+
+    __slots__ = ("index", "type")
+
+    def __init__(self, type: str | device, index: int | None = None) -> None:
+        if isinstance(type, device):
+            type, index = type.type, type.index
+        name, _, number = str(type).partition(":")
+        known = name in ("cpu", "cuda") and (number.isdigit() or (not number and ":" not in str(type)))
+        if not known or (number and index is not None):
+            raise DeviceError(f"{type!r} is not a device; expected 'cpu', 'cuda' or 'cuda:0'")
+        self.type = name
+        self.index = int(number) if number else index
+        self.namespace()
+
+    def namespace(self) -> Any:
+        """The array module of this device."""
+        if self.type == "cpu":
+            return np
+        try:
+            import cupy
+        except ImportError:
+            raise DeviceError(
+                f"{self} needs the GPU array library CuPy, which is not installed: "
+                "pip install 'tinygrad_poly[cuda]', or use device 'cpu'"
+            ) from None
+        return cupy
+
+    def asarray(self, array: Array) -> Array:
+        """`array` on this device."""
+        return self.namespace().asarray(on_cpu(array))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, device) and (self.type, self.index or 0) == (other.type, other.index or 0)
+
+    def __hash__(self) -> int:
+        return hash((self.type, self.index or 0))
+
+    def __str__(self) -> str:
+        return self.type if self.index is None else f"{self.type}:{self.index}"
+
+    def __repr__(self) -> str:
+        index = "" if self.index is None else f", index={self.index}"
+        return f"device(type={self.type!r}{index})"
+
+
+def device_of(array: Array) -> device:
+    """The device that holds `array`."""
+    number = getattr(getattr(array, "device", None), "id", None)
+    return device("cpu") if number is None else device("cuda", number)
+
+
+_default_dtype = np.dtype(np.float32)
+
+
+def get_default_dtype() -> np.dtype[Any]:
+    """The dtype of tensors made from Python floats.
+
+    >>> get_default_dtype()
+    dtype('float32')
+    """
+    return _default_dtype
+
+
+def set_default_dtype(dtype: Any) -> None:
+    """Set the dtype of tensors made from Python floats.
+
+    Raises:
+        DtypeError: unless it is a floating dtype.
+    """
+    global _default_dtype
+    dtype = as_dtype(dtype)
+    if not is_floating(dtype):
+        raise DtypeError(f"the default dtype must be a floating one, not {dtype}")
+    _default_dtype = dtype

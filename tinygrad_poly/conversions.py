@@ -1,0 +1,90 @@
+"""A tensor's numbers as Python numbers, NumPy arrays and text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tinygrad_poly import arrays, printing
+from tinygrad_poly.arrays import Array, on_cpu
+from tinygrad_poly.backward import Node
+from tinygrad_poly.errors import DtypeError, GraphError, ShapeError
+
+
+class Conversions:
+    """The part of `Tensor` that hands out its numbers."""
+
+    __slots__ = ()
+    array: Array
+    node: Node | None
+
+    def item(self) -> Any:
+        """The one element as a Python number.
+
+        Raises:
+            ShapeError: if there is not exactly one.
+
+        >>> import tinygrad_poly as tg
+        >>> tg.tensor([[2.5]]).item()
+        2.5
+        """
+        if self.array.size != 1:
+            raise ShapeError(f"only a tensor with one element is a number, and this one has shape {self.array.shape}")
+        return self.array.item()
+
+    def tolist(self) -> Any:
+        """The elements as nested lists of Python numbers (a number for a 0-d tensor)."""
+        return on_cpu(self.array).tolist()
+
+    def numpy(self) -> np.ndarray[Any, Any]:
+        """The numbers as a read-only NumPy array that shares this tensor's memory.
+
+        Raises:
+            GraphError: if it requires grad, which the array could not remember: use `detach().numpy()`.
+
+        >>> import tinygrad_poly as tg
+        >>> tg.tensor([1.0, 2.0]).numpy()
+        array([1., 2.], dtype=float32)
+        """
+        if self.node is not None:
+            raise GraphError("numpy() would lose the graph of a tensor that requires grad; use .detach().numpy()")
+        view = np.asarray(on_cpu(self.array)).view()
+        view.flags.writeable = False
+        return view
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+        return np.array(self.numpy(), dtype=dtype, copy=copy)
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __index__(self) -> int:
+        if self.array.dtype.kind not in "iu":
+            raise DtypeError(f"only an integer tensor is an index, and this one is {self.array.dtype}")
+        return int(self.item())
+
+    def __bool__(self) -> bool:
+        return bool(self.item())
+
+    def __len__(self) -> int:
+        if not self.array.shape:
+            raise DtypeError("a 0-d tensor has no length")
+        return int(self.array.shape[0])
+
+    def __format__(self, spec: str) -> str:
+        return format(str(self) if self.array.shape else self.item(), spec)
+
+    def __repr__(self) -> str:
+        array, node = self.array, self.node
+        notes = []
+        if arrays.device_of(array).type != "cpu":
+            notes.append(f"device='{arrays.device_of(array)}'")
+        if array.dtype not in (arrays.get_default_dtype(), np.int64, np.bool_):
+            notes.append(f"dtype=torch.{array.dtype}")
+        if node is not None:
+            notes.append(f"grad_fn={node!r}" if node.operation else "requires_grad=True")
+        return printing.tensor_text(np.asarray(on_cpu(array)), notes)

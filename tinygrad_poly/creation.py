@@ -1,0 +1,192 @@
+"""Making tensors, under torch's names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tinygrad_poly import arrays
+from tinygrad_poly.arrays import Array, Shape, as_dtype
+from tinygrad_poly.errors import DtypeError, ShapeError
+from tinygrad_poly.tensor import Tensor, lengths, wrap
+
+
+def made(array: Array, dtype: Any, device: Any, requires_grad: bool) -> Tensor:
+    """A leaf of an array that nobody else holds, in `dtype` (None: as it is) on `device`."""
+    if dtype is not None and as_dtype(dtype) != array.dtype:
+        array = arrays.astype(array, as_dtype(dtype))
+    if device is not None:
+        array = arrays.device(device).asarray(array)
+    tensor = wrap(array, None)
+    return tensor.requires_grad_() if requires_grad else tensor
+
+
+def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """A tensor with a copy of `data`: a number, nested lists, a NumPy array or a tensor.
+
+    Python floats become the default dtype (float32), ints int64, bools bool; arrays keep theirs.
+
+    Raises:
+        DtypeError: for what is not numeric, and for `requires_grad` on what is not floating.
+        ShapeError: for lists of different lengths.
+
+    >>> tensor([[1.0, 2.0], [3.0, 4.0]])
+    tensor([[1., 2.],
+            [3., 4.]])
+    """
+    if isinstance(data, Tensor):
+        return made(arrays.namespace(data.array).asarray(data.array, copy=True), dtype, device, requires_grad)
+    try:
+        array = np.array(_plain(data))
+    except ValueError as error:
+        raise ShapeError(f"tensor(): nested lists must have equal lengths ({error})") from None
+    if array.dtype.kind not in "biufc":
+        raise DtypeError(f"tensor(): expected numbers, but got {type(data).__name__} {str(data)[:40]!r}")
+    if dtype is None and not isinstance(data, arrays.NUMPY) and array.dtype.kind == "f":
+        dtype = arrays.get_default_dtype()
+    return made(array, dtype, device, requires_grad)
+
+
+def _plain(data: Any) -> Any:
+    """Nested lists that may hold tensors, as nested lists that do not."""
+    if isinstance(data, Tensor):
+        return data.tolist()
+    return [_plain(item) for item in data] if isinstance(data, (list, tuple)) else data
+
+
+def as_tensor(data: Any, *, dtype: Any = None, device: Any = None) -> Tensor:
+    """`data` as a tensor; a tensor is returned as it is, apart from dtype and device.
+
+    >>> as_tensor([1, 2])
+    tensor([1, 2])
+    """
+    return data.to(dtype=dtype, device=device) if isinstance(data, Tensor) else tensor(data, dtype=dtype, device=device)
+
+
+def from_numpy(array: np.ndarray[Any, Any]) -> Tensor:
+    """A tensor with a copy of a NumPy array, in its dtype.
+
+    Unlike torch's, it shares no memory: arrays on the tape are never written into.
+
+    >>> import numpy as np
+    >>> from_numpy(np.array([1.5]))
+    tensor([1.5000], dtype=torch.float64)
+    """
+    if not isinstance(array, np.ndarray):
+        raise DtypeError(f"from_numpy() expects a NumPy array, not {type(array).__name__}")
+    return tensor(array)
+
+
+def FloatTensor(data: Any) -> Tensor:  # noqa: N802 - torch's name
+    """A float32 tensor with a copy of `data`.
+
+    >>> FloatTensor([[1], [2]])
+    tensor([[1.],
+            [2.]])
+    """
+    return tensor(data, dtype=np.float32)
+
+
+def full(size: Any, fill_value: float, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """A tensor of one number repeated.
+
+    >>> full((2,), 7.0)
+    tensor([7., 7.])
+    """
+    shape = _shape((size,))
+    kind = dtype
+    if kind is None and isinstance(fill_value, float):
+        kind = arrays.get_default_dtype()
+    return made(np.full(shape, fill_value, None if kind is None else as_dtype(kind)), None, device, requires_grad)
+
+
+def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """A tensor of zeros: `zeros(2, 3)` or `zeros((2, 3))`.
+
+    >>> zeros(1, requires_grad=True)
+    tensor([0.], requires_grad=True)
+    """
+    return full(_shape(size), 0.0, dtype=dtype, device=device, requires_grad=requires_grad)
+
+
+def ones(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """A tensor of ones: `ones(2, 3)` or `ones((2, 3))`.
+
+    >>> ones(2)
+    tensor([1., 1.])
+    """
+    return full(_shape(size), 1.0, dtype=dtype, device=device, requires_grad=requires_grad)
+
+
+def arange(start: float, end: float | None = None, step: float = 1, *, dtype: Any = None, device: Any = None) -> Tensor:
+    """The numbers start, start + step, … below `end` (from 0 if only one number is given).
+
+    >>> arange(1, 4)
+    tensor([1, 2, 3])
+    """
+    if end is None:
+        start, end = 0, start
+    if step == 0:
+        raise ShapeError("arange(): step must not be 0")
+    array = np.arange(start, end, step)
+    if dtype is None and array.dtype.kind == "f":
+        dtype = arrays.get_default_dtype()
+    return made(array, dtype, device, False)
+
+
+def linspace(
+    start: float,
+    end: float,
+    steps: int,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """`steps` numbers at equal distances from `start` to `end`, both included.
+
+    Each half is counted from its own end, as in torch, so that linspace(-π, π, n) is exactly
+    antisymmetric and float32 gives the same numbers as torch.
+
+    >>> linspace(0, 1, 5)
+    tensor([0.0000, 0.2500, 0.5000, 0.7500, 1.0000])
+    """
+    if steps < 0:
+        raise ShapeError(f"linspace(): steps must be 0 or more, not {steps}")
+    kind = arrays.get_default_dtype() if dtype is None else as_dtype(dtype)
+    number = kind.type
+    distance = (number(end) - number(start)) / number(max(steps - 1, 1))
+    position = np.arange(steps).astype(kind)
+    half = steps // 2
+    array = np.where(
+        np.arange(steps) < half, number(start) + distance * position, number(end) - distance * position[::-1]
+    )
+    if steps == 1:
+        array = np.array([start], kind)
+    return made(array, None, device, requires_grad)
+
+
+def zeros_like(input: Tensor) -> Tensor:
+    """Zeros in the shape and dtype of another tensor.
+
+    >>> zeros_like(tensor([1.0, 2.0]))
+    tensor([0., 0.])
+    """
+    return wrap(arrays.namespace(input.array).zeros_like(input.array), None)
+
+
+def ones_like(input: Tensor) -> Tensor:
+    """Ones in the shape and dtype of another tensor.
+
+    >>> ones_like(tensor([1.0, 2.0]))
+    tensor([1., 1.])
+    """
+    return wrap(arrays.ones_like(input.array), None)
+
+
+def _shape(size: tuple[Any, ...]) -> Shape:
+    shape = lengths(size)
+    if any(n < 0 for n in shape):
+        raise ShapeError(f"a shape needs lengths of 0 or more, not {shape}")
+    return shape

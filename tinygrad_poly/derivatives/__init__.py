@@ -1,0 +1,1 @@
+"""The derivative table: every operation's forward function and its derivative, side by side."""

@@ -1,0 +1,130 @@
+"""Random numbers: the same stream as torch's CPU generator for the same `manual_seed`.
+
+A program that seeds its weights prints the same numbers here and in torch. Both draw 32-bit words from
+the Mersenne Twister (NumPy's is seeded alike); what follows says how words become numbers.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from typing import Any
+
+import numpy as np
+
+from tinygrad_poly import arrays
+from tinygrad_poly.arrays import Shape, as_dtype
+from tinygrad_poly.creation import made
+from tinygrad_poly.errors import DtypeError
+from tinygrad_poly.tensor import Tensor, lengths
+
+
+class Generator:
+    """A stream of random numbers."""
+
+    def __init__(self, seed: int) -> None:
+        self.lock = threading.Lock()
+        self.seed(seed)
+
+    def seed(self, seed: int) -> None:
+        """Start the stream anew."""
+        # NumPy's legacy seeding is the one that fills the state as torch does, from the low 32 bits.
+        self._words = np.random.RandomState(seed & 0xFFFFFFFF)._bit_generator
+        self._second_normal: float | None = None
+
+    def _draw(self, count: int) -> np.ndarray[Any, Any]:
+        return self._words.random_raw(count)
+
+    def uniform(self, count: int, dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
+        """`count` numbers in [0, 1), each a multiple of 2⁻²⁴ (float32) or 2⁻⁵³ (float64)."""
+        if dtype == np.float64:
+            words = self._draw(2 * count)
+            joined = (words[0::2] << np.uint64(32)) | words[1::2]
+            return (joined & np.uint64(2**53 - 1)).astype(np.float64) * 2.0**-53
+        return ((self._draw(count) & np.uint64(2**24 - 1)).astype(np.float64) * 2.0**-24).astype(dtype)
+
+    def normal(self, count: int, dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
+        """`count` numbers of the standard normal distribution, by the Box–Muller transform.
+
+        Two uniform numbers u, v give two normal ones: √(−2 log(1 − u)) times cos 2πv and sin 2πv.
+        """
+        if count < 16:
+            return np.array([self._one_normal() for _ in range(count)]).astype(dtype)
+        # Blocks of sixteen, the first eight numbers as u and the others as v; a ragged end is drawn anew.
+        uniform = self.uniform(count, dtype)
+        blocks = self._box_muller(uniform[: count - count % 16].reshape(-1, 2, 8)).ravel()
+        if not count % 16:
+            return blocks
+        last = self._box_muller(self.uniform(16, dtype).reshape(1, 2, 8)).ravel()
+        return np.concatenate([blocks[: count - 16], last]) if count >= 16 else last
+
+    @staticmethod
+    def _box_muller(pairs: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        radius = np.sqrt(-2 * np.log(1 - pairs[:, 0]))
+        angle = pairs.dtype.type(2 * math.pi) * pairs[:, 1]
+        return np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1)
+
+    def _one_normal(self) -> float:
+        if self._second_normal is not None:
+            value, self._second_normal = self._second_normal, None
+            return value
+        angle_part, radius_part = self.uniform(2, np.dtype(np.float64)).tolist()
+        radius = math.sqrt(-2.0 * math.log1p(-radius_part))
+        angle = 2.0 * math.pi * angle_part
+        self._second_normal = radius * math.sin(angle)
+        return radius * math.cos(angle)
+
+
+_generator: Generator | None = None
+
+
+def default_generator() -> Generator:
+    """The generator that `rand` and `randn` draw from, seeded by the system until `manual_seed` is called."""
+    # Made when first asked for: importing numpy.random takes several milliseconds.
+    global _generator
+    if _generator is None:
+        _generator = Generator(int.from_bytes(__import__("os").urandom(4), "little"))
+    return _generator
+
+
+def manual_seed(seed: int) -> Generator:
+    """Start the random numbers at `seed`: the same ones follow each time, and the same as in torch.
+
+    >>> import tinygrad_poly as tg
+    >>> _ = tg.manual_seed(0)
+    >>> tg.rand(2)
+    tensor([0.4963, 0.7682])
+    """
+    generator = default_generator()
+    with generator.lock:
+        generator.seed(int(seed))
+    return generator
+
+
+def _random(kind: str, size: tuple[Any, ...], dtype: Any, device: Any, requires_grad: bool) -> Tensor:
+    dtype = arrays.get_default_dtype() if dtype is None else as_dtype(dtype)
+    if dtype not in (np.float32, np.float64):
+        raise DtypeError(f"random numbers come in float32 and float64, not {dtype}")
+    shape: Shape = lengths(size)
+    generator = default_generator()
+    with generator.lock:
+        numbers = getattr(generator, kind)(math.prod(shape), dtype)
+    return made(numbers.reshape(shape), None, device, requires_grad)
+
+
+def rand(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """Random numbers, uniform in [0, 1).
+
+    >>> rand(2, 3).shape
+    (2, 3)
+    """
+    return _random("uniform", size, dtype, device, requires_grad)
+
+
+def randn(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """Random numbers of the standard normal distribution (mean 0, variance 1).
+
+    >>> randn(()).shape
+    ()
+    """
+    return _random("normal", size, dtype, device, requires_grad)
