@@ -19,6 +19,7 @@ Shape = tuple[int, ...]
 Index = Any
 
 NUMPY = (np.ndarray, np.generic)
+_add_reduce: Any = np.add.reduce
 
 
 def namespace(array: Array) -> Any:
@@ -43,11 +44,12 @@ def as_dtype(dtype: Any) -> np.dtype[Any]:
         DtypeError: where it names none.
     """
     try:
-        return np.dtype(dtype)
+        found: np.dtype[Any] = np.dtype(dtype)
     except TypeError:
         raise DtypeError(
             f"{dtype!r} is not a dtype; give one of float32, float64, int64, bool or a NumPy dtype"
         ) from None
+    return found
 
 
 def is_floating(dtype: Any) -> bool:
@@ -68,7 +70,7 @@ def total(array: Array, axis: int | Shape | None = None, keepdims: bool = False)
     `reduce` does not.
     """
     if isinstance(array, NUMPY):
-        return np.add.reduce(array, axis=axis, keepdims=keepdims)
+        return _add_reduce(array, axis, None, None, keepdims)
     return namespace(array).sum(array, axis=axis, keepdims=keepdims)
 
 
@@ -165,12 +167,12 @@ class device:  # noqa: N801 - torch's name
     """
 
     __slots__ = ("index", "type")
+    type: str
+    index: int | None
 
     def __init__(self, type: str | device, index: int | None = None) -> None:
-        if isinstance(type, device):
-            type, index = type.type, type.index
-        name, _, number = str(type).partition(":")
-        known = name in ("cpu", "cuda") and (number.isdigit() or (not number and ":" not in str(type)))
+        name, colon, number = str(type).partition(":")
+        known = name in ("cpu", "cuda") and number.isdigit() == bool(colon)
         if not known or (number and index is not None):
             raise DeviceError(f"{type!r} is not a device; expected 'cpu', 'cuda' or 'cuda:0'")
         self.type = name

@@ -20,20 +20,18 @@ class Node:
     was recorded with: a tensor that is updated later gets a new array and the node does not notice.
     """
 
-    __slots__ = ("dtype", "grad", "keeps_grad", "operation", "options", "parents", "saved", "shape")
+    __slots__ = ("dtype", "grad", "keeps_grad", "operation", "parents", "saved", "shape")
 
     def __init__(
         self,
         operation: Operation | None,
         parents: tuple[Node | None, ...],
         saved: tuple[Any, ...],
-        options: tuple[Any, ...],
         array: Array,
     ) -> None:
         self.operation = operation
         self.parents = parents
-        self.saved: tuple[Any, ...] | None = saved
-        self.options = options
+        self.saved: Any = saved
         self.shape: Shape = array.shape
         self.dtype = array.dtype
         self.grad: Any = None
@@ -54,7 +52,7 @@ class Node:
 
 def leaf(array: Array) -> Node:
     """The node of a tensor that asks for a gradient and was not computed from others."""
-    return Node(None, (), (), (), array)
+    return Node(None, (), (), array)
 
 
 def start(tensor: Any, gradient: Any, wrap: Wrap, create_graph: bool) -> tuple[Node, Array]:
@@ -73,7 +71,7 @@ def start(tensor: Any, gradient: Any, wrap: Wrap, create_graph: bool) -> tuple[N
             "(or it was computed under no_grad, or detached); set requires_grad=True on the weights"
         )
     if gradient is None:
-        if tensor.numel() != 1:
+        if tensor.array.size != 1:
             raise GraphError(
                 f"backward needs a scalar to start from, and this tensor has shape {node.shape}: "
                 "reduce it with .sum() or .mean(), or pass gradient= of the same shape"
@@ -118,88 +116,95 @@ def walk(
         GraphError: where a node's saved arrays were freed by an earlier walk.
     """
     wanted = None if targets is None else set(targets)
-    waiting, needed = _consumers([node for node, _ in outputs], wanted)
-    cotangents: dict[Node, Array] = {}
+    needed = None if wanted is None else _leading_to(wanted, [node for node, _ in outputs])
+    # For each node: how many consumers have yet to contribute, and the sum of what came so far.
+    waiting = _consumers([node for node, _ in outputs], needed)
     for node, cotangent in outputs:
-        cotangents[node] = cotangents[node] + cotangent if node in cotangents else cotangent
+        if node in waiting:
+            entry = waiting[node]
+            entry[1] = cotangent if entry[1] is None else entry[1] + cotangent
+    ready = [node for node, entry in waiting.items() if not entry[0]]
     found: dict[Node, Array] = {}
-    ready = [node for node in cotangents if not waiting[node]]
     while ready:
         node = ready.pop()
-        g = cotangents.pop(node)
+        g = waiting.pop(node)[1]
         operation = node.operation
         if wanted is None:
             if node.keeps_grad:
                 _accumulate(node, g, wrap, create_graph)
         elif node in wanted:
-            found[node] = expand(g, node.shape) if g.shape != node.shape else g
+            found[node] = g if g.shape == node.shape else expand(g, node.shape)
         if operation is None:
             continue
         saved = node.saved
-        if saved is None:
-            raise GraphError(
-                f"the graph below {node!r} was freed by an earlier backward(); pass retain_graph=True to the "
-                "earlier backward() or grad() to walk the same graph twice, or compute the output again"
-            )
         if create_graph:
             saved = _as_tensors(node, operation, saved, wrap)
-        if not retain_graph and operation.frees:
+        if operation.frees and not retain_graph:
             node.saved = None
         if operation.expands and g.shape != node.shape:
             g = expand(g, node.shape)
-        options = node.options
-        for parent, rule in zip(node.parents, operation.rules, strict=False):
+        for parent, rule in zip(node.parents, operation.rules):
             if parent is None or (needed is not None and parent not in needed):
                 continue
-            contribution = rule(g, *saved, *options)  # type: ignore[misc]
+            contribution = rule(g, *saved)  # type: ignore[misc]
             if contribution.shape != parent.shape:
                 contribution = unbroadcast(contribution, parent.shape)
-            if contribution.dtype != parent.dtype:
+            if contribution.dtype is not parent.dtype:
                 contribution = astype(contribution, parent.dtype)
-            if parent in cotangents:
-                cotangents[parent] = cotangents[parent] + contribution
-            else:
-                cotangents[parent] = contribution
-            left = waiting[parent] = waiting[parent] - 1
-            if not left:
+            entry = waiting[parent]
+            entry[1] = contribution if entry[1] is None else entry[1] + contribution
+            entry[0] -= 1
+            if not entry[0]:
                 ready.append(parent)
     return found
 
 
-def _consumers(roots: list[Node], wanted: set[Node] | None) -> tuple[dict[Node, int], set[Node] | None]:
-    """How many consumers of each reachable node will contribute; and, given `wanted`, which nodes lead there."""
-    waiting = dict.fromkeys(roots, 0)
-    stack = list(waiting)
-    while stack:
-        for parent in stack.pop().parents:
-            if parent is not None:
-                if parent in waiting:
-                    waiting[parent] += 1
-                else:
-                    waiting[parent] = 1
-                    stack.append(parent)
-    if wanted is None:
-        return waiting, None
+def _consumers(roots: list[Node], needed: set[Node] | None) -> dict[Node, list[Any]]:
+    """Every node that the walk will visit, with its number of consumers and room for its cotangent.
 
-    # Consumers before inputs; read backwards, a node is needed if it is wanted or an input is needed.
-    left = dict(waiting)
-    order = [node for node in dict.fromkeys(roots) if not left[node]]
-    for node in order:
+    Raises:
+        GraphError: where one's saved arrays were freed; nothing has been changed then.
+    """
+    found: dict[Node, list[Any]] = {node: [0, None] for node in roots if needed is None or node in needed}
+    stack = list(found)
+    while stack:
+        node = stack.pop()
+        if node.saved is None:
+            raise GraphError(
+                f"the graph below {node!r} was freed by an earlier backward(); pass retain_graph=True to the "
+                "earlier backward() or grad() to walk the same graph twice, or compute the output again"
+            )
+        for parent in node.parents:
+            if parent is not None and (needed is None or parent in needed):
+                entry = found.get(parent)
+                if entry is None:
+                    found[parent] = [1, None]
+                    stack.append(parent)
+                else:
+                    entry[0] += 1
+    return found
+
+
+def _leading_to(wanted: set[Node], roots: list[Node]) -> set[Node]:
+    """The nodes on the ways from `roots` to the `wanted` ones."""
+    consumers: dict[Node, list[Node]] = {node: [] for node in roots}
+    stack = list(consumers)
+    while stack:
+        node = stack.pop()
         for parent in node.parents:
             if parent is not None:
-                left[parent] -= 1
-                if not left[parent]:
-                    order.append(parent)
-    needed: set[Node] = set()
-    for node in reversed(order):
-        if node in wanted or any(parent in needed for parent in node.parents):
-            needed.add(node)
-    waiting = dict.fromkeys(roots, 0)
-    for node in needed:
-        for parent in node.parents:
-            if parent in needed:
-                waiting[parent] = waiting.get(parent, 0) + 1  # type: ignore[index,arg-type]
-    return waiting, needed
+                if parent not in consumers:
+                    consumers[parent] = []
+                    stack.append(parent)
+                consumers[parent].append(node)
+    needed = wanted & consumers.keys()
+    stack = list(needed)
+    while stack:
+        for node in consumers[stack.pop()]:
+            if node not in needed:
+                needed.add(node)
+                stack.append(node)
+    return needed
 
 
 def _accumulate(node: Node, g: Array, wrap: Wrap, create_graph: bool) -> None:
@@ -224,6 +229,5 @@ def _as_tensors(node: Node, operation: Operation, saved: tuple[Any, ...], wrap: 
         sources.append(node)
     if not sources:
         return saved
-    return tuple(
-        wrap(array, source) if hasattr(array, "dtype") else array for array, source in zip(saved, sources, strict=True)
-    )
+    tensors = [wrap(array, source) if hasattr(array, "dtype") else array for array, source in zip(saved, sources)]
+    return (*tensors, *saved[len(sources) :])

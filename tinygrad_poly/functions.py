@@ -82,8 +82,7 @@ def pow(input: Any, exponent: Any) -> Tensor:
     >>> pow(tensor([1.0, 2.0]), 3)
     tensor([1., 8.])
     """
-    result: Tensor = input**exponent
-    return _tensor(result, "pow")
+    return _tensor(input**exponent, "pow")
 
 
 def matmul(input: Tensor, other: Any) -> Tensor:
@@ -92,7 +91,7 @@ def matmul(input: Tensor, other: Any) -> Tensor:
     >>> matmul(tensor([[1.0, 2.0]]), tensor([3.0, 4.0]))
     tensor([11.])
     """
-    return _tensor(input, "matmul") @ other
+    return _tensor(input, "matmul").matmul(other)
 
 
 def sum(input: Tensor, dim: Any = None, keepdim: bool = False, *, axis: Any = None, keepdims: bool = False) -> Tensor:

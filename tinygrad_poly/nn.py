@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tinygrad_poly import functions
-from tinygrad_poly.creation import made
+from tinygrad_poly.creation import made, multiply_add
 from tinygrad_poly.derivatives import linalg
 from tinygrad_poly.errors import DtypeError, ShapeError
 from tinygrad_poly.random import rand
@@ -89,7 +89,7 @@ class Module:
         """What the module computes; a subclass defines it."""
         raise NotImplementedError(f"{type(self).__name__} must define forward()")
 
-    def __call__(self, *inputs: Any, **options: Any) -> Any:
+    def __call__(self, *inputs: Any, **options: Any) -> Any:  # noqa: D102
         return self.forward(*inputs, **options)
 
     def register_parameter(self, name: str, parameter: Parameter | None) -> None:
@@ -101,7 +101,7 @@ class Module:
         yield from self._modules.values()
 
     def modules(self) -> Iterator[Module]:
-        """This module and all modules inside it."""
+        """Yield this module and all modules inside it."""
         yield self
         for child in self._modules.values():
             yield from child.modules()
@@ -199,8 +199,9 @@ class Linear(Module):
         bound = 1 / math.sqrt(in_features) if in_features > 0 else 0.0
 
         def start(*shape: int) -> Parameter:
-            numbers = rand(*shape, dtype=dtype).array * (2 * bound) - bound
-            return Parameter(made(numbers, None, device, False))
+            uniform = rand(*shape, dtype=dtype).array
+            end = uniform.dtype.type(bound)
+            return Parameter(made(multiply_add(uniform, end + end, -end, uniform.dtype), None, device, False))
 
         self.weight = start(out_features, in_features)
         self.register_parameter("bias", start(out_features) if bias else None)

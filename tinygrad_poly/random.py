@@ -7,6 +7,7 @@ the Mersenne Twister (NumPy's is seeded alike); what follows says how words beco
 from __future__ import annotations
 
 import math
+import os
 import threading
 from typing import Any
 
@@ -33,15 +34,17 @@ class Generator:
         self._second_normal: float | None = None
 
     def _draw(self, count: int) -> np.ndarray[Any, Any]:
-        return self._words.random_raw(count)
+        words: np.ndarray[Any, Any] = self._words.random_raw(count)
+        return words
 
     def uniform(self, count: int, dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
         """`count` numbers in [0, 1), each a multiple of 2⁻²⁴ (float32) or 2⁻⁵³ (float64)."""
         if dtype == np.float64:
             words = self._draw(2 * count)
-            joined = (words[0::2] << np.uint64(32)) | words[1::2]
-            return (joined & np.uint64(2**53 - 1)).astype(np.float64) * 2.0**-53
-        return ((self._draw(count) & np.uint64(2**24 - 1)).astype(np.float64) * 2.0**-24).astype(dtype)
+            words, bits = (words[0::2] << np.uint64(32)) | words[1::2], 53
+        else:
+            words, bits = self._draw(count), 24
+        return np.asarray((words & np.uint64(2**bits - 1)) * 2.0**-bits, dtype)
 
     def normal(self, count: int, dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
         """`count` numbers of the standard normal distribution, by the Box–Muller transform.
@@ -83,7 +86,7 @@ def default_generator() -> Generator:
     # Made when first asked for: importing numpy.random takes several milliseconds.
     global _generator
     if _generator is None:
-        _generator = Generator(int.from_bytes(__import__("os").urandom(4), "little"))
+        _generator = Generator(int.from_bytes(os.urandom(4), "little"))
     return _generator
 
 

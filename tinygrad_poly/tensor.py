@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import operator
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -39,9 +40,18 @@ def apply_operation(operation: Operation, *arguments: Any) -> Tensor:
         y = operation.forward(*inputs, *options)
     except ValueError as error:
         raise _mismatch(operation, inputs, error) from None
-    if not is_recording() or all([parent is None for parent in parents]):
+    if parents.count(None) == count or not is_recording():
         return wrap(y, None)
-    return wrap(y, Node(operation, parents, operation.save(inputs, y), options, y))
+    return wrap(y, Node(operation, parents, operation.save(inputs, y) + options, y))
+
+
+def apply_unary(operation: Operation, x: Tensor, *options: Any) -> Tensor:
+    """`apply_operation` for one tensor, without what only several inputs need."""
+    array, parent = x.array, x.node
+    y = operation.forward(array, *options)
+    if parent is None or not is_recording():
+        return wrap(y, None)
+    return wrap(y, Node(operation, (parent,), operation.save((array,), y) + options, y))
 
 
 def _mismatch(operation: Operation, inputs: tuple[Array, ...], error: ValueError) -> ShapeError:
@@ -62,7 +72,6 @@ def _binary(operation: Operation, reflected: bool = False) -> Callable[[Tensor, 
     """An operator method. The hot path of the eager engine: `apply_operation` with two inputs written out."""
     forward, save = operation.forward, operation.save
     saves_inputs = operation.saves_inputs and not operation.saves_output
-    saves_nothing = not (operation.saves_inputs or operation.saves_output or operation.saves_shapes)
 
     def method(self: Tensor, other: Any) -> Tensor:
         if isinstance(other, Tensor):
@@ -72,7 +81,7 @@ def _binary(operation: Operation, reflected: bool = False) -> Callable[[Tensor, 
             if type(other) is not float and type(other) is not int:
                 right = _operand(other)
                 if right is None:
-                    return NotImplemented
+                    return NotImplemented  # type: ignore[no-any-return]
         left, left_node = self.array, self.node
         if reflected:
             left, right, left_node, right_node = right, left, right_node, left_node
@@ -85,16 +94,28 @@ def _binary(operation: Operation, reflected: bool = False) -> Callable[[Tensor, 
         if (left_node is None and right_node is None) or not is_recording():
             tensor.node = None
         else:
-            saved = () if saves_nothing else (left, right) if saves_inputs else save((left, right), y)
-            tensor.node = Node(operation, (left_node, right_node), saved, (), y)
+            saved = (left, right) if saves_inputs else save((left, right), y)
+            tensor.node = Node(operation, (left_node, right_node), saved, y)
         return tensor
+
+    return method
+
+
+def _named(operator_method: Callable[[Tensor, Any], Tensor], name: str) -> Callable[[Tensor, Any], Tensor]:
+    """`a.add(b)` for `a + b`: where Python would go on to ask `b`, a method has to refuse."""
+
+    def method(self: Tensor, other: Any) -> Tensor:
+        result = operator_method(self, other)
+        if result is NotImplemented:
+            raise DtypeError(f"{name}() expects a tensor, an array or a number, not {type(other).__name__}")
+        return result
 
     return method
 
 
 def _unary(operation: Operation) -> Callable[[Tensor], Tensor]:
     def method(self: Tensor) -> Tensor:
-        return apply_operation(operation, self)
+        return apply_unary(operation, self)
 
     return method
 
@@ -116,7 +137,7 @@ def _in_place(compute: Callable[[Tensor, Any], Tensor], symbol: str) -> Callable
         self._check_in_place(symbol)
         result = compute(self, other)
         if result is NotImplemented:
-            return result
+            return NotImplemented  # type: ignore[no-any-return]
         if result.array.shape != self.array.shape:
             raise ShapeError(
                 f"{symbol} would change the shape {self.array.shape} to {result.array.shape}; "
@@ -174,7 +195,7 @@ class Tensor(Conversions):
         return self.array.dtype
 
     @property
-    def device(self) -> device:
+    def device(self) -> arrays.device:
         """Where its array lives."""
         return arrays.device_of(self.array)
 
@@ -336,9 +357,9 @@ class Tensor(Conversions):
     # Where and in which dtype
 
     def to(self, target: Any = None, *, dtype: Any = None, device: Any = None) -> Tensor:
-        """This tensor in another dtype or on another device: `to("cpu")`, `to(torch.float64)`, `to(other)`.
+        """Convert to another dtype or on another device: `to("cpu")`, `to(torch.float64)`, `to(other)`.
 
-        Returns the tensor itself if nothing changes.
+        The tensor itself is returned if nothing changes.
         """
         if isinstance(target, (str, arrays.device)):
             device = target
@@ -369,37 +390,42 @@ class Tensor(Conversions):
 
     def clone(self) -> Tensor:
         """A copy on the tape."""
-        return apply_operation(shapes.clone, self)
+        return apply_unary(shapes.clone, self)
 
     # Arithmetic
 
-    __add__ = __radd__ = add = _binary(arithmetic.add)
-    __sub__ = sub = subtract = _binary(arithmetic.subtract)
+    __add__ = __radd__ = _binary(arithmetic.add)
+    __sub__ = _binary(arithmetic.subtract)
     __rsub__ = _binary(arithmetic.subtract, reflected=True)
-    __mul__ = __rmul__ = mul = multiply = _binary(arithmetic.multiply)
-    __truediv__ = div = divide = _binary(arithmetic.divide)
+    __mul__ = __rmul__ = _binary(arithmetic.multiply)
+    __truediv__ = _binary(arithmetic.divide)
     __rtruediv__ = _binary(arithmetic.divide, reflected=True)
     __neg__ = neg = negative = _unary(arithmetic.negative)
-    __matmul__ = matmul = mm = _binary(linalg.matmul)
+    __matmul__ = _binary(linalg.matmul)
     __rmatmul__ = _binary(linalg.matmul, reflected=True)
     _tensor_power = _binary(arithmetic.power)
     _power_of = _binary(arithmetic.power, reflected=True)
 
     def __pow__(self, exponent: Any) -> Tensor:
-        if isinstance(exponent, (int, float)):
-            return apply_operation(arithmetic.power_scalar, self, exponent)
+        if type(exponent) is int or isinstance(exponent, (int, builtins.float)):
+            return apply_unary(arithmetic.power_scalar, self, exponent)
         return self._tensor_power(exponent)
 
-    pow = __pow__
+    add = _named(__add__, "add")
+    sub = subtract = _named(__sub__, "sub")
+    mul = multiply = _named(__mul__, "mul")
+    div = divide = _named(__truediv__, "div")
+    matmul = mm = _named(__matmul__, "matmul")
+    pow = _named(__pow__, "pow")
 
     def __rpow__(self, base: Any) -> Tensor:
-        if isinstance(base, (int, float)):
+        if isinstance(base, (int, builtins.float)):
             base = np.asarray(base, np.result_type(self.dtype, type(base)))
         return self._power_of(base)
 
     def square(self) -> Tensor:
         """x², elementwise."""
-        return apply_operation(arithmetic.power_scalar, self, 2)
+        return apply_unary(arithmetic.power_scalar, self, 2)
 
     exp = _unary(elementwise.exp)
     log = _unary(elementwise.log)
@@ -408,16 +434,18 @@ class Tensor(Conversions):
     tanh = _unary(elementwise.tanh)
     sqrt = _unary(elementwise.sqrt)
 
-    __iadd__ = add_ = _in_place(__add__, "+=")
-    __isub__ = sub_ = _in_place(__sub__, "-=")
-    __imul__ = mul_ = _in_place(__mul__, "*=")
-    __itruediv__ = div_ = _in_place(__truediv__, "/=")
+    __iadd__ = _in_place(__add__, "+=")
+    __isub__ = _in_place(__sub__, "-=")
+    __imul__ = _in_place(__mul__, "*=")
+    __itruediv__ = _in_place(__truediv__, "/=")
+    add_, sub_ = _named(__iadd__, "add_"), _named(__isub__, "sub_")
+    mul_, div_ = _named(__imul__, "mul_"), _named(__itruediv__, "div_")
 
     def zero_(self) -> Tensor:
         """Replace every element by 0."""
         return self.fill_(0)
 
-    def fill_(self, value: float) -> Tensor:
+    def fill_(self, value: builtins.float) -> Tensor:
         """Replace every element by `value`, which does not depend on what was there."""
         self._check_in_place("fill_()")
         self.array = arrays.namespace(self.array).full_like(self.array, value)
@@ -433,8 +461,8 @@ class Tensor(Conversions):
 
     # Comparisons
 
-    __eq__ = eq = _comparison(operator.eq)  # type: ignore[assignment]
-    __ne__ = ne = _comparison(operator.ne)  # type: ignore[assignment]
+    __eq__ = eq = _comparison(operator.eq)
+    __ne__ = ne = _comparison(operator.ne)
     __lt__ = lt = _comparison(operator.lt)
     __le__ = le = _comparison(operator.le)
     __gt__ = gt = _comparison(operator.gt)
@@ -448,20 +476,20 @@ class Tensor(Conversions):
     def sum(self, dim: Any = None, keepdim: bool = False) -> Tensor:
         """Σx over `dim` (one dimension, several, or all)."""
         axes = None if dim is None else normalize_axes(dim, self.ndim, "sum")
-        return apply_operation(reductions.sum, self, axes, keepdim)
+        return apply_unary(reductions.sum, self, axes, keepdim)
 
     def mean(self, dim: Any = None, keepdim: bool = False) -> Tensor:
         """The average over `dim` (one dimension, several, or all)."""
         if not arrays.is_floating(self.dtype):
             raise DtypeError(f"mean() needs a floating-point tensor, and this one is {self.dtype}: use .float()")
         axes = None if dim is None else normalize_axes(dim, self.ndim, "mean")
-        return apply_operation(reductions.mean, self, axes, keepdim)
+        return apply_unary(reductions.mean, self, axes, keepdim)
 
     # Shapes
 
     def reshape(self, *shape: Any) -> Tensor:
         """The same elements in another shape; one length may be -1."""
-        return apply_operation(shapes.reshape, self, full_shape(lengths(shape), self.numel(), "reshape"))
+        return apply_unary(shapes.reshape, self, full_shape(lengths(shape), self.numel(), "reshape"))
 
     view = reshape
 
@@ -474,7 +502,7 @@ class Tensor(Conversions):
         axes = normalize_axes(lengths(dims), self.ndim, "permute")
         if axes is None or len(axes) != self.ndim:
             raise ShapeError(f"permute: {self.ndim} dimensions need an order of {self.ndim}, not {lengths(dims)}")
-        return apply_operation(shapes.permute, self, axes)
+        return apply_unary(shapes.permute, self, axes)
 
     def transpose(self, dim0: int, dim1: int) -> Tensor:
         """Two dimensions exchanged."""

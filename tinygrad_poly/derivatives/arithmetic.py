@@ -39,12 +39,12 @@ def scalar_power(x: Array, n: float) -> Array:
 power_scalar = Operation(
     "Pow",
     scalar_power,
-    lambda g, x, n: g * (n * power_scalar(x, n - 1)) if n else namespace(x).zeros_like(x),
+    lambda g, x, n: g * n * scalar_power(x, n - 1) if n else namespace(x).zeros_like(x),
 )
 
 # d/da aᵇ = b aᵇ⁻¹, and 0 where b = 0; d/db aᵇ = aᵇ log a, and 0 where a = 0 and b ≥ 0 (there aᵇ stays
 # 0 as b moves). At a < 0 the second is NaN: aᵇ is not real beside a whole b.
-power = Operation(
+power: Operation = Operation(
     "Pow",
     operator.pow,
     lambda g, a, b, y: where(b == 0, 0.0, g * (b * power(a, where(b == 0, 1.0, b - 1)))),

@@ -14,7 +14,7 @@ log = Operation("Log", lambda x: namespace(x).log(x), lambda g, x: g / x)
 
 sin = Operation("Sin", lambda x: namespace(x).sin(x), lambda g, x: g * cos(x))
 
-cos = Operation("Cos", lambda x: namespace(x).cos(x), lambda g, x: -g * sin(x))
+cos: Operation = Operation("Cos", lambda x: namespace(x).cos(x), lambda g, x: -g * sin(x))
 
 tanh = Operation("Tanh", lambda x: namespace(x).tanh(x), lambda g, y: g * (1 - y * y), saves="output")
 
@@ -22,7 +22,7 @@ tanh = Operation("Tanh", lambda x: namespace(x).tanh(x), lambda g, y: g * (1 - y
 sqrt = Operation("Sqrt", lambda x: namespace(x).sqrt(x), lambda g, y: g / (2 * y), saves="output")
 
 # The condition is not differentiated. Where it holds, y = a, otherwise y = b.
-where = Operation(
+where: Operation = Operation(
     "Where",
     lambda condition, a, b: namespace(condition).where(condition, a, b),
     None,

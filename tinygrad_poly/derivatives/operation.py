@@ -20,7 +20,7 @@ class Operation:
     less (a cotangent need only broadcast to the shape), in any dtype: see `backward.walk`.
 
     A rule is called as `rule(g, *saved, *options)`. `saves` says what is saved of the forward
-    pass, and thereby what the rules may look at:
+    pass beside the options, and thereby what the rules may look at:
 
     - `"inputs"`: the input arrays, `rule(g, a, b)`
     - `"output"`: the output array, `rule(g, y)`

@@ -10,7 +10,7 @@ from tinygrad_poly import arrays
 from tinygrad_poly.arrays import Array, Index, Shape, namespace
 from tinygrad_poly.derivatives.operation import Operation
 
-reshape = Operation(
+reshape: Operation = Operation(
     "View",
     lambda x, shape: namespace(x).reshape(x, shape),
     lambda g, x_shape, shape: reshape(g, x_shape),
@@ -24,7 +24,7 @@ def inverse(axes: Shape) -> Shape:
     return tuple(sorted(range(len(axes)), key=axes.__getitem__))
 
 
-permute = Operation(
+permute: Operation = Operation(
     "Permute",
     lambda x, axes: namespace(x).permute_dims(x, axes) if namespace(x) is not np else x.transpose(axes),
     lambda g, axes: permute(g, inverse(axes)),
@@ -41,7 +41,7 @@ broadcast_to = Operation(
 astype = Operation("ToCopy", arrays.astype, lambda g, dtype: g, saves="nothing")
 
 # A move to another device is undone by a move back.
-to_device = Operation(
+to_device: Operation = Operation(
     "ToCopy",
     lambda x, target, source: target.asarray(x),
     lambda g, target, source: to_device(g, source, target),
@@ -76,4 +76,4 @@ def _put(g: Array, shape: Shape, index: Index) -> Array:
     return zeros
 
 
-put = Operation("IndexPut", _put, lambda g, shape, index: getitem(g, index), saves="nothing", expands=True)
+put: Operation = Operation("IndexPut", _put, lambda g, shape, index: getitem(g, index), saves="nothing", expands=True)
