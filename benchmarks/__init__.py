@@ -1,0 +1,1 @@
+"""How long a training step takes, beside NumPy by hand and torch: `pytest benchmarks`."""

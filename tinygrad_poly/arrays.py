@@ -63,6 +63,33 @@ def astype(array: Array, dtype: Any) -> Array:
     return array.astype(dtype) if isinstance(array, NUMPY) else namespace(array).astype(array, dtype)
 
 
+def own(value: Any) -> Any:
+    """`value` as the tape may keep it: an array or list that the user could still write into is copied."""
+    if isinstance(value, (np.ndarray, list)):
+        return np.array(value)
+    return value
+
+
+def without_integers(inputs: tuple[Array, ...], result: Any) -> tuple[Array, ...] | None:
+    """The inputs with integers brought to the floating dtype that they meet; None if nothing is to be done.
+
+    NumPy computes int64 with float32, and sin of int64, in float64. Here, as in torch, integers take the
+    dtype of the floating arrays beside them, or the default one.
+
+    Args:
+        inputs: arrays and Python numbers.
+        result: the dtype that NumPy gave their result.
+    """
+    dtypes = [getattr(x, "dtype", None) for x in inputs]
+    if not is_floating(result) or all(dtype is None or is_floating(dtype) for dtype in dtypes):
+        return None
+    floating = [dtype for dtype in dtypes if dtype is not None and is_floating(dtype)]
+    target = np.result_type(*floating) if floating else _default_dtype
+    if target == result:
+        return None
+    return tuple(x if dtype is None or is_floating(dtype) else astype(x, target) for x, dtype in zip(inputs, dtypes))
+
+
 def total(array: Array, axis: int | Shape | None = None, keepdims: bool = False) -> Array:
     """The sum over `axis` (all axes by default).
 

@@ -8,8 +8,15 @@ import numpy as np
 
 from tinygrad_poly import arrays, printing
 from tinygrad_poly.arrays import Array, on_cpu
-from tinygrad_poly.backward import Node
+from tinygrad_poly.backward import Node, leaf
 from tinygrad_poly.errors import DtypeError, GraphError, ShapeError
+
+
+def _leaf(kind: type[Any], array: Array, requires_grad: bool) -> Any:
+    """A copied or unpickled tensor."""
+    tensor = object.__new__(kind)
+    tensor.array, tensor.node = array, leaf(array) if requires_grad else None
+    return tensor
 
 
 class Conversions:
@@ -55,6 +62,11 @@ class Conversions:
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
         return np.array(self.numpy(), dtype=dtype, copy=copy)
+
+    def __reduce__(self) -> Any:
+        if self.node is not None and self.node.operation is not None:
+            raise GraphError("only leaf tensors can be copied or pickled; use .detach() or .clone() for this one")
+        return _leaf, (type(self), self.array, self.node is not None)
 
     def __float__(self) -> float:
         return float(self.item())

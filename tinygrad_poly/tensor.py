@@ -34,12 +34,14 @@ def apply_operation(operation: Operation, *arguments: Any) -> Tensor:
     """Apply a row of the derivative table to tensors, arrays and numbers, then options; record it."""
     count = len(operation.rules)
     given, options = arguments[:count], arguments[count:]
-    inputs = tuple([x.array if isinstance(x, Tensor) else x for x in given])
+    inputs = tuple([x.array if isinstance(x, Tensor) else arrays.own(x) for x in given])
     parents = tuple([x.node if isinstance(x, Tensor) else None for x in given])
     try:
         y = operation.forward(*inputs, *options)
     except ValueError as error:
         raise _mismatch(operation, inputs, error) from None
+    if y.dtype is not inputs[0].dtype and (settled := arrays.without_integers(inputs, y.dtype)):
+        y = operation.forward(*(inputs := settled), *options)
     if parents.count(None) == count or not is_recording():
         return wrap(y, None)
     return wrap(y, Node(operation, parents, operation.save(inputs, y) + options, y))
@@ -49,6 +51,8 @@ def apply_unary(operation: Operation, x: Tensor, *options: Any) -> Tensor:
     """`apply_operation` for one tensor, without what only several inputs need."""
     array, parent = x.array, x.node
     y = operation.forward(array, *options)
+    if y.dtype is not array.dtype and (settled := arrays.without_integers((array,), y.dtype)):
+        y = operation.forward(*settled, *options)
     if parent is None or not is_recording():
         return wrap(y, None)
     return wrap(y, Node(operation, (parent,), operation.save((array,), y) + options, y))
@@ -65,7 +69,7 @@ def _operand(other: Any) -> Array | None:
         return other if type(other) in (bool, int, float) else other.item()  # type: ignore[union-attr]
     if isinstance(other, np.generic):
         return other.item()
-    return other if hasattr(other, "dtype") and hasattr(other, "shape") else None
+    return arrays.own(other) if hasattr(other, "dtype") and hasattr(other, "shape") else None
 
 
 def _binary(operation: Operation, reflected: bool = False) -> Callable[[Tensor, Any], Tensor]:
@@ -89,6 +93,9 @@ def _binary(operation: Operation, reflected: bool = False) -> Callable[[Tensor, 
             y = forward(left, right)
         except ValueError as error:
             raise _mismatch(operation, (left, right), error) from None
+        if y.dtype is not self.array.dtype and (settled := arrays.without_integers((left, right), y.dtype)):
+            left, right = settled
+            y = forward(left, right)
         tensor = new(Tensor)
         tensor.array = y
         if (left_node is None and right_node is None) or not is_recording():
@@ -547,7 +554,7 @@ class Tensor(Conversions):
 
     def __getitem__(self, index: Any) -> Tensor:
         parts = index if isinstance(index, tuple) else (index,)
-        plain = tuple(part.array if isinstance(part, Tensor) else part for part in parts)
+        plain = tuple(part.array if isinstance(part, Tensor) else arrays.own(part) for part in parts)
         try:
             return apply_operation(shapes.getitem, self, plain if isinstance(index, tuple) else plain[0])
         except IndexError as error:

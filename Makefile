@@ -1,0 +1,54 @@
+# make fit and make test need nothing but Python 3.11 or newer: they make their own environment in .venv.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: help fit test lint types wheel bench clean
+
+help:  ## Show this list
+	@sed -n 's/^\([a-z]*\):.*##/make \1\t/p' $(MAKEFILE_LIST)
+
+fit: $(VENV)/.installed  ## Fit sin(x) and save a picture
+	$(BIN)/tinygrad-poly fit sin
+
+test: $(VENV)/.test  ## Run the whole test suite
+	$(BIN)/pytest
+
+lint: $(VENV)/.lint  ## Check style
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.lint $(VENV)/.test  ## Check types
+	$(BIN)/mypy
+
+wheel: $(VENV)/.installed  ## Build the wheel and try it alone, outside the checkout
+	rm -rf build/wheel && mkdir -p build/wheel
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir build/wheel .
+	$(PYTHON) -m venv build/wheel/env
+	build/wheel/env/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt build/wheel/*.whl
+	cd build/wheel && env/bin/tinygrad-poly fit line --no-picture && env/bin/tinygrad-poly tutorials T8
+
+bench: $(VENV)/.test  ## Measure speed against torch (minutes; leave the machine alone meanwhile)
+	$(BIN)/pytest benchmarks
+
+clean:  ## Remove what the other commands made
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
+
+$(VENV)/.environment:
+	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'Python 3.11 or newer is needed, and $(PYTHON) is ' + sys.version.split()[0] + '; name another: make PYTHON=python3.12 ...')"
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) --upgrade pip
+	@touch $@
+
+$(VENV)/.installed: $(VENV)/.environment pyproject.toml constraints.txt
+	$(PIP) --editable '.[cli,plot]'
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.installed
+	$(PIP) --group test
+	@touch $@
+
+$(VENV)/.lint: $(VENV)/.environment pyproject.toml constraints.txt
+	$(PIP) --group lint
+	@touch $@
