@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_poly.errors import DeviceError, DtypeError, ShapeError
+from tinygrad_poly.errors import DeviceError, DimensionError, DtypeError, ShapeError
 
 Array = Any
 """An array of any library that follows the array API standard."""
@@ -153,7 +153,7 @@ def normalize_axes(axis: Any, ndim: int, name: str) -> Shape | None:
     """`axis` (None, one or several, negative ones counted from the end) as axes ≥ 0.
 
     Raises:
-        ShapeError: for an axis out of range or given twice; `name` is the operation's.
+        DimensionError: for an axis out of range or given twice; `name` is the operation's.
     """
     if axis is None:
         return None
@@ -163,10 +163,10 @@ def normalize_axes(axis: Any, ndim: int, name: str) -> Shape | None:
             raise DtypeError(f"{name}: a dimension must be an integer, not {a!r}")
         if not -ndim <= a < ndim:
             allowed = f"{-ndim} to {ndim - 1}" if ndim else "none: it is 0-dimensional"
-            raise ShapeError(f"{name}: dimension {a} is out of range for a {ndim}-d tensor (allowed: {allowed})")
+            raise DimensionError(f"{name}: dimension {a} is out of range for a {ndim}-d tensor (allowed: {allowed})")
     positive = tuple(int(a) % ndim for a in axes)
     if len(set(positive)) != len(positive):
-        raise ShapeError(f"{name}: dimensions {axes} name the same dimension twice")
+        raise DimensionError(f"{name}: dimensions {axes} name the same dimension twice")
     return positive
 
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from tinygrad_poly.backward import start, walk
 from tinygrad_poly.errors import DtypeError, GraphError
-from tinygrad_poly.tensor import Tensor, wrap
+from tinygrad_poly.operators import wrap
+from tinygrad_poly.tensor import Tensor
 
 
 def grad(
@@ -65,7 +66,7 @@ def grad(
                 )
             results.append(None)
         else:
-            results.append(gradient if create_graph else wrap(gradient, None))
+            results.append(wrap(gradient.array, gradient.node) if create_graph else wrap(gradient, None))
     return tuple(results)
 
 

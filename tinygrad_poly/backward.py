@@ -82,7 +82,8 @@ def start(tensor: Any, gradient: Any, wrap: Wrap, create_graph: bool) -> tuple[N
         raise DtypeError(f"gradient must be a tensor of shape {node.shape}, not {type(gradient).__name__}")
     if gradient.shape != node.shape:
         raise ShapeError(f"gradient has shape {gradient.shape}, but the tensor has shape {node.shape}")
-    gradient = gradient.to(node.dtype)
+    if gradient.dtype != node.dtype:
+        gradient = gradient.to(node.dtype)
     return node, gradient if create_graph else gradient.array
 
 
@@ -134,14 +135,15 @@ def walk(
                 _accumulate(node, g, wrap, create_graph)
         elif node in wanted:
             found[node] = g if g.shape == node.shape else expand(g, node.shape)
-        if operation is None:
+        if operation is None or (needed is not None and needed.isdisjoint(node.parents)):
             continue
         saved = node.saved
         if create_graph:
             saved = _as_tensors(node, operation, saved, wrap)
         if operation.frees and not retain_graph:
             node.saved = None
-        if operation.expands and g.shape != node.shape:
+        # Where an input was broadcast, its rule's result is summed over the repetitions: they must be there.
+        if g.shape != node.shape and (operation.expands or any(p and p.shape != node.shape for p in node.parents)):
             g = expand(g, node.shape)
         for parent, rule in zip(node.parents, operation.rules):
             if parent is None or (needed is not None and parent not in needed):
@@ -169,7 +171,7 @@ def _consumers(roots: list[Node], needed: set[Node] | None) -> dict[Node, list[A
     stack = list(found)
     while stack:
         node = stack.pop()
-        if node.saved is None:
+        if node.saved is None and (needed is None or not needed.isdisjoint(node.parents)):
             raise GraphError(
                 f"the graph below {node!r} was freed by an earlier backward(); pass retain_graph=True to the "
                 "earlier backward() or grad() to walk the same graph twice, or compute the output again"
@@ -212,7 +214,8 @@ def _accumulate(node: Node, g: Array, wrap: Wrap, create_graph: bool) -> None:
         g = expand(g, node.shape)
     old = node.grad
     if create_graph:
-        node.grad = g if old is None else old + g
+        # A tensor of its own: another leaf may get the same cotangent.
+        node.grad = wrap(g.array, g.node) if old is None else old + g
     elif old is None:
         node.grad = wrap(g, None)
     else:

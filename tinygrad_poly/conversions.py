@@ -1,13 +1,14 @@
-"""A tensor's numbers as Python numbers, NumPy arrays and text."""
+"""What a tensor holds, and its numbers as Python numbers, NumPy arrays and text."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from tinygrad_poly import arrays, printing
-from tinygrad_poly.arrays import Array, on_cpu
+from tinygrad_poly.arrays import Array, Shape, normalize_axes, on_cpu
 from tinygrad_poly.backward import Node, leaf
 from tinygrad_poly.errors import DtypeError, GraphError, ShapeError
 
@@ -20,11 +21,47 @@ def _leaf(kind: type[Any], array: Array, requires_grad: bool) -> Any:
 
 
 class Conversions:
-    """The part of `Tensor` that hands out its numbers."""
+    """The part of `Tensor` that holds its array and node, and hands out its numbers."""
 
-    __slots__ = ()
+    __slots__ = ("array", "node")
     array: Array
     node: Node | None
+
+    @property
+    def shape(self) -> Shape:
+        """The lengths of its dimensions."""
+        shape: Shape = self.array.shape
+        return shape
+
+    @property
+    def dtype(self) -> Any:
+        """The type of its elements, a NumPy dtype."""
+        return self.array.dtype
+
+    @property
+    def device(self) -> arrays.device:
+        """Where its array lives."""
+        return arrays.device_of(self.array)
+
+    @property
+    def ndim(self) -> int:
+        """The number of dimensions."""
+        return len(self.array.shape)
+
+    def size(self, dim: int | None = None) -> Any:
+        """The shape, or the length of one dimension."""
+        if dim is None:
+            return self.shape
+        (axis,) = normalize_axes(dim, self.ndim, "size")  # type: ignore[misc]
+        return self.shape[axis]
+
+    def dim(self) -> int:
+        """The number of dimensions."""
+        return self.ndim
+
+    def numel(self) -> int:
+        """The number of elements."""
+        return math.prod(self.shape)
 
     def item(self) -> Any:
         """The one element as a Python number.
@@ -95,8 +132,9 @@ class Conversions:
         notes = []
         if arrays.device_of(array).type != "cpu":
             notes.append(f"device='{arrays.device_of(array)}'")
-        if array.dtype not in (arrays.get_default_dtype(), np.int64, np.bool_):
-            notes.append(f"dtype=torch.{array.dtype}")
+        name = str(array.dtype).rpartition(".")[2]
+        if name not in (str(arrays.get_default_dtype()), *(["int64", "bool"] if array.size else [])):
+            notes.append(f"dtype=torch.{name}")
         if node is not None:
             notes.append(f"grad_fn={node!r}" if node.operation else "requires_grad=True")
         return printing.tensor_text(np.asarray(on_cpu(array)), notes)

@@ -9,7 +9,8 @@ import numpy as np
 from tinygrad_poly import arrays
 from tinygrad_poly.arrays import Array, Shape, as_dtype
 from tinygrad_poly.errors import DtypeError, ShapeError
-from tinygrad_poly.tensor import Tensor, lengths, wrap
+from tinygrad_poly.operators import wrap
+from tinygrad_poly.tensor import Tensor, lengths
 
 
 def made(array: Array, dtype: Any, device: Any, requires_grad: bool) -> Tensor:
@@ -154,14 +155,15 @@ def linspace(
     """
     if steps < 0:
         raise ShapeError(f"linspace(): steps must be 0 or more, not {steps}")
-    kind = arrays.get_default_dtype() if dtype is None else as_dtype(dtype)
+    dtype = arrays.get_default_dtype() if dtype is None else as_dtype(dtype)
+    kind = dtype if arrays.is_floating(dtype) else np.dtype(np.float64)
     first, last = kind.type(start), kind.type(end)
     distance = (last - first) / kind.type(max(steps - 1, 1))
     position = np.arange(steps)
     from_first = multiply_add(distance, position, first, kind)
     from_last = multiply_add(-distance, position[::-1], last, kind)
     array = np.where(position < max(steps // 2, steps == 1), from_first, from_last)
-    return made(array, None, device, requires_grad)
+    return made(array, dtype, device, requires_grad)
 
 
 def multiply_add(a: Array, b: Array, c: Array, dtype: np.dtype[Any]) -> Array:

@@ -9,7 +9,8 @@ from tinygrad_poly.creation import as_tensor, linspace, ones, ones_like, tensor,
 from tinygrad_poly.derivatives import elementwise, reductions, shapes
 from tinygrad_poly.derivatives.operation import Operation
 from tinygrad_poly.errors import DtypeError
-from tinygrad_poly.tensor import Tensor, apply_operation
+from tinygrad_poly.operators import apply_operation
+from tinygrad_poly.tensor import Tensor
 
 __all__ = [
     "apply_operation",

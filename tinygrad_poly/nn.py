@@ -10,8 +10,9 @@ from tinygrad_poly import functions
 from tinygrad_poly.creation import made, multiply_add
 from tinygrad_poly.derivatives import linalg
 from tinygrad_poly.errors import DtypeError, ShapeError
+from tinygrad_poly.operators import apply_operation, new
 from tinygrad_poly.random import rand
-from tinygrad_poly.tensor import Tensor, apply_operation, new
+from tinygrad_poly.tensor import Tensor
 
 
 class Parameter(Tensor):
@@ -37,6 +38,9 @@ class Parameter(Tensor):
     def __init__(self, data: Tensor, requires_grad: bool = True) -> None:
         pass
 
+    def __format__(self, spec: str) -> str:
+        return format(str(self), spec)
+
     def __repr__(self) -> str:
         return f"Parameter containing:\n{super().__repr__()}"
 
@@ -55,7 +59,7 @@ class Module:
     """
 
     _parameters: dict[str, Parameter | None]
-    _modules: dict[str, Module]
+    _modules: dict[str, Module | None]
     training: bool
 
     def __init__(self) -> None:
@@ -76,6 +80,10 @@ class Module:
                     f"{name} is a parameter; assign nn.Parameter(tensor) or None to it, not {type(value).__name__}"
                 )
             self._parameters[name] = None
+        elif name in self.__dict__.get("_modules", ()):
+            if value is not None:
+                raise DtypeError(f"{name} is a module; assign a module or None to it, not {type(value).__name__}")
+            self._modules[name] = None
         else:
             self.__dict__[name] = value
 
@@ -98,12 +106,14 @@ class Module:
 
     def children(self) -> Iterator[Module]:
         """The modules directly inside this one."""
-        yield from self._modules.values()
+        for module in self._modules.values():
+            if module is not None:
+                yield module
 
     def modules(self) -> Iterator[Module]:
         """Yield this module and all modules inside it."""
         yield self
-        for child in self._modules.values():
+        for child in self.children():
             yield from child.modules()
 
     def named_parameters(self, prefix: str = "") -> Iterator[tuple[str, Parameter]]:
@@ -120,7 +130,8 @@ class Module:
             if parameter is not None:
                 yield dotted + name, parameter
         for name, module in self._modules.items():
-            yield from module._all_parameters(dotted + name)
+            if module is not None:
+                yield from module._all_parameters(dotted + name)
 
     def parameters(self) -> Iterator[Parameter]:
         """All parameters, for an optimizer."""

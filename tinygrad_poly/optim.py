@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from tinygrad_poly.arrays import namespace
 from tinygrad_poly.errors import DtypeError, GraphError
-from tinygrad_poly.tensor import Tensor, wrap
+from tinygrad_poly.operators import wrap
+from tinygrad_poly.tensor import Tensor
 
 
 class Optimizer:
@@ -28,7 +30,7 @@ class Optimizer:
             raise ValueError("an optimizer needs at least one parameter, and was given none")
         if not lr >= 0:
             raise ValueError(f"the learning rate must be 0 or more, not {lr}")
-        self.lr = lr
+        self.lr = float(lr)
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients, so that the next `backward` does not add to them."""
@@ -36,7 +38,7 @@ class Optimizer:
             if set_to_none:
                 p.grad = None
             elif p.grad is not None:
-                p.grad = wrap(p.grad.array * 0, None)
+                p.grad = wrap(namespace(p.array).zeros_like(p.array), None)
 
     def step(self) -> None:
         """Update every parameter that has a gradient."""

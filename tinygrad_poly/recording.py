@@ -29,6 +29,10 @@ class _Mode:
     __slots__ = ("_tokens",)
     _value: bool
 
+    def __new__(cls, function: Callable[..., Any] | None = None) -> Any:
+        """`@no_grad` means `@no_grad()`, as in torch."""
+        return super().__new__(cls) if function is None else cls()(function)
+
     def __init__(self) -> None:
         # A stack: the same object may be entered again inside itself.
         self._tokens: list[Token[bool]] = []
