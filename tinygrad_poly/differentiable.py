@@ -8,7 +8,7 @@ from tinygrad_poly import arrays, backward
 from tinygrad_poly.backward import Node
 from tinygrad_poly.conversions import Conversions
 from tinygrad_poly.errors import DtypeError, GraphError, ShapeError
-from tinygrad_poly.operators import is_recording, wrap
+from tinygrad_poly.operators import wrap
 
 if TYPE_CHECKING:
     from tinygrad_poly.tensor import Tensor
@@ -143,11 +143,3 @@ class Differentiable(Conversions):
             elif value.shape != self.shape:
                 raise ShapeError(f"data of shape {value.shape} cannot replace data of shape {self.shape}")
         self.array = value.array
-
-    def _check_in_place(self, what: str) -> None:
-        node = self.node
-        if node is not None and node.operation is None and is_recording():
-            raise GraphError(
-                f"{what} changes a leaf that requires grad in place, which cannot be recorded; "
-                "update weights under `with no_grad():`, or write a new tensor: w = w - step"
-            )

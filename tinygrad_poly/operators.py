@@ -11,7 +11,7 @@ from tinygrad_poly import arrays
 from tinygrad_poly.arrays import Array
 from tinygrad_poly.backward import Node
 from tinygrad_poly.derivatives.operation import Operation
-from tinygrad_poly.errors import DtypeError, ShapeError
+from tinygrad_poly.errors import DtypeError, GraphError, ShapeError
 from tinygrad_poly.recording import recording
 
 if TYPE_CHECKING:
@@ -153,25 +153,40 @@ def in_place(compute: Callable[[Tensor, Any], Tensor], symbol: str) -> Callable[
     """`a -= b`: the tensor gets a new array; whoever holds the old array keeps it unchanged."""
 
     def method(self: Tensor, other: Any) -> Tensor:
-        self._check_in_place(symbol)
+        check_in_place(self, symbol)
         result = compute(self, other)
         if result is NotImplemented:
             return NotImplemented  # type: ignore[no-any-return]
-        if result.array.shape != self.array.shape:
+        old, new = self.array, result.array
+        if new.shape != old.shape:
             raise ShapeError(
-                f"{symbol} would change the shape {self.array.shape} to {result.array.shape}; "
+                f"{symbol} would change the shape {old.shape} to {new.shape}; "
                 "write it with a new name instead of in place"
             )
-        if result.array.dtype != self.array.dtype:
-            if not arrays.is_floating(self.array.dtype):
+        if new.dtype is not old.dtype and new.dtype != old.dtype:
+            if not arrays.is_floating(old.dtype):
                 raise DtypeError(
-                    f"{symbol} gives {result.array.dtype}, which a {self.array.dtype} tensor cannot hold; "
+                    f"{symbol} gives {new.dtype}, which a {old.dtype} tensor cannot hold; "
                     "convert the tensor with .float() first"
                 )
-            result = result.to(self.array.dtype)
+            result = result.to(old.dtype)
         self.array = result.array
         if result.node is not None:
             self.node = result.node
         return self
 
     return method
+
+
+def check_in_place(tensor: Tensor, symbol: str) -> None:
+    """Refuse to change a leaf in place while operations are recorded.
+
+    Raises:
+        GraphError: because the tape could not tell the leaf from what it became.
+    """
+    node = tensor.node
+    if node is not None and node.operation is None and is_recording():
+        raise GraphError(
+            f"{symbol} changes a leaf that requires grad in place, which cannot be recorded; "
+            "update weights under `with no_grad():`, or write a new tensor: w = w - step"
+        )

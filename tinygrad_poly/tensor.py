@@ -18,6 +18,7 @@ from tinygrad_poly.operators import (
     apply_operation,
     apply_unary,
     binary,
+    check_in_place,
     comparison,
     in_place,
     is_recording,
@@ -159,7 +160,7 @@ class Tensor(Differentiable):
 
     def fill_(self, value: builtins.float) -> Tensor:
         """Replace every element by `value`, which does not depend on what was there."""
-        self._check_in_place("fill_()")
+        check_in_place(self, "fill_()")
         xp = arrays.namespace(self.array)
         keep = xp.zeros(self.shape, dtype=xp.bool)
         result = apply_operation(elementwise.where, keep, self, xp.asarray(value, dtype=self.dtype))
