@@ -122,7 +122,7 @@ def unbroadcast(cotangent: Array, shape: Shape) -> Array:
     have = cotangent.shape
     if not have:
         return cotangent
-    if not shape:
+    if not shape or max(shape) == 1 < cotangent.size:
         return total(cotangent)
     leading = len(have) - len(shape)
     if leading > 0:

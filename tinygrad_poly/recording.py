@@ -28,14 +28,16 @@ class _Mode:
 
     __slots__ = ("_tokens",)
     _value: bool
+    # A stack: the same object may be entered again inside itself.
+    _tokens: list[Token[bool]]
 
     def __new__(cls, function: Callable[..., Any] | None = None) -> Any:
         """`@no_grad` means `@no_grad()`, as in torch."""
-        return super().__new__(cls) if function is None else cls()(function)
-
-    def __init__(self) -> None:
-        # A stack: the same object may be entered again inside itself.
-        self._tokens: list[Token[bool]] = []
+        if function is not None:
+            return cls()(function)
+        mode = object.__new__(cls)
+        mode._tokens = []
+        return mode
 
     def __enter__(self) -> None:
         self._tokens.append(recording.set(self._value))

@@ -111,6 +111,8 @@ class Tensor(Differentiable):
     _power_of = binary(arithmetic.power, reflected=True)
 
     def __pow__(self, exponent: Any) -> Tensor:
+        if type(exponent) is int and exponent >= 0:
+            return apply_unary(arithmetic.power_scalar, self, exponent)
         if isinstance(exponent, np.generic):
             exponent = exponent.item()
         if not isinstance(exponent, (int, builtins.float)):
@@ -194,10 +196,11 @@ class Tensor(Differentiable):
 
     def mean(self, dim: Any = None, keepdim: bool = False) -> Tensor:
         """The average over `dim` (one dimension, several, or all)."""
-        if not arrays.is_floating(self.dtype):
-            raise DtypeError(f"mean() needs a floating-point tensor, and this one is {self.dtype}: use .float()")
         axes = None if dim is None else normalize_axes(dim, self.ndim, "mean")
-        return apply_unary(reductions.mean, self, axes, keepdim)
+        result = apply_unary(reductions.mean, self, axes, keepdim)
+        if result.array.dtype is not self.array.dtype and not arrays.is_floating(self.dtype):
+            raise DtypeError(f"mean() needs a floating-point tensor, and this one is {self.dtype}: use .float()")
+        return result
 
     # Shapes
 

@@ -22,7 +22,7 @@ def _with_axes(g: Array, shape: Shape, axis: Shape | None, keepdims: bool) -> Ar
 
 def count(shape: Shape, axis: Shape | None) -> int:
     """How many elements of an array of `shape` go into each element of a reduction over `axis`."""
-    return math.prod(shape if axis is None else (shape[i] for i in axis))
+    return math.prod(shape) if axis is None else math.prod(shape[i] for i in axis)
 
 
 sum = Operation("Sum", total, _with_axes, saves="shapes", expands=True)
