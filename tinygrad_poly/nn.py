@@ -26,7 +26,7 @@ class Parameter(Tensor):
 
     __slots__ = ()
 
-    def __new__(cls, data: Tensor, requires_grad: bool = True) -> Parameter:  # noqa: D102
+    def __new__(cls, data: Tensor, requires_grad: bool = True) -> Parameter:
         if not isinstance(data, Tensor):
             raise DtypeError(f"Parameter() expects a tensor, not {type(data).__name__}")
         parameter = new(cls)
@@ -97,7 +97,8 @@ class Module:
         """What the module computes; a subclass defines it."""
         raise NotImplementedError(f"{type(self).__name__} must define forward()")
 
-    def __call__(self, *inputs: Any, **options: Any) -> Any:  # noqa: D102
+    def __call__(self, *inputs: Any, **options: Any) -> Any:
+        """What `forward` computes."""
         return self.forward(*inputs, **options)
 
     def register_parameter(self, name: str, parameter: Parameter | None) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from contextvars import ContextVar, Token
-from typing import Any, TypeVar
-
-Function = TypeVar("Function", bound=Callable[..., Any])
+from contextvars import ContextVar
+from typing import Any
 
 recording: ContextVar[bool] = ContextVar("recording", default=True)
+
+# What to go back to, for each mode that was entered: (the modes around it, the state before it).
+_outer: ContextVar[Any] = ContextVar("outer", default=None)
 
 
 def is_grad_enabled() -> bool:
@@ -23,57 +24,64 @@ def is_grad_enabled() -> bool:
     return recording.get()
 
 
-class _Mode:
-    """A context manager and decorator that sets `recording`, and sets it back whatever happens."""
+class Mode:
+    """Sets `recording` for a while, and sets it back whatever happens.
 
-    __slots__ = ("_tokens",)
-    _value: bool
-    # A stack: the same object may be entered again inside itself.
-    _tokens: list[Token[bool]]
+    `with mode():`, `@mode()` and `@mode` all work, the last two on coroutine functions too. The state is
+    separate for each thread and each async task. A mode holds nothing of its own, so that one object
+    serves them all, and may be entered again inside itself.
+    """
 
-    def __new__(cls, function: Callable[..., Any] | None = None) -> Any:
-        """`@no_grad` means `@no_grad()`, as in torch."""
-        if function is not None:
-            return cls()(function)
-        mode = object.__new__(cls)
-        mode._tokens = []
-        return mode
+    def __init__(self, name: str, value: bool, doc: str) -> None:
+        self.__name__ = name
+        self.__doc__ = doc
+        self._value = value
 
     def __enter__(self) -> None:
-        self._tokens.append(recording.set(self._value))
+        _outer.set((_outer.get(), recording.get()))
+        recording.set(self._value)
 
     def __exit__(self, *exception: object) -> None:
-        recording.reset(self._tokens.pop())
+        outer, before = _outer.get()
+        _outer.set(outer)
+        recording.set(before)
 
-    def __call__(self, function: Function) -> Function:
+    def __call__(self, function: Callable[..., Any] | None = None) -> Any:
+        """The mode itself, or `function` made to run under it."""
+        if function is None:
+            return self
         if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
             raise TypeError(
-                f"{type(self).__name__} cannot decorate the generator {function.__name__!r}: it would stay in "
-                f"force between two values; write `with {type(self).__name__}():` inside it instead"
+                f"{self.__name__} cannot decorate the generator {function.__name__!r}: it would stay in "
+                f"force between two values; write `with {self.__name__}():` inside it instead"
             )
         if inspect.iscoroutinefunction(function):
 
             @functools.wraps(function)
             async def wrapper(*args: Any, **kwargs: Any) -> Any:
-                with type(self)():
+                with self:
                     return await function(*args, **kwargs)
 
         else:
 
             @functools.wraps(function)
             def wrapper(*args: Any, **kwargs: Any) -> Any:
-                with type(self)():
+                with self:
                     return function(*args, **kwargs)
 
-        return wrapper  # type: ignore[return-value]
+        return wrapper
+
+    def __repr__(self) -> str:
+        return f"<{self.__name__}>"
 
 
-class no_grad(_Mode):  # noqa: N801 - torch's name
+no_grad = Mode(
+    "no_grad",
+    False,
     """Record nothing inside: `with no_grad():` or `@no_grad()`.
 
     The weights of a fit are updated under it, because the update is not part of the function that
-    is differentiated. The state is restored after exceptions and is separate for each thread and
-    each async task.
+    is differentiated.
 
     >>> import tinygrad_poly as tg
     >>> w = tg.tensor(2.0, requires_grad=True)
@@ -81,19 +89,18 @@ class no_grad(_Mode):  # noqa: N801 - torch's name
     ...     w -= 0.5
     >>> w
     tensor(1.5000, requires_grad=True)
-    """
+    """,
+)
 
-    __slots__ = ()
-    _value = False
-
-
-class enable_grad(_Mode):  # noqa: N801 - torch's name
+enable_grad = Mode(
+    "enable_grad",
+    True,
     """Record again inside a `no_grad`.
 
     >>> with no_grad(), enable_grad():
     ...     is_grad_enabled()
     True
-    """
+    """,
+)
 
-    __slots__ = ()
-    _value = True
+__test__ = {"no_grad": no_grad.__doc__, "enable_grad": enable_grad.__doc__}
