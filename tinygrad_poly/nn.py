@@ -27,6 +27,7 @@ class Parameter(Tensor):
     __slots__ = ()
 
     def __new__(cls, data: Tensor, requires_grad: bool = True) -> Parameter:
+        """A tensor of the same array, of this class."""
         if not isinstance(data, Tensor):
             raise DtypeError(f"Parameter() expects a tensor, not {type(data).__name__}")
         parameter = new(cls)
