@@ -84,7 +84,8 @@ def without_integers(inputs: tuple[Array, ...], result: Any) -> tuple[Array, ...
     if not is_floating(result) or all(dtype is None or is_floating(dtype) for dtype in dtypes):
         return None
     floating = [dtype for dtype in dtypes if dtype is not None and is_floating(dtype)]
-    target = np.result_type(*floating) if floating else _default_dtype
+    xp = namespace(next(x for x, dtype in zip(inputs, dtypes) if dtype is not None))
+    target = xp.result_type(*floating) if floating else getattr(xp, _default_dtype.name)
     if target == result:
         return None
     return tuple(x if dtype is None or is_floating(dtype) else astype(x, target) for x, dtype in zip(inputs, dtypes))
@@ -122,7 +123,7 @@ def unbroadcast(cotangent: Array, shape: Shape) -> Array:
     have = cotangent.shape
     if not have:
         return cotangent
-    if not shape or max(shape) == 1 < cotangent.size:
+    if not shape or max(shape) == 1 < max(have):
         return total(cotangent)
     leading = len(have) - len(shape)
     if leading > 0:

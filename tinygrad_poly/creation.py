@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from tinygrad_poly import arrays
-from tinygrad_poly.arrays import Array, Shape, as_dtype
+from tinygrad_poly.arrays import Array, as_dtype
 from tinygrad_poly.errors import DtypeError, ShapeError
+from tinygrad_poly.functions.shapes import new_shape
 from tinygrad_poly.operators import wrap
-from tinygrad_poly.tensor import Tensor, lengths
+from tinygrad_poly.tensor import Tensor
 
 
 def made(array: Array, dtype: Any, device: Any, requires_grad: bool) -> Tensor:
@@ -65,6 +66,9 @@ def as_tensor(data: Any, *, dtype: Any = None, device: Any = None) -> Tensor:
     return data.to(dtype=dtype, device=device) if isinstance(data, Tensor) else tensor(data, dtype=dtype, device=device)
 
 
+asarray = as_tensor
+
+
 def from_numpy(array: np.ndarray[Any, Any]) -> Tensor:
     """A tensor with a copy of a NumPy array, in its dtype.
 
@@ -95,7 +99,7 @@ def full(size: Any, fill_value: float, *, dtype: Any = None, device: Any = None,
     >>> full((2,), 7.0)
     tensor([7., 7.])
     """
-    shape = _shape((size,))
+    shape = new_shape((size,))
     kind = dtype
     if kind is None and isinstance(fill_value, float):
         kind = arrays.get_default_dtype()
@@ -108,7 +112,7 @@ def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool
     >>> zeros(1, requires_grad=True)
     tensor([0.], requires_grad=True)
     """
-    return full(_shape(size), 0.0, dtype=dtype, device=device, requires_grad=requires_grad)
+    return full(new_shape(size), 0.0, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
 def ones(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
@@ -117,7 +121,7 @@ def ones(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool 
     >>> ones(2)
     tensor([1., 1.])
     """
-    return full(_shape(size), 1.0, dtype=dtype, device=device, requires_grad=requires_grad)
+    return full(new_shape(size), 1.0, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
 def arange(start: float, end: float | None = None, step: float = 1, *, dtype: Any = None, device: Any = None) -> Tensor:
@@ -147,8 +151,8 @@ def linspace(
 ) -> Tensor:
     """`steps` numbers at equal distances from `start` to `end`, both included.
 
-    Each half is counted from its own end, as in torch, so that linspace(-π, π, n) is exactly
-    antisymmetric and float32 gives the same numbers as torch.
+    Each half is counted from its own end, as in torch, so that linspace(-π, π, n) is
+    antisymmetric to the last bit (for an even n) and float32 gives the same numbers as torch.
 
     >>> linspace(0, 1, 5)
     tensor([0.0000, 0.2500, 0.5000, 0.7500, 1.0000])
@@ -191,10 +195,3 @@ def ones_like(input: Tensor) -> Tensor:
     tensor([1., 1.])
     """
     return wrap(arrays.ones_like(input.array), None)
-
-
-def _shape(size: tuple[Any, ...]) -> Shape:
-    shape = lengths(size)
-    if any(n < 0 for n in shape):
-        raise ShapeError(f"a shape needs lengths of 0 or more, not {shape}")
-    return shape

@@ -8,9 +8,8 @@ from typing import Any
 
 from tinygrad_poly import functions
 from tinygrad_poly.creation import made, multiply_add
-from tinygrad_poly.derivatives import linalg
 from tinygrad_poly.errors import DtypeError, ShapeError
-from tinygrad_poly.operators import apply_operation, new
+from tinygrad_poly.operators import new
 from tinygrad_poly.random import rand
 from tinygrad_poly.tensor import Tensor
 
@@ -231,12 +230,7 @@ class Linear(Module):
                 f"Linear expects inputs of shape (..., {self.in_features}), but got {shape}; "
                 "a column of numbers is x.view(-1, 1)"
             )
-        weight, bias = self._parameters["weight"], self._parameters["bias"]
-        assert weight is not None
-        if bias is not None and len(shape) == 2:
-            return apply_operation(linalg.linear, input, weight, bias)
-        product = input @ weight.T
-        return product if bias is None else product + bias
+        return functions.linear(input, self.weight, self.bias)
 
     def extra_repr(self) -> str:
         """The sizes, as torch prints them."""

@@ -76,6 +76,13 @@ def operand(other: Any) -> Array | None:
     return arrays.own(other) if hasattr(other, "dtype") and hasattr(other, "shape") else None
 
 
+def checked(value: Any, name: str) -> Tensor:
+    """`value`, which the function `name` expects to be a tensor."""
+    if not isinstance(value, tensor_class):
+        raise DtypeError(f"{name}() expects a tensor, not {type(value).__name__}; wrap it: tensor(...)")
+    return value  # type: ignore[no-any-return]
+
+
 def binary(operation: Operation, reflected: bool = False) -> Callable[[Tensor, Any], Tensor]:
     """An operator method. The hot path of the eager engine: `apply_operation` with two inputs written out."""
     forward, save = operation.forward, operation.save

@@ -81,9 +81,9 @@ def tensor_text(values: np.ndarray[Any, Any], notes: list[str]) -> str:
         summarize = values.size > SUMMARIZE_ABOVE
         text = _body(values, _Numbers(_edges(values) if summarize else values), indent, summarize)
     text = "tensor(" + text
-    column = len(text) - (text.rfind("\n") + 1)
+    # One more than are printed, and so it is in torch.
+    column = len(text) - text.rfind("\n") + 1
     for note in notes:
-        # torch counts two columns more here than it prints.
         if column + len(note) + 2 > LINE_WIDTH:
             text += ",\n" + " " * indent + note
             column = indent + len(note)

@@ -17,7 +17,8 @@ from tinygrad_poly import arrays
 from tinygrad_poly.arrays import Shape, as_dtype
 from tinygrad_poly.creation import made
 from tinygrad_poly.errors import DtypeError
-from tinygrad_poly.tensor import Tensor, lengths
+from tinygrad_poly.functions.shapes import new_shape
+from tinygrad_poly.tensor import Tensor
 
 
 class Generator:
@@ -108,7 +109,7 @@ def _random(kind: str, size: tuple[Any, ...], dtype: Any, device: Any, requires_
     dtype = arrays.get_default_dtype() if dtype is None else as_dtype(dtype)
     if dtype not in (np.float32, np.float64):
         raise DtypeError(f"random numbers come in float32 and float64, not {dtype}")
-    shape: Shape = lengths(size)
+    shape: Shape = new_shape(size)
     generator = default_generator()
     with generator.lock:
         numbers = getattr(generator, kind)(math.prod(shape), dtype)

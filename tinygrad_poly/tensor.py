@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import builtins
 import operator
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from tinygrad_poly import arrays, operators
-from tinygrad_poly.arrays import NUMPY, Shape, as_dtype, full_shape, normalize_axes
-from tinygrad_poly.derivatives import arithmetic, elementwise, linalg, reductions, shapes
+from tinygrad_poly import arrays, functions, operators
+from tinygrad_poly.arrays import NUMPY, as_dtype
+from tinygrad_poly.derivatives import arithmetic, elementwise, linalg, shapes
 from tinygrad_poly.differentiable import Differentiable
-from tinygrad_poly.errors import DtypeError, ShapeError
+from tinygrad_poly.errors import DtypeError
 from tinygrad_poly.operators import (
     apply_operation,
     apply_unary,
@@ -87,14 +88,8 @@ class Tensor(Differentiable):
         """In NumPy's memory."""
         return self.to("cpu")
 
-    def clone(self) -> Tensor:
-        """A copy on the tape."""
-        return apply_unary(shapes.clone, self)
-
     def __array_namespace__(self, *, api_version: str | None = None) -> Any:
-        from tinygrad_poly import functions
-
-        return functions
+        return sys.modules["tinygrad_poly"]
 
     # Arithmetic
 
@@ -135,19 +130,7 @@ class Tensor(Differentiable):
     sub = subtract = named(__sub__, "sub")
     mul = multiply = named(__mul__, "mul")
     div = divide = named(__truediv__, "div")
-    matmul = mm = named(__matmul__, "matmul")
     pow = named(__pow__, "pow")
-
-    def square(self) -> Tensor:
-        """x², elementwise."""
-        return apply_unary(arithmetic.power_scalar, self, 2)
-
-    exp = unary(elementwise.exp)
-    log = unary(elementwise.log)
-    sin = unary(elementwise.sin)
-    cos = unary(elementwise.cos)
-    tanh = unary(elementwise.tanh)
-    sqrt = unary(elementwise.sqrt)
 
     __iadd__ = in_place(__add__, "+=")
     __isub__ = in_place(__sub__, "-=")
@@ -187,80 +170,27 @@ class Tensor(Differentiable):
     __or__ = comparison(operator.or_)
     __hash__ = object.__hash__
 
-    # Reductions
+    # Functions that are methods too
 
-    def sum(self, dim: Any = None, keepdim: bool = False) -> Tensor:
-        """Σx over `dim` (one dimension, several, or all)."""
-        axes = None if dim is None else normalize_axes(dim, self.ndim, "sum")
-        return apply_unary(reductions.sum, self, axes, keepdim)
-
-    def mean(self, dim: Any = None, keepdim: bool = False) -> Tensor:
-        """The average over `dim` (one dimension, several, or all)."""
-        axes = None if dim is None else normalize_axes(dim, self.ndim, "mean")
-        result = apply_unary(reductions.mean, self, axes, keepdim)
-        if result.array.dtype is not self.array.dtype and not arrays.is_floating(self.dtype):
-            raise DtypeError(f"mean() needs a floating-point tensor, and this one is {self.dtype}: use .float()")
-        return result
-
-    # Shapes
-
-    def reshape(self, *shape: Any) -> Tensor:
-        """The same elements in another shape; one length may be -1."""
-        return apply_unary(shapes.reshape, self, full_shape(lengths(shape), self.numel(), "reshape"))
-
-    view = reshape
-
-    def flatten(self) -> Tensor:
-        """The elements in one dimension."""
-        return self.reshape(-1)
-
-    def permute(self, *dims: Any) -> Tensor:
-        """The dimensions in another order."""
-        axes = normalize_axes(lengths(dims), self.ndim, "permute")
-        if axes is None or len(axes) != self.ndim:
-            raise ShapeError(f"permute: {self.ndim} dimensions need an order of {self.ndim}, not {lengths(dims)}")
-        return apply_unary(shapes.permute, self, axes)
-
-    def transpose(self, dim0: int, dim1: int) -> Tensor:
-        """Two dimensions exchanged."""
-        (first,), (second,) = normalize_axes(dim0, self.ndim, "transpose"), normalize_axes(dim1, self.ndim, "transpose")  # type: ignore[misc]
-        order = list(range(self.ndim))
-        order[first], order[second] = order[second], order[first]
-        return self.permute(order)
-
-    def t(self) -> Tensor:
-        """The transpose of a matrix; a vector as it is."""
-        if self.ndim > 2:
-            raise ShapeError(f"t() is for matrices, and this tensor has shape {self.shape}; use .transpose or .mT")
-        return self.T
+    square, sqrt, exp, log = functions.square, functions.sqrt, functions.exp, functions.log
+    sin, cos, tanh = functions.sin, functions.cos, functions.tanh
+    sum, mean = functions.sum, functions.mean
+    matmul = mm = functions.matmul
+    reshape = view = functions.reshape
+    flatten, squeeze, unsqueeze = functions.flatten, functions.squeeze, functions.unsqueeze
+    permute, transpose, t = functions.permute, functions.transpose, functions.t
+    expand = broadcast_to = functions.expand
+    clone = functions.clone
 
     @property
     def T(self) -> Tensor:  # noqa: N802 - NumPy's name
         """The dimensions reversed."""
-        return self.permute(tuple(reversed(range(self.ndim))))
+        return self.permute(range(self.ndim)[::-1])
 
     @property
     def mT(self) -> Tensor:  # noqa: N802 - NumPy's name
         """The last two dimensions exchanged."""
         return self.transpose(-2, -1)
-
-    def squeeze(self, dim: int | None = None) -> Tensor:
-        """Without dimensions of length 1 (or without `dim` if its length is 1)."""
-        dropped = range(self.ndim) if dim is None else normalize_axes(dim, self.ndim, "squeeze") or ()
-        return self.reshape(tuple(n for i, n in enumerate(self.shape) if n != 1 or i not in dropped))
-
-    def unsqueeze(self, dim: int) -> Tensor:
-        """With a dimension of length 1 inserted at `dim`."""
-        (at,) = normalize_axes(dim, self.ndim + 1, "unsqueeze")  # type: ignore[misc]
-        return self.reshape((*self.shape[:at], 1, *self.shape[at:]))
-
-    def expand(self, *shape: Any) -> Tensor:
-        """Repeated along new dimensions and dimensions of length 1; -1 keeps a length."""
-        wanted = lengths(shape)
-        kept = (1,) * (len(wanted) - self.ndim) + self.shape
-        return apply_operation(
-            shapes.broadcast_to, self, tuple(k if n == -1 else n for n, k in zip(wanted, kept, strict=False))
-        )
 
     def __getitem__(self, index: Any) -> Tensor:
         parts = index if isinstance(index, tuple) else (index,)
@@ -272,12 +202,6 @@ class Tensor(Differentiable):
 
     def __iter__(self) -> Iterator[Tensor]:
         return (self[i] for i in range(len(self)))
-
-
-def lengths(given: Sequence[Any]) -> Shape:
-    """`view(2, 3)` and `view((2, 3))` mean the same."""
-    inner = given[0] if len(given) == 1 and isinstance(given[0], (tuple, list)) else given
-    return tuple(int(n) for n in inner)
 
 
 operators.tensor_class = Tensor

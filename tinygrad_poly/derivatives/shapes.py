@@ -59,18 +59,15 @@ getitem = Operation(
 )
 
 
-def _is_basic(index: Index) -> bool:
-    """Whether `index` selects each element at most once (integers, slices, `...`, None)."""
-    parts = index if isinstance(index, tuple) else (index,)
-    return all(part is None or part is Ellipsis or isinstance(part, (int, slice, np.integer)) for part in parts)
-
-
 def _put(g: Array, shape: Shape, index: Index) -> Array:
     """Zeros of `shape` with `g` added at `index`; an element selected twice gets both."""
     xp: Any = namespace(g)
     zeros = xp.zeros(shape, dtype=g.dtype)
-    if _is_basic(index):
-        zeros[index] = g
+    parts = index if isinstance(index, tuple) else (index,)
+    if all(part is None or part is Ellipsis or isinstance(part, (int, slice, np.integer)) for part in parts):
+        # Nothing is selected twice. The axes that None inserted are not there to assign to.
+        parts = tuple(part for part in parts if part is not None)
+        zeros[parts] = xp.reshape(g, zeros[parts].shape)
     else:
         xp.add.at(zeros, index, g)
     return zeros

@@ -1,0 +1,214 @@
+import json
+
+import numpy as np
+import pytest
+
+import tinygrad_poly as tg
+from tinygrad_poly.errors import DataError
+from tinygrad_poly.fitting import fit, resume, saved
+
+
+class Momentum(tg.optim.Optimizer):
+    """An optimizer whose state holds a counter, tensors, arrays, and keys that are no texts."""
+
+    def __init__(self, params, lr):
+        super().__init__(params, lr)
+        self.count = 0
+        self.velocity = {i: 0 * p.array for i, p in enumerate(self.params)}
+
+    def step(self):
+        self.count += 1
+        for i, p in enumerate(self.params):
+            self.velocity[i] = 0.9 * self.velocity[i] + p.grad.array
+            p.array = p.array - self.lr * (1 + 1 / self.count) * self.velocity[i]
+
+    def state_dict(self):
+        return super().state_dict() | {
+            "count": self.count,
+            "velocity": {i: tg.tensor(v) if i % 2 else np.asarray(v) for i, v in self.velocity.items()},
+            "nothing": [None, True, "text"],
+        }
+
+    def load_state_dict(self, state):
+        super().load_state_dict(state)
+        assert state["nothing"] == [None, True, "text"]
+        self.count = state["count"]
+        self.velocity = {i: getattr(v, "array", v) for i, v in state["velocity"].items()}
+
+
+def bits(result):
+    return [(w.dtype, w.shape, w.tobytes()) for w in result.run.params.values()], result.losses
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", Momentum])
+@pytest.mark.parametrize("problem", ["sine", "sine_in_float32"])
+def test_a_resumed_fit_is_bit_for_bit_the_uninterrupted_one(request, tmp_path, problem, optimizer):
+    problem = request.getfixturevalue(problem)
+    lr = 1e-6 if optimizer == "sgd" else 1e-7
+    whole = fit(*problem.arguments, steps=500, lr=lr, optimizer=optimizer, progress=False)
+    part = fit(*problem.arguments, steps=250, lr=lr, optimizer=optimizer, progress=False)
+    part.save(tmp_path / "run.json")
+    factory = None if optimizer == "sgd" else optimizer
+    resumed = resume(tmp_path / "run.json", problem.loss, problem.x, problem.y, 500, optimizer=factory, progress=False)
+    assert bits(resumed) == bits(whole) == bits(part.resume(500, progress=False))
+    assert resumed.losses.keys() == {99, 199, 299, 399, 499}
+
+
+def test_an_interrupted_fit_resumes_to_the_steps_that_it_was_to_take(sine, tmp_path):
+    calls = 0
+
+    def loss(params, x, y):
+        nonlocal calls
+        calls += 1
+        if calls == 151:
+            raise KeyboardInterrupt
+        return sine.loss(params, x, y)
+
+    fit(loss, sine.start, sine.x, sine.y, steps=300, progress=False).save(tmp_path / "run.json")
+    resumed = resume(tmp_path / "run.json", sine.loss, sine.x, sine.y, progress=False)
+    assert bits(resumed) == bits(fit(*sine.arguments, steps=300, progress=False))
+    assert not resumed.interrupted
+
+
+def test_a_list_of_weights_of_any_shape_comes_back_as_one(tmp_path):
+    def loss(params, x, y):
+        return ((x @ params[0] + params[1] - y) ** 2).mean()
+
+    x, y = np.eye(2, dtype=np.float32), np.ones((2, 3), np.float32)
+    fit(loss, [np.zeros((2, 3), np.float32), 1 / 3], x, y, steps=2, lr=0.1, progress=False).save(tmp_path / "run.json")
+    resumed = resume(tmp_path / "run.json", loss, x, y, 4, progress=False)
+    assert [w.shape for w in resumed.params] == [(2, 3), ()]
+    assert [w.shape for w in resumed.start] == [(2, 3), ()]
+
+
+def test_a_resumed_fit_can_take_another_learning_rate(sine, tmp_path):
+    fit(*sine.arguments, steps=10, progress=False).save(tmp_path / "run.json")
+    resumed = resume(tmp_path / "run.json", sine.loss, sine.x, sine.y, 20, lr=2e-6, progress=False)
+    assert resumed.lr == 2e-6
+    assert bits(resumed) != bits(fit(*sine.arguments, steps=20, progress=False))
+
+
+def test_fewer_steps_than_are_complete_cannot_be_resumed(sine):
+    result = fit(*sine.arguments, steps=10, progress=False)
+    with pytest.raises(
+        ValueError, match=r"steps must be a whole number of 10 or more \(10 are already complete\), not 5"
+    ):
+        result.resume(5, progress=False)
+
+
+def test_an_optimizer_of_ones_own_has_to_be_passed_again(sine, tmp_path):
+    fit(*sine.arguments, steps=1, optimizer=Momentum, lr=1e-7, progress=False).save(tmp_path / "run.json")
+    with pytest.raises(DataError, match="has to be passed again: unknown optimizer 'custom: Momentum'"):
+        resume(tmp_path / "run.json", sine.loss, sine.x, sine.y, 2, progress=False)
+
+
+@pytest.fixture
+def run_file(sine, tmp_path):
+    path = tmp_path / "run.json"
+    fit(*sine.arguments, steps=200, progress=False).save(path, problem={"what": "sin"})
+    return path
+
+
+def test_a_saved_run_is_readable(run_file):
+    document = json.loads(run_file.read_text())
+    assert document["format"] == "tinygrad_poly fit"
+    assert document["written by"]["tinygrad_poly"] == tg.__version__
+    assert document["problem"] == {"what": "sin"}
+    assert (document["step"], document["steps"], document["optimizer"], document["lr"]) == (200, 200, "sgd", 1e-6)
+    assert list(document["losses"]) == ["99", "199"]
+    assert document["params"]["a"]["=array"] == "float64"
+
+
+def test_saving_leaves_no_other_file_behind(run_file):
+    assert list(run_file.parent.iterdir()) == [run_file]
+
+
+def test_a_failed_save_keeps_what_was_there(run_file, sine, monkeypatch):
+    before = run_file.read_bytes()
+
+    def fails(source, target):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.replace", fails)
+    with pytest.raises(DataError, match=r"cannot write .*: No space left on device"):
+        fit(*sine.arguments, steps=1, progress=False).save(run_file)
+    assert run_file.read_bytes() == before
+    assert list(run_file.parent.iterdir()) == [run_file]
+
+
+def without(name):
+    return lambda document: {key: value for key, value in document.items() if key != name}
+
+
+def changed(name, value):
+    return lambda document: document | {name: value}
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (without("format"), 'is not a saved fit: its "format" is not'),
+        (changed("version", 99), "saved in version 99 of the format, and this program reads version 1"),
+        (without("params"), "is damaged: it has no 'params'"),
+        (without("losses"), "is damaged: it has no 'losses'"),
+        (changed("step", -1), "is damaged: -1 is not a number of steps"),
+        (changed("step", 1.5), "is damaged: 1.5 is not a number of steps"),
+        (changed("params", {}), "is damaged: it holds no weights$"),
+        (changed("params", {"a": 1.0}), "is damaged: it holds no weights"),
+        (
+            changed("start", {"a": {"=array": "float64", "shape": [], "values": [1.0]}}),
+            "differ in name, shape or dtype",
+        ),
+        (changed("params", {"a": {"=array": "float64", "shape": [3], "values": [1.0]}}), "is damaged: cannot reshape"),
+        (changed("params", {"a": {"=array": "nonsense", "shape": [], "values": [1.0]}}), "data type 'nonsense'"),
+        (changed("losses", {"ninety": 1.0}), "is damaged: invalid literal"),
+        (changed("lr", None), "is damaged: float"),
+        (lambda document: [document], "is not a saved fit"),
+    ],
+)
+def test_a_damaged_or_foreign_run_is_refused(run_file, damage, message):
+    run_file.write_text(json.dumps(damage(json.loads(run_file.read_text()))))
+    with pytest.raises(DataError, match=message):
+        saved.load(run_file)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe\x00", b"[" * 100_000, b"x,y\n1,2\n"])
+def test_what_is_not_json_is_refused(tmp_path, content):
+    (tmp_path / "run.json").write_bytes(content)
+    with pytest.raises(DataError, match="is not a saved fit"):
+        saved.load(tmp_path / "run.json")
+
+
+def test_a_truncated_run_is_refused_wherever_it_ends(run_file):
+    content = run_file.read_bytes()
+    for end in range(0, len(content) - 2, 97):
+        run_file.write_bytes(content[:end])
+        with pytest.raises(DataError):
+            saved.load(run_file)
+
+
+def test_a_missing_run_and_a_folder_are_named(tmp_path):
+    with pytest.raises(DataError, match=r"cannot read .*none.json: No such file"):
+        saved.load(tmp_path / "none.json")
+    with pytest.raises(DataError, match="cannot read"):
+        saved.load(tmp_path)
+
+
+def test_what_could_not_be_read_back_is_not_saved(sine, tmp_path):
+    class Odd(tg.optim.SGD):
+        def state_dict(self):
+            return {"lr": self.lr, "odd": self.odd}
+
+    result = fit(*sine.arguments, steps=1, optimizer=lambda params, lr: odd(Odd(params, lr), {1, 2}), progress=False)
+    with pytest.raises(TypeError, match="the state of the optimizer holds a set"):
+        result.save(tmp_path / "run.json")
+    result = fit(
+        *sine.arguments, steps=1, optimizer=lambda params, lr: odd(Odd(params, lr), np.array(1j)), progress=False
+    )
+    with pytest.raises(TypeError, match="an array of complex128 cannot be saved exactly"):
+        result.save(tmp_path / "run.json")
+
+
+def odd(optimizer, value):
+    optimizer.odd = value
+    return optimizer

@@ -1,0 +1,130 @@
+"""Making tensors gives torch's shapes, dtypes and numbers."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import tinygrad_poly as tg
+from tinygrad_poly.errors import DtypeError, ShapeError
+
+from .helpers import DTYPES, assert_like, both, numbers
+
+CALLS = {
+    "tensor of a float": lambda m: m.tensor(2.5),
+    "tensor of an int": lambda m: m.tensor(2),
+    "tensor of a bool": lambda m: m.tensor(True),
+    "tensor of mixed numbers": lambda m: m.tensor([1, 2.5]),
+    "tensor of nested lists": lambda m: m.tensor([[1.0, 2.0], [3.0, 4.0]]),
+    "tensor of tuples": lambda m: m.tensor(((1, 2), (3, 4))),
+    "tensor of nothing": lambda m: m.tensor([]),
+    "tensor of empty lists": lambda m: m.tensor([[], []]),
+    "tensor of an array": lambda m: m.tensor(np.array([1.0, 2.0])),
+    "tensor of a NumPy scalar": lambda m: m.tensor(np.float64(1.5)),
+    "tensor with dtype": lambda m: m.tensor([1, 2], dtype=m.float),
+    "tensor on a device": lambda m: m.tensor([1.0], device=m.device("cpu")),
+    "tensor of a range": lambda m: m.tensor(range(3)),
+    "as_tensor": lambda m: m.as_tensor([1.0, 2.0]),
+    "as_tensor of a tensor": lambda m: m.as_tensor(m.tensor([1.0]), dtype=m.float64),
+    "from_numpy": lambda m: m.from_numpy(np.array([1, 2])),
+    "FloatTensor": lambda m: m.FloatTensor([[1], [2], [3]]),
+    "full": lambda m: m.full((2, 3), 1.5),
+    "full of ints": lambda m: m.full((2,), 7),
+    "full of bools": lambda m: m.full((2,), True),
+    "zeros": lambda m: m.zeros(2, 3),
+    "zeros of a tuple": lambda m: m.zeros((2, 0)),
+    "zeros 0-d": lambda m: m.zeros(()),
+    "zeros with dtype": lambda m: m.zeros(1, dtype=m.int64),
+    "ones": lambda m: m.ones([4]),
+    "zeros_like": lambda m: m.zeros_like(m.tensor([[1, 2]])),
+    "ones_like": lambda m: m.ones_like(m.tensor([[1.5, 2]])),
+    "arange": lambda m: m.arange(5),
+    "arange from to": lambda m: m.arange(1, 4),
+    "arange of floats": lambda m: m.arange(0, 1, 0.1),
+    "arange downwards": lambda m: m.arange(3, 0, -1),
+    "arange with dtype": lambda m: m.arange(3, dtype=m.float64),
+    "linspace of ints": lambda m: m.linspace(0, 10, 5, dtype=m.int64),
+    "linspace of one": lambda m: m.linspace(3, 5, 1),
+    "linspace of none": lambda m: m.linspace(3, 5, 0),
+}
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+def test_creation_is_torchs(call):
+    assert_like(call(tg), call(torch))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@settings(max_examples=150, deadline=None)
+@given(
+    start=st.floats(-1000, 1000, width=32, allow_subnormal=False),
+    end=st.floats(-1000, 1000, width=32, allow_subnormal=False),
+    steps=st.integers(0, 2100),
+)
+def test_linspace_gives_torchs_numbers_up_to_one_rounding(dtype, start, end, steps):
+    mine, reference = (numbers(m.linspace(start, end, steps, dtype=getattr(m, dtype))) for m in (tg, torch))
+    # Each computes start + distance · position: torch rounds the product or not (it depends on the
+    # processor), which is half a unit of at most |end − start|; the sum is rounded by each, u of the result.
+    u = np.finfo(dtype).eps / 2
+    bound = u * (abs(end - start) + 2 * np.maximum(abs(start), abs(end)))
+    assert np.all(np.abs(mine.astype(np.float64) - reference) <= bound)
+    if steps > 1:
+        assert (mine[0], mine[-1]) == (start, end)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("steps", [2, 5, 999, 1000, 2000])
+def test_the_tutorials_points_are_torchs(steps, dtype):
+    points = [
+        m.linspace(-math.pi, math.pi, steps, dtype=getattr(m, dtype), device=m.device("cpu")) for m in (tg, torch)
+    ]
+    assert_like(*points)
+    if steps % 2 == 0:
+        np.testing.assert_array_equal(numbers(points[0]), -numbers(points[0])[::-1])
+
+
+@both
+def test_made_tensors_are_leaves_that_may_require_grad(m):
+    for make in (m.zeros, m.ones, m.rand, m.randn):
+        x = make(1, requires_grad=True)
+        assert (x.requires_grad, x.is_leaf, x.grad) == (True, True, None)
+    assert m.linspace(0, 1, 3, requires_grad=True).requires_grad
+    assert m.full((2,), 1.0, requires_grad=True).requires_grad
+    assert not m.zeros(1).requires_grad
+
+
+def test_a_tensor_of_tensors_takes_their_numbers():
+    parts = [tg.tensor(1.0, requires_grad=True), tg.tensor(2.0)]
+    assert tg.tensor(parts).tolist() == [1.0, 2.0]
+    assert not tg.tensor(parts[0]).requires_grad
+
+
+def test_the_default_dtype_is_for_python_floats_only():
+    tg.set_default_dtype("float64")
+    try:
+        assert tg.tensor([1.0]).dtype == tg.zeros(1).dtype == tg.linspace(0, 1, 2).dtype == tg.get_default_dtype()
+        assert tg.tensor([1]).dtype == tg.int64
+        assert tg.FloatTensor([1]).dtype == tg.tensor(np.float32(1)).dtype == tg.float32
+    finally:
+        tg.set_default_dtype(tg.float32)
+    assert tg.tensor([1.0]).dtype == tg.float32
+
+
+def test_what_cannot_be_a_tensor_is_refused():
+    for data in ("text", None, [None], ["a"], {"a": 1}, object()):
+        with pytest.raises(DtypeError, match="expected numbers"):
+            tg.tensor(data)
+    with pytest.raises(DtypeError, match="NumPy array"):
+        tg.from_numpy([1.0])
+    with pytest.raises(ShapeError, match="equal lengths"):
+        tg.tensor([[1.0], [2.0, 3.0]])
+    for make in (tg.zeros, tg.ones):
+        with pytest.raises(ShapeError, match=r"\(2, -1\)"):
+            make(2, -1)
+    with pytest.raises(ShapeError, match="-1"):
+        tg.linspace(0, 1, -1)
+    with pytest.raises(ShapeError, match="step"):
+        tg.arange(0, 1, 0)

@@ -1,0 +1,108 @@
+"""The package as a whole: what importing it costs, and what it shows."""
+
+import importlib
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import tinygrad_poly as tg
+
+PACKAGE = Path(tg.__file__).parent
+ENGINE = [
+    "arrays", "autograd", "backward", "conversions", "creation", "derivatives.arithmetic", "derivatives.elementwise",
+    "derivatives.linalg", "derivatives.operation", "derivatives.reductions", "derivatives.shapes", "differentiable",
+    "errors", "functions", "nn", "operators", "optim", "printing", "random", "recording", "tensor",
+]  # fmt: skip
+
+
+def modules_after(code):
+    """Names of the modules that a fresh interpreter has imported after `code`."""
+    script = f"{code}\nimport sys\nprint('\\n'.join(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+@pytest.fixture(scope="module")
+def imported():
+    return modules_after("import tinygrad_poly")
+
+
+def test_importing_brings_in_nothing_but_numpy_and_the_engine(imported):
+    top = {name.partition(".")[0] for name in imported - modules_after("import numpy")}
+    assert top - set(sys.stdlib_module_names) == {"tinygrad_poly"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["torch", "jax", "cupy", "numba", "matplotlib", "rich", "PIL", "dask", "hypothesis", "pytest",
+     "numpy.random", "numpy.fft", "numpy.polynomial", "asyncio", "unittest"],
+)  # fmt: skip
+def test_heavy_modules_are_not_imported(imported, name):
+    assert name not in imported - modules_after("import numpy")
+
+
+def test_computing_and_training_bring_in_nothing_more(imported):
+    code = """
+import tinygrad_poly as tg
+w = tg.tensor([1.0], requires_grad=True)
+optimizer = tg.optim.SGD([w], lr=0.1)
+((w @ w).sin() + (w ** 2.5).mean()).backward()
+optimizer.step()
+tg.grad((w * w).sum(), w, create_graph=True)
+repr(w)
+"""
+    assert "numpy.random" not in modules_after(code)
+
+
+def test_the_package_is_typed():
+    assert (PACKAGE / "py.typed").exists()
+
+
+def test_the_version_is_a_version():
+    assert [part.isdigit() for part in tg.__version__.split(".")] == [True] * 3
+
+
+def public(module):
+    return {name: value for name, value in vars(module).items() if not name.startswith("_")}
+
+
+@pytest.mark.parametrize("name", ENGINE)
+def test_every_public_name_says_what_it_is_for(name):
+    module = importlib.import_module(f"tinygrad_poly.{name}")
+    assert module.__doc__
+    silent = []
+    for label, value in public(module).items():
+        if getattr(value, "__module__", None) != module.__name__ or not (
+            inspect.isclass(value) or inspect.isfunction(value)
+        ):
+            continue
+        if not inspect.getdoc(value):
+            silent.append(label)
+        if inspect.isclass(value):
+            silent += [
+                f"{label}.{method}"
+                for method, function in public(value).items()
+                if (inspect.isfunction(function) or isinstance(function, property))
+                and getattr(function, "__module__", module.__name__) == module.__name__
+                and not inspect.getdoc(function)
+            ]
+    assert silent == []
+
+
+def test_every_error_is_also_the_builtin_that_users_would_catch():
+    from tinygrad_poly import errors
+
+    classes = [
+        value for value in vars(errors).values() if inspect.isclass(value) and value.__module__ == errors.__name__
+    ]
+    assert {"ShapeError", "DtypeError", "GraphError", "DeviceError"} <= {c.__name__ for c in classes}
+    assert all(issubclass(c, (ValueError, TypeError, RuntimeError, ArithmeticError)) for c in classes)
+
+
+def test_a_fresh_interpreter_runs_the_first_example():
+    code = "import tinygrad_poly as tg; x = tg.tensor(3.0, requires_grad=True); (x * x).backward(); print(x.grad)"
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "tensor(6.)\n"

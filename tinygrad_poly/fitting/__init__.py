@@ -1,0 +1,12 @@
+"""Fitting curves: `fit` is the training loop of the tutorials, with what they leave out.
+
+It says how far a fit is from the optimum and whether it has converged, stops with the largest stable
+learning rate where it diverges, keeps what was learned when Ctrl-C ends it, and can be saved and resumed.
+"""
+
+from tinygrad_poly.fitting.descent import fit as fit
+from tinygrad_poly.fitting.descent import resume as resume
+from tinygrad_poly.fitting.quadratic import Quadratic as Quadratic
+from tinygrad_poly.fitting.quadratic import as_quadratic as as_quadratic
+from tinygrad_poly.fitting.result import FitResult as FitResult
+from tinygrad_poly.fitting.verdict import Verdict as Verdict

@@ -1,0 +1,36 @@
+"""The optimizers that a fit can name: every class of `tinygrad_poly.optim`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from tinygrad_poly import optim
+
+Factory = Callable[..., Any]
+"""Makes an optimizer when called as `factory(parameters, lr=...)`."""
+
+OPTIMIZERS: dict[str, Factory] = {
+    name.lower(): value
+    for name, value in vars(optim).items()
+    if isinstance(value, type) and issubclass(value, optim.Optimizer) and value is not optim.Optimizer
+}
+
+
+def named(optimizer: str | Factory) -> tuple[str, Factory]:
+    """An optimizer's name and what makes it, of either.
+
+    Raises:
+        ValueError: for a name that is none.
+    """
+    if callable(optimizer):
+        names = [name for name, factory in OPTIMIZERS.items() if factory is optimizer]
+        return (names[0] if names else f"custom: {getattr(optimizer, '__name__', optimizer)}"), optimizer
+    if optimizer not in OPTIMIZERS:
+        raise ValueError(f"unknown optimizer {optimizer!r}; the optimizers are: {', '.join(sorted(OPTIMIZERS))}")
+    return optimizer, OPTIMIZERS[optimizer]
+
+
+def is_plain_descent(name: str) -> bool:
+    """Whether the steps are w ← w − lr · ∂L/∂w and nothing more, of which everything can be foretold."""
+    return OPTIMIZERS.get(name) is optim.SGD

@@ -1,0 +1,113 @@
+"""The picture of a fit: the data, the start and the fit on the left, the loss over the steps on the right."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tinygrad_poly.arrays import on_cpu
+from tinygrad_poly.creation import tensor
+from tinygrad_poly.errors import DataError, ShapeError
+from tinygrad_poly.fitting import files
+from tinygrad_poly.tensor import Tensor
+
+if TYPE_CHECKING:
+    from tinygrad_poly.fitting.result import FitResult
+
+Model = Callable[[Any, Tensor], Tensor]
+
+FORMATS = ("png", "svg", "pdf", "jpg", "webp")
+
+DATA, START, FIT, OPTIMUM = "#9aa5b1", "#e08e45", "#1f5fa8", "#2a9d6f"
+INK, RULES = "#2b3440", "#e3e7ec"
+
+
+def check_picture(path: str | Path) -> None:
+    """Raise unless a picture can be written at `path`.
+
+    Raises:
+        DataError: for an extension that is no picture's, and where a file cannot be written.
+    """
+    extension = Path(path).suffix.lstrip(".").lower()
+    if extension not in FORMATS:
+        raise DataError(
+            f"cannot draw {path}: a picture's name has to end in one of {', '.join(f'.{name}' for name in FORMATS)}"
+        )
+    files.check_writable(path)
+
+
+def draw(result: FitResult, path: str | Path, model: Model | None, title: str) -> None:
+    """Draw a fit; see `FitResult.plot`."""
+    check_picture(path)
+    try:
+        from matplotlib import rc_context
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise ImportError(
+            "pictures need matplotlib, which is not installed: pip install 'tinygrad_poly[plot]'"
+        ) from None
+
+    # A figure of its own, without pyplot: no window, no global state, and the caller's own figures are left alone.
+    style: Any = {"axes.spines.top": False, "axes.spines.right": False, "axes.unicode_minus": False}
+    # A fit that diverges has losses near the end of the floating-point numbers, and axes that go beyond it.
+    with rc_context(style), np.errstate(over="ignore"):
+        figure = Figure(figsize=(11.0, 4.6) if model else (6.0, 4.6), layout="constrained", facecolor="white")
+        widths = [3, 2] if model else [1]
+        panels = figure.subplots(1, len(widths), width_ratios=widths, squeeze=False)[0]
+        if title:
+            figure.suptitle(title, fontsize=13, color=INK, x=0.01, ha="left")
+        if model:
+            _draw_curves(panels[0], result, model)
+        _draw_losses(panels[-1], result)
+        for panel in panels:
+            # Above the panel, where it hides nothing.
+            panel.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=3, frameon=False, labelcolor=INK)
+        content = io.BytesIO()
+        figure.savefig(content, format=Path(path).suffix.lstrip(".").lower(), dpi=150)
+    files.write(path, content.getvalue())
+
+
+def _draw_curves(panel: Any, result: FitResult, model: Model) -> None:
+    x, y = (on_cpu(data.array) for data in (result.objective.x, result.objective.y))
+    if x.size != y.size or x.size != len(x):
+        raise ShapeError(f"only one x for each y can be drawn, but x has shape {x.shape} and y has shape {y.shape}")
+    _frame(panel, "x", "y")
+    points = f"data, {x.size} point{'s' if x.size != 1 else ''}"
+    panel.scatter(x, y, s=np.clip(4000 / x.size, 12, 40), color=DATA, linewidths=0, label=points, zorder=2)
+    grid = tensor(np.linspace(x.min(), x.max(), 400).astype(x.dtype).reshape(400, *x.shape[1:]))
+    for params, color, style, label in (
+        (result.start, START, (0, (4, 3)), "start"),
+        (result.params, FIT, "-", f"fit after {result.step} steps"),
+    ):
+        curve = np.ravel(np.broadcast_to(on_cpu(model(params, grid).array), grid.shape))
+        panel.plot(np.ravel(grid.array), curve, color=color, linestyle=style, linewidth=2, label=label, zorder=3)
+    # Random weights may start far away; what matters is the data and the fit.
+    low, high = min(y.min(), curve.min()), max(y.max(), curve.max())
+    margin = 0.25 * (high - low) or 1.0
+    panel.set_ylim(low - margin, high + margin)
+
+
+def _draw_losses(panel: Any, result: FitResult) -> None:
+    losses = {0: result.start_loss} | result.losses | {result.step: result.loss}
+    _frame(panel, "steps", "loss")
+    panel.plot(list(losses), list(losses.values()), color=FIT, linewidth=2, marker="o", markersize=3, label="loss")
+    optimum = result.verdict.optimum
+    if optimum is not None and not result.verdict.fits_exactly:
+        panel.axhline(optimum, color=OPTIMUM, linestyle="--", linewidth=1.5, label="optimum")
+    if min(losses.values()) >= 0 < max(losses.values()):
+        panel.set_yscale("log", nonpositive="mask")
+    panel.set_xlim(left=0)
+
+
+def _frame(panel: Any, x: str, y: str) -> None:
+    panel.set_xlabel(x, color=INK)
+    panel.set_ylabel(y, color=INK)
+    panel.tick_params(colors=INK, labelsize=9)
+    panel.grid(color=RULES, linewidth=0.8)
+    panel.set_axisbelow(True)
+    for spine in panel.spines.values():
+        spine.set_color(DATA)

@@ -1,0 +1,140 @@
+"""The curves that the command line fits: all polynomials, they differ in what is written down here."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from tinygrad_poly import functions
+from tinygrad_poly.creation import arange, linspace, tensor
+from tinygrad_poly.errors import DataError
+from tinygrad_poly.fitting import points
+from tinygrad_poly.fitting.objective import Weights
+from tinygrad_poly.fitting.polynomial import names, polynomial
+from tinygrad_poly.random import manual_seed, rand, randn
+from tinygrad_poly.tensor import Tensor
+
+Settings = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One kind of fit."""
+
+    help: str
+    about: str
+    """What is fitted, to be formatted with the settings."""
+    data: Callable[[Settings], tuple[Tensor, Tensor]]
+    error: Callable[[Tensor], Tensor]
+    """What is made of the squared errors: their sum or their mean."""
+    random: Callable[..., Tensor]
+    """What the weights start from."""
+    defaults: dict[str, Any] = field(default_factory=dict)
+
+    def set_up(self, settings: Settings) -> Task:
+        """The data, the loss and the weights to start from.
+
+        Raises:
+            DataError: where the data cannot be read, or does not determine the polynomial.
+        """
+        dtype, degree, about = settings["dtype"], settings["degree"], self.about.format(**settings)
+        with np.errstate(over="ignore"):
+            x, y = (data.to(dtype=dtype) for data in self.data(settings))
+            start = self._start(settings, dtype)
+        if not all(np.all(np.isfinite(numbers.array)) for numbers in (x, y, *start.values())):
+            raise DataError(f"{about}: some numbers are too large for {dtype}")
+        different = len(np.unique(x.array))
+        if different <= degree:
+            raise DataError(
+                f"{about}: a polynomial of degree {degree} needs {degree + 1} or more different x, and there "
+                f"{'is' if different == 1 else 'are'} {different}; give more points, or a lower degree"
+            )
+        return Task(x, y, self.error, start, settings["data"] is not None)
+
+    def _start(self, settings: Settings, dtype: str) -> Weights:
+        letters = names(settings["degree"])
+        given = settings["start"]
+        if given is None:
+            manual_seed(settings["seed"])
+            return {name: self.random((), dtype=dtype) for name in letters}
+        if len(given) != len(letters):
+            raise DataError(
+                f"a polynomial of degree {len(letters) - 1} has {len(letters)} weights to start from, "
+                f"{', '.join(letters)}, but {len(given)} were given"
+            )
+        return {name: tensor(number, dtype=dtype) for name, number in zip(letters, given, strict=True)}
+
+
+@dataclass(frozen=True)
+class Task:
+    """A problem with its data."""
+
+    x: Tensor
+    y: Tensor
+    error: Callable[[Tensor], Tensor]
+    start: Weights
+    from_file: bool
+
+    def loss(self, params: Weights, x: Tensor, y: Tensor) -> Tensor:
+        """The sum or mean of (polynomial − y)²."""
+        return self.error((polynomial(params, x) - y) ** 2)
+
+    @property
+    def error_name(self) -> str:
+        """What the loss is called."""
+        return f"{self.error.__name__} of squared errors"
+
+    @property
+    def fingerprint(self) -> str | None:
+        """The same for the same points, so that a fit is not resumed on others; None if they are computed."""
+        return (
+            hashlib.sha256(self.x.numpy().tobytes() + self.y.numpy().tobytes()).hexdigest() if self.from_file else None
+        )
+
+
+def _sine(settings: Settings) -> tuple[Tensor, Tensor]:
+    x = linspace(-math.pi, math.pi, settings["points"], dtype=settings["dtype"])
+    return x, functions.sin(x)
+
+
+def _triple(settings: Settings) -> tuple[Tensor, Tensor]:
+    x = arange(1, settings["points"] + 1).to(dtype=settings["dtype"])
+    return x, 3 * x
+
+
+def _file(settings: Settings) -> tuple[Tensor, Tensor]:
+    x, y = points.read(settings["data"])
+    return tensor(x), tensor(y)
+
+
+PROBLEMS = {
+    "sin": Problem(
+        help="a cubic to the sine curve, the fit of the tutorials",
+        about="{points} points of sin(x) on [-pi, pi]",
+        data=_sine,
+        error=functions.sum,
+        random=randn,
+        defaults={"points": 2000, "degree": 3, "steps": 2000, "lr": 1e-6},
+    ),
+    "line": Problem(
+        help="a line to y = 3 x",
+        about="{points} points of y = 3 x",
+        data=_triple,
+        error=functions.mean,
+        random=rand,
+        defaults={"points": 6, "degree": 1, "steps": 1000, "lr": 0.01},
+    ),
+    "poly": Problem(
+        help="a polynomial to the points of a CSV file",
+        about="{data}",
+        data=_file,
+        error=functions.mean,
+        random=randn,
+        defaults={"degree": 3, "steps": 2000, "lr": None},
+    ),
+}

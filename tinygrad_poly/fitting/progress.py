@@ -1,0 +1,36 @@
+"""What a fit shows while it runs: the losses as the tutorials print them, and on a terminal a bar."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+Report = Callable[[int, float], object]
+"""Called with a step and its loss."""
+
+
+def nothing(t: int, loss: float) -> None:
+    """Report nothing."""
+
+
+@contextmanager
+def shown(completed: int, steps: int) -> Iterator[Report]:
+    """A report that prints `t loss` lines; above a bar where there is a terminal and Rich is installed."""
+    if sys.stdout.isatty():
+        try:
+            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+        except ImportError:
+            pass
+        else:
+            columns = (TextColumn("steps"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+            with Progress(*columns, transient=True) as bar:
+                task = bar.add_task("", total=steps, completed=completed)
+
+                def report(t: int, loss: float) -> None:
+                    bar.console.print(t, loss, highlight=False)
+                    bar.update(task, completed=t + 1)
+
+                yield report
+            return
+    yield print

@@ -1,0 +1,236 @@
+"""A loss that is quadratic in its weights is known everywhere once it is known at one point.
+
+With the gradient g and the Hessian H at w, both from the engine's own derivatives,
+
+    L(w*) = min L   at   w* = w − H⁻¹g          (one Newton step)
+    L(w)  = L(w*) + ½ (w − w*)ᵀ H (w − w*)
+
+and gradient descent multiplies the distance along each eigenvector of H by 1 − lr·λ at every step. So
+it converges exactly if lr < 2/λ_max, and how far it will have come after any number of steps can be
+computed without taking them. Every model that is linear in its weights, with a sum or mean of squared
+errors, has such a loss: lines, polynomials of any degree, and the sin fit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from tinygrad_poly.arrays import on_cpu
+from tinygrad_poly.autograd import grad
+from tinygrad_poly.fitting.objective import Loss, Objective, Params, Weights, leaves, objective
+from tinygrad_poly.recording import enable_grad
+
+Vector = np.ndarray[Any, np.dtype[np.float64]]
+
+LARGEST = 100
+"""With more weights than this, n passes for an n × n Hessian cost more than they tell."""
+
+ROUNDING = 1e-9
+"""What gradient(w + p) − gradient(w) and H p may differ by, relative to the terms they are made of."""
+
+
+SINGULAR = 10 * float(np.finfo(np.float64).eps)
+"""An eigenvalue of H, scaled to a diagonal of ones, that is below n times this is rounding."""
+
+
+@dataclass(frozen=True)
+class Quadratic:
+    """A loss L(w) = L* + ½ (w − w*)ᵀ H (w − w*) with H positive semidefinite.
+
+    Vectors hold the elements of all weights one after the other, in the order of `shapes`.
+    """
+
+    hessian: Vector
+    """H, n × n."""
+    optimum: Vector
+    """w*, n long. Where H is singular, one of the optima."""
+    least_loss: float
+    """L*."""
+    determined: bool
+    """Whether H is so far from singular that rounding leaves w* and L* as they are."""
+    loss_at_zero: float
+    """L(0): how large the loss is when nothing has been learned, whatever the start was."""
+    shapes: dict[str, tuple[int, ...]]
+    """The names and shapes of the weights."""
+
+    @property
+    def minimum(self) -> tuple[dict[str, Vector], float]:
+        """The best weights by name, in float64, and their loss."""
+        return split(self.optimum, self.shapes), self.least_loss
+
+    @cached_property
+    def _modes(self) -> tuple[Vector, Vector]:
+        curvatures, directions = np.linalg.eigh(self.hessian)
+        return np.maximum(curvatures, 0.0), directions
+
+    @property
+    def curvatures(self) -> Vector:
+        """The eigenvalues λ of H, ascending; a flat direction has (nearly) 0."""
+        return self._modes[0]
+
+    @property
+    def largest_stable_lr(self) -> float:
+        """2/λ_max: above it, gradient descent diverges."""
+        return float(2 / self.curvatures[-1])
+
+    @property
+    def fastest_lr(self) -> float:
+        """2/(λ_min + λ_max): the fastest in the long run, since it shrinks the slowest mode most."""
+        curvatures = self.curvatures
+        # A direction that is flat but for rounding never moves and has no say.
+        steep = curvatures[curvatures > curvatures[-1] * len(curvatures) * np.finfo(np.float64).eps]
+        return float(2 / (steep[0] + steep[-1]))
+
+    def distance(self, weights: Mapping[str, Any]) -> float:
+        """The largest |w − w*| of any weight."""
+        return float(np.max(np.abs(flat(weights) - self.optimum)))
+
+    def excess(self, weights: Mapping[str, Any], lr: float = 0.0, steps: int = 0) -> float:
+        """L − L* of `weights`, or of what `steps` steps of gradient descent would make of them.
+
+        Along an eigenvector at distance c, the excess is ½ λ c², and a step turns c into (1 − lr·λ) c.
+        """
+        curvatures, directions = self._modes
+        c = directions.T @ (flat(weights) - self.optimum)
+        with np.errstate(over="ignore", invalid="ignore"):
+            c = c * (1 - lr * curvatures) ** steps
+            return float(0.5 * np.sum(curvatures * c * c))
+
+    def steps_until(self, excess: float, weights: Mapping[str, Any], lr: float) -> int | None:
+        """How many steps of gradient descent bring L − L* down to `excess`; None if no number does."""
+        if lr >= self.largest_stable_lr:
+            return None
+        enough = 1
+        while not self.excess(weights, lr, enough) <= excess:
+            enough *= 2
+            if enough > 2**60:
+                return None
+        too_few = 0 if enough == 1 else enough // 2
+        while enough - too_few > 1:
+            middle = (enough + too_few) // 2
+            too_few, enough = (too_few, middle) if self.excess(weights, lr, middle) <= excess else (middle, enough)
+        return enough
+
+
+def as_quadratic(loss: Loss, params: Params, x: Any, y: Any) -> Quadratic | None:
+    """The loss as a `Quadratic`, or None if it is none, is not convex, or has more than 100 weights.
+
+    H is the gradient differentiated once more, row by row, in float64. The loss counts as quadratic if
+    gradient(w + p) − gradient(w) = H p within rounding for pseudo-random p, and for the step to w*.
+
+    Args:
+        loss: `loss(params, x, y)`, a scalar tensor.
+        params: a dict or list of weights; H is computed there, n = the number of their elements.
+        x: the data, as `loss` expects it.
+        y: the data, as `loss` expects it.
+
+    >>> import tinygrad_poly as tg
+    >>> def loss(params, x, y):
+    ...     return ((params["w"] * x + params["b"] - y) ** 2).mean()
+    >>> x = tg.tensor([1.0, 2.0, 3.0])
+    >>> quadratic = as_quadratic(loss, {"w": 0.0, "b": 0.0}, x, 2 * x + 1)
+    >>> quadratic.hessian                       # 2 mean x², 2 mean x; 2 mean x, 2
+    array([[9.33333333, 4.        ],
+           [4.        , 2.        ]])
+    >>> weights, least_loss = quadratic.minimum
+    >>> round(float(weights["w"]), 6), round(float(weights["b"]), 6)
+    (2.0, 1.0)
+    >>> round(quadratic.largest_stable_lr, 6)
+    0.180295
+    """
+    return of(*objective(loss, params, x, y))
+
+
+def of(objective: Objective, weights: Mapping[str, Any]) -> Quadratic | None:
+    """`as_quadratic` for a loss that is an `Objective`."""
+    if sum(int(np.size(on_cpu(getattr(w, "array", w)))) for w in weights.values()) > LARGEST:
+        return None
+    try:
+        with enable_grad(), np.errstate(all="ignore"):
+            return _analyse(objective.in_float64(), weights)
+    except (ArithmeticError, RuntimeError, TypeError, ValueError):
+        # A loss that cannot be computed in float64, or differentiated twice, is not known to be quadratic;
+        # a diagnosis must not cost anybody the fit.
+        return None
+
+
+def _analyse(loss: Objective, weights: Mapping[str, Any]) -> Quadratic | None:
+    w = flat(weights)
+    shapes = {name: tuple(np.shape(on_cpu(getattr(value, "array", value)))) for name, value in weights.items()}
+
+    def gradient(at: Vector) -> Vector:
+        return _gradient(loss, leaves(split(at, shapes)))
+
+    g, H = _derivatives(loss, leaves(split(w, shapes)))
+    if not (np.all(np.isfinite(H)) and np.all(np.isfinite(g)) and np.any(H)):
+        return None
+    # In units of 1/√Hᵢᵢ every weight bends the loss alike, however different their sizes are.
+    unit = np.where(np.diag(H) > 0, 1 / np.sqrt(np.abs(np.diag(H))), 1.0)
+    scaled = unit[:, None] * H * unit
+    flattest = np.linalg.eigvalsh(scaled)[0]
+    if flattest < -len(w) * ROUNDING:
+        return None
+
+    optimum = np.zeros_like(w)
+    for _ in range(10):  # the first step is Newton's, the others take back what it lost to rounding
+        optimum = optimum - unit * np.linalg.lstsq(scaled, unit * gradient(optimum))[0]
+    newton = optimum - w
+    random = np.random.default_rng(0)
+    far, near = random.uniform(0.5, 1.5, (2, len(w))) * random.choice([-1.0, 1.0], (2, len(w)))
+    far = far * (1 + np.abs(w))
+    for p in (far, -far, newton, near * newton):
+        moved = gradient(w + p)
+        error = np.linalg.norm(unit * (moved - g - H @ p))
+        terms = np.linalg.norm(unit * moved) + np.linalg.norm(unit * g) + np.linalg.norm(p / unit)
+        if not error <= ROUNDING * terms:
+            return None
+    least_loss, loss_at_zero = (loss(leaves(split(at, shapes))).item() for at in (optimum, np.zeros_like(w)))
+    if not np.isfinite(least_loss + loss_at_zero):
+        return None
+    determined = bool(flattest > SINGULAR * len(w))
+    return Quadratic(H, optimum, least_loss, determined, loss_at_zero, shapes)
+
+
+def _gradient(loss: Objective, weights: Weights) -> Vector:
+    inputs = list(weights.values())
+    return _joined(grad(loss(weights), inputs, allow_unused=True), inputs)
+
+
+def _derivatives(loss: Objective, weights: Weights) -> tuple[Vector, Vector]:
+    """The gradient (n) and the Hessian (n × n): row i is the gradient of the gradient's element i."""
+    inputs = list(weights.values())
+    first = grad(loss(weights), inputs, create_graph=True, allow_unused=True)
+    nothing = [None] * len(inputs)
+    rows = []
+    for g, w in zip(first, inputs, strict=True):
+        for i in range(w.numel()):
+            bends = g is not None and g.node is not None
+            second = grad(g.reshape(-1)[i], inputs, retain_graph=True, allow_unused=True) if bends else nothing  # type: ignore[union-attr]
+            rows.append(_joined(second, inputs))
+    H = np.array(rows)
+    return _joined(first, inputs), (H + H.T) / 2
+
+
+def _joined(gradients: Any, inputs: list[Any]) -> Vector:
+    """Gradients, one after the other; zeros where the loss does not depend on an input."""
+    return flat(
+        {str(i): np.zeros(w.shape) if g is None else g for i, (g, w) in enumerate(zip(gradients, inputs, strict=True))}
+    )
+
+
+def flat(weights: Mapping[str, Any]) -> Vector:
+    """The elements of all weights in one float64 vector."""
+    parts = [np.ravel(on_cpu(getattr(w, "array", w))) for w in weights.values()]
+    return np.concatenate(parts).astype(np.float64)
+
+
+def split(vector: Vector, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Vector]:
+    """`flat` undone."""
+    sizes = [int(np.prod(shape)) for shape in shapes.values()]
+    parts = np.split(vector, np.cumsum(sizes)[:-1])
+    return {name: part.reshape(shape) for (name, shape), part in zip(shapes.items(), parts, strict=True)}

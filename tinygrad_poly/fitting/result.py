@@ -1,0 +1,120 @@
+"""What a fit hands back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tinygrad_poly.creation import tensor
+from tinygrad_poly.fitting import quadratic, saved
+from tinygrad_poly.fitting.objective import Objective
+from tinygrad_poly.fitting.optimizers import is_plain_descent
+from tinygrad_poly.fitting.quadratic import Quadratic
+from tinygrad_poly.fitting.saved import Run
+from tinygrad_poly.fitting.verdict import Verdict
+from tinygrad_poly.tensor import Tensor
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class FitResult:
+    """The weights that a fit found, how it got there, and how far it still is from the optimum."""
+
+    objective: Objective
+    run: Run
+    _descend: Callable[[Run, int, Any], FitResult]
+    interrupted: bool = False
+    """Whether Ctrl-C ended the fit before its last step."""
+
+    @property
+    def params(self) -> Any:
+        """The weights after the last complete step, named or listed as they were given."""
+        return self.objective.arranged({name: tensor(w) for name, w in self.run.params.items()})
+
+    @property
+    def start(self) -> Any:
+        """The weights before the first step."""
+        return self.objective.arranged({name: tensor(w) for name, w in self.run.start.items()})
+
+    @property
+    def losses(self) -> dict[int, float]:
+        """Steps and their losses, each that before the step's update, as the tutorials print them."""
+        return dict(self.run.losses)
+
+    @property
+    def step(self) -> int:
+        """How many steps are complete."""
+        return self.run.step
+
+    @property
+    def lr(self) -> float:
+        """The learning rate of the last step."""
+        return self.run.lr
+
+    @cached_property
+    def loss(self) -> float:
+        """The loss of `params`."""
+        return float(self._loss_of(self.run.params).item())
+
+    @cached_property
+    def start_loss(self) -> float:
+        """The loss of `start`."""
+        return float(self._loss_of(self.run.start).item())
+
+    def _loss_of(self, arrays: saved.Arrays) -> Tensor:
+        with np.errstate(over="ignore", invalid="ignore"):
+            return self.objective({name: tensor(w) for name, w in arrays.items()})
+
+    @cached_property
+    def quadratic(self) -> Quadratic | None:
+        """The loss as a quadratic function of the weights, None if it is none."""
+        # At the start, because a fit that diverged ends where nothing can be computed.
+        return quadratic.of(self.objective, self.run.start)
+
+    @property
+    def largest_stable_lr(self) -> float | None:
+        """The learning rate from which this fit diverges, where it can be known."""
+        known = self.quadratic is not None and is_plain_descent(self.run.optimizer)
+        return self.quadratic.largest_stable_lr if known and self.quadratic else None
+
+    @cached_property
+    def verdict(self) -> Verdict:
+        """How far the fit is from the optimum, and whether it has converged; print it to read it."""
+        return Verdict.of(self.run, self.loss, self.quadratic)
+
+    def resume(self, steps: int, lr: float | None = None, progress: Any = True) -> FitResult:
+        """Go on to `steps` steps in all, exactly as if the fit had not stopped; with another `lr` if given."""
+        run = self.run if lr is None else replace(self.run, lr=lr)
+        return self._descend(run, steps, progress)
+
+    def save(self, path: str | Path, problem: dict[str, Any] | None = None) -> None:
+        """Write everything that `resume` needs to a JSON file, with a description of the problem if given.
+
+        Raises:
+            DataError: where `path` cannot be written.
+        """
+        saved.save(self.run if problem is None else replace(self.run, problem=problem), path)
+
+    def plot(self, path: str | Path, model: Callable[[Any, Tensor], Tensor] | None = None, title: str = "") -> None:
+        """Draw the loss over the steps; with `model(params, x)` also the data, the start and the fit.
+
+        Args:
+            path: the picture; its extension (.png, .svg, .pdf, …) says in which format.
+            model: computes the predictions for x, which has to hold one number per point.
+            title: written above the picture.
+
+        Raises:
+            DataError: where `path` cannot be written, or has an extension that is no picture's.
+            ImportError: where matplotlib is not installed.
+        """
+        from tinygrad_poly.fitting.picture import draw
+
+        draw(self, path, model, title)
+
+    def __repr__(self) -> str:
+        state = "interrupted" if self.interrupted else "complete"
+        return f"FitResult(step={self.step}, loss={self.loss:.6g}, {state})"

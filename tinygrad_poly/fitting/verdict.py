@@ -1,0 +1,139 @@
+"""How far a fit is from the best that its model can do, and whether it has converged."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from tinygrad_poly.fitting.optimizers import is_plain_descent
+from tinygrad_poly.fitting.quadratic import Quadratic
+from tinygrad_poly.fitting.saved import Run
+
+CLOSE = 1e-3
+"""A fit has converged if its loss is no more than this part above the optimum …"""
+
+BLUR = 1e-7
+"""… or above it by less than errors of this part of the data's size (or of 100 roundings, if that is more) would do."""
+
+NOT_QUADRATIC = "the loss is not quadratic in the weights"
+NOT_DETERMINED = "rounding hides it, since weights can stand in for one another; try to centre and scale x"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How a fit compares with the optimum of its loss; what is None is not known.
+
+    With the loss L, its least value L*, and its value L(0) for weights that are all 0, a fit has converged if
+
+        L − L* ≤ max(10⁻³ L*, β² L(0))    with β = 10⁻⁷, or 100 ε = 1.2 · 10⁻⁵ in float32.
+
+    The second term is for data that the model fits exactly: there L* is 0 and L only ever comes closer.
+    """
+
+    step: int
+    loss: float
+    lr: float
+    unknown: str = ""
+    """Why the optimum is not known, if it is not."""
+    optimum: float | None = None
+    """L*, the least loss that any weights have."""
+    excess: float | None = None
+    """L − L*, from the weights: (w − w*)ᵀ H (w − w*) / 2 does not cancel."""
+    fits_exactly: bool = False
+    """Whether the model can pass through every point: L* ≤ β² L(0)."""
+    distance: float | None = None
+    """How far the weight that is furthest from its optimum is from it."""
+    converged: bool | None = None
+    largest_stable_lr: float | None = None
+    """2/λ_max."""
+    fastest_lr: float | None = None
+    """2/(λ_min + λ_max), the fastest in the long run, rounded down to three digits."""
+    more_steps: int | None = None
+    """How many more steps at `lr` would bring the fit to convergence."""
+    more_steps_at_fastest: int | None = None
+
+    @classmethod
+    def of(cls, run: Run, loss: float, quadratic: Quadratic | None) -> Verdict:
+        """The verdict on a run whose weights have this loss."""
+        verdict = cls(run.step, loss, run.lr)
+        if quadratic is None:
+            return replace(verdict, unknown=NOT_QUADRATIC)
+        foreseeable = is_plain_descent(run.optimizer)
+        if foreseeable:
+            verdict = replace(verdict, largest_stable_lr=quadratic.largest_stable_lr)
+        if not quadratic.determined:
+            return replace(verdict, unknown=NOT_DETERMINED)
+        optimum, excess = quadratic.least_loss, quadratic.excess(run.params)
+        # Where even L(0) is 0, the start is all there is to compare with.
+        size = quadratic.loss_at_zero or quadratic.excess(run.start)
+        blur = max(BLUR, *(100 * float(np.finfo(w.dtype).eps) for w in run.params.values())) ** 2 * size
+        enough = max(CLOSE * optimum, blur)
+        verdict = replace(
+            verdict,
+            optimum=optimum,
+            excess=excess,
+            fits_exactly=optimum <= blur,
+            distance=quadratic.distance(run.params),
+            converged=excess <= enough,
+        )
+        if not foreseeable:
+            return verdict
+        fastest = rounded_down(quadratic.fastest_lr)
+        return replace(
+            verdict,
+            fastest_lr=fastest,
+            more_steps=quadratic.steps_until(enough, run.params, run.lr),
+            more_steps_at_fastest=quadratic.steps_until(enough, run.params, fastest),
+        )
+
+    @property
+    def diverges(self) -> bool:
+        """Whether the learning rate is one with which the loss grows."""
+        return self.largest_stable_lr is not None and self.lr >= self.largest_stable_lr
+
+    def __str__(self) -> str:
+        return "\n".join(line for line in (self._where(), self._whether()) if line)
+
+    def _where(self) -> str:
+        reached = f"After {_count(self.step, 'step')} the loss is {self.loss:.7g}"
+        if self.optimum is None or self.excess is None:
+            return f"{reached}. How far that is from the optimum is not known: {self.unknown}."
+        off = f"a weight is off by up to {self.distance:.2g}"
+        if self.fits_exactly:
+            return f"{reached}, where the optimum is an exact fit; {off}."
+        return (
+            f"{reached}, {_above(self.excess / self.optimum)} the least-squares optimum of {self.optimum:.7g}; {off}."
+        )
+
+    def _whether(self) -> str:
+        if self.converged:
+            return "It has converged."
+        if self.diverges:
+            return f"It diverges: the learning rate is {self.lr:g}, and has to be below {self.largest_stable_lr:.6g}."
+        if self.fastest_lr is None:
+            return "" if self.converged is None else "It has not converged."
+        return (
+            f"It has not converged: that takes {_count(self.more_steps, 'more step')}, or "
+            f"{_count(self.more_steps_at_fastest, 'step')} with {self.fastest_lr:g}, in the long run the fastest "
+            f"learning rate (from {self.largest_stable_lr:.6g} on it diverges)."
+        )
+
+
+def _count(number: int | None, noun: str) -> str:
+    if number is None:
+        return f"countless {noun}s"
+    return f"about {number:.0e} {noun}s" if number >= 10**7 else f"{number} {noun}{'s' if number != 1 else ''}"
+
+
+def _above(ratio: float) -> str:
+    if ratio < 1e-6:
+        return "less than 0.0001% above"
+    return f"{100 * ratio:.3g}% above" if ratio < 10 else f"{1 + ratio:.3g} times"
+
+
+def rounded_down(lr: float) -> float:
+    """A learning rate to three digits: rounded up, one at the limit could diverge."""
+    exponent = math.floor(math.log10(lr)) - 2
+    return float(f"{math.floor(lr / 10.0**exponent)}e{exponent}")
