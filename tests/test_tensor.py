@@ -240,6 +240,22 @@ def test_a_dimension_out_of_range_is_named_with_the_allowed_ones(act):
             act(tg.zeros(2, 3), dim)
 
 
+@both
+def test_a_0d_tensor_can_be_summed_over_dimensions_0_and_minus_1(m):
+    x = leaf(m, 3.0)
+    for y in (x.sum(0), x.mean(-1), x.sum(-1)):
+        y.backward()
+    assert x.grad.item() == 3.0
+    with pytest.raises(IndexError):
+        x.sum(1)
+
+
+@both
+def test_a_new_leading_dimension_needs_a_length(m):
+    with pytest.raises((RuntimeError, ValueError), match="-1"):
+        m.tensor([1.0, 2.0]).expand(-1, 2)
+
+
 def test_a_repeated_dimension_is_refused():
     for act in (lambda x: x.sum((0, 0)), lambda x: x.mean((1, -1)), lambda x: x.permute(0, -2)):
         with pytest.raises(ShapeError, match="same dimension twice"):

@@ -8,6 +8,9 @@
 (tensor(4.), tensor(2.))
 """
 
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+from typing import Any as _Any
+
 import numpy as _np
 
 from tinygrad_poly import autograd as autograd
@@ -64,6 +67,10 @@ from tinygrad_poly.recording import is_grad_enabled as is_grad_enabled
 from tinygrad_poly.recording import no_grad as no_grad
 from tinygrad_poly.tensor import Tensor as Tensor
 
+if _TYPE_CHECKING:
+    from tinygrad_poly.fitting import FitResult as FitResult
+    from tinygrad_poly.fitting import fit as fit
+
 __version__ = "0.1.0"
 
 float32 = float = _np.dtype(_np.float32)
@@ -71,3 +78,12 @@ float64 = double = _np.dtype(_np.float64)
 int64 = long = _np.dtype(_np.int64)
 int32 = int = _np.dtype(_np.int32)
 bool = _np.dtype(_np.bool_)
+
+
+def __getattr__(name: str) -> _Any:
+    # Fitting needs more of the standard library than differentiating: it is imported when it is asked for.
+    if name in ("fit", "FitResult"):
+        from tinygrad_poly import fitting
+
+        return getattr(fitting, name)
+    raise AttributeError(f"module 'tinygrad_poly' has no attribute {name!r}")

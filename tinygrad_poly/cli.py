@@ -184,7 +184,9 @@ def _tutorials(options: argparse.Namespace) -> int:
     for outcome in outcomes:
         total, failed, figures = total + 1, failed + (not outcome.passed), figures + outcome.figures
         verdict = "agrees" if outcome.passed else f"FALLS SHORT: {outcome.problem}"
-        numbers = f"{outcome.deviation:.2g}", f"{outcome.gradient_ratio:.2g}"
-        print(row.format(outcome.name, outcome.figures, *numbers, f"{verdict}: {outcome.title}"), flush=True)
+        # Some of the programs printed nothing to compare with; their limits are checked instead.
+        figures_and_deviation = (outcome.figures, f"{outcome.deviation:.2g}") if outcome.figures else ("-", "-")
+        ratio = f"{outcome.gradient_ratio:.2g}"
+        print(row.format(outcome.name, *figures_and_deviation, ratio, f"{verdict}: {outcome.title}"), flush=True)
     print(f"{total - failed} of {total} programs agree, {figures} printed figures compared")
     return FAILED if failed else DONE
