@@ -8,7 +8,7 @@ import tinygrad_poly as tg
 from tinygrad_poly.derivatives import elementwise
 
 from ..helpers import DTYPES
-from .cases import name, runs
+from .cases.table import name, runs
 from .checks import Run
 
 each_case = pytest.mark.parametrize(("case", "shapes"), runs(elementwise), ids=name)

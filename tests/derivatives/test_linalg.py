@@ -3,7 +3,7 @@ import pytest
 from tinygrad_poly.derivatives import linalg
 
 from ..helpers import DTYPES
-from .cases import name, runs
+from .cases.table import name, runs
 from .checks import Run
 
 each_case = pytest.mark.parametrize(("case", "shapes"), runs(linalg), ids=name)

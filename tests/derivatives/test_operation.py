@@ -11,7 +11,7 @@ from tinygrad_poly import backward
 from tinygrad_poly.derivatives import arithmetic, elementwise, linalg, reductions, shapes
 from tinygrad_poly.derivatives.operation import Operation
 
-from .cases import CASES, name
+from .cases.table import CASES, name
 from .checks import Run
 
 

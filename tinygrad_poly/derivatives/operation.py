@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -37,9 +38,24 @@ class Operation:
         rules: one per input, None for an input that has no derivative.
         saves: see above.
         expands: whether the rules need the cotangent in the output's full shape.
+        formula: y in the inputs x or a, b, … for a reader of the table, such as "sin x".
+        derivative: ∂y/∂x, or ∂y/∂a and ∂y/∂b with a semicolon between them.
+        special: where no derivative exists, and what the rule returns there.
     """
 
-    __slots__ = ("expands", "forward", "frees", "name", "rules", "saves_inputs", "saves_output", "saves_shapes")
+    __slots__ = (
+        "derivative",
+        "expands",
+        "forward",
+        "formula",
+        "frees",
+        "name",
+        "rules",
+        "saves_inputs",
+        "saves_output",
+        "saves_shapes",
+        "special",
+    )
 
     def __init__(
         self,
@@ -48,8 +64,14 @@ class Operation:
         *rules: Rule | None,
         saves: str = "inputs",
         expands: bool = False,
+        formula: str = "",
+        derivative: str = "",
+        special: str = "",
     ) -> None:
         self.name = name
+        self.formula = formula
+        self.derivative = derivative
+        self.special = special
         self.forward = forward
         self.rules = rules
         self.saves_inputs = saves in ("inputs", "both")
@@ -76,3 +98,31 @@ class Operation:
 
     def __repr__(self) -> str:
         return f"<Operation {self.name}>"
+
+
+class Variadic:
+    """A row for any number of inputs, such as the concatenation of n arrays: `row.of(n)` is the row for n.
+
+    Args:
+        name: as for `Operation`, like all keywords.
+        forward: from input arrays, then options, to the output array.
+        rule: `rule(i, g, *saved, *options)` returns ∂L/∂(input i).
+    """
+
+    def __init__(self, name: str, forward: Callable[..., Array], rule: Callable[..., Array], **keywords: Any) -> None:
+        self.name = name
+        self.forward = forward
+        self.rule = rule
+        self.keywords = keywords
+        self._rows: dict[int, Operation] = {}
+
+    def of(self, count: int) -> Operation:
+        """The row for `count` inputs."""
+        row = self._rows.get(count)
+        if row is None:
+            rules = [partial(self.rule, i) for i in range(count)]
+            row = self._rows[count] = Operation(self.name, self.forward, *rules, **self.keywords)
+        return row
+
+    def __repr__(self) -> str:
+        return f"<Variadic {self.name}>"

@@ -1,0 +1,104 @@
+"""Cases of `derivatives/arithmetic.py`: how a user reaches each row, and on which shapes."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from tinygrad_poly.derivatives import arithmetic
+
+from ...helpers import positive_halves, powers_of_two
+from ..checks import Bound, Case
+from .common import ONE, TWO, positive, zero
+
+log, sqrt = np.log, np.sqrt
+
+CASES: list[Case] = [
+    Case(arithmetic.add, "a + b", lambda m, a, b: a + b, TWO),
+    Case(arithmetic.add, "a + 3", lambda m, a: a + 3, ONE),
+    Case(arithmetic.add, "0.5 + a", lambda m, a: 0.5 + a, ONE),
+    Case(arithmetic.subtract, "a - b", lambda m, a, b: a - b, TWO),
+    Case(arithmetic.subtract, "a - 0.5", lambda m, a: a - 0.5, ONE),
+    Case(arithmetic.subtract, "3 - a", lambda m, a: 3 - a, ONE),
+    Case(arithmetic.multiply, "a * b", lambda m, a, b: a * b, TWO),
+    Case(arithmetic.multiply, "1.5 * a", lambda m, a: 1.5 * a, ONE),
+    Case(arithmetic.multiply, "a * a", lambda m, a: a * a, ONE),
+    Case(arithmetic.divide, "a / b", lambda m, a, b: a / b, TWO, draw=(powers_of_two, powers_of_two)),
+    Case(arithmetic.divide, "a / 4", lambda m, a: a / 4, ONE),
+    Case(arithmetic.divide, "3 / a", lambda m, a: 3 / a, ONE, draw=(powers_of_two,)),
+    Case(
+        arithmetic.divide,
+        "a / b, rounded",
+        lambda m, a, b: a / b,
+        TWO,
+        draw=(positive_halves, positive_halves),
+        # a/b²: the quotient, times g, divided again; 2a/b³ comes as up to four such terms
+        bound=Bound(
+            (0, 0, 0),
+            (1, 3, 8),
+            lambda a, b: a / b,
+            (lambda a, b: 1 / b, lambda a, b: a / b**2),
+            ((zero, lambda a, b: 1 / b**2), (lambda a, b: 1 / b**2, lambda a, b: 4 * a / b**3)),
+        ),
+    ),
+    Case(arithmetic.negative, "-a", lambda m, a: -a, ONE),
+    Case(arithmetic.power_scalar, "a ** 0 * a", lambda m, a: a**0 * a, ONE),
+    *(
+        Case(
+            arithmetic.power_scalar,
+            f"a ** {n}",
+            lambda m, a, n=n: a**n,
+            ONE,
+            # torch's pow is not exact for every n, its products are
+            torch_call=lambda m, a, n=n: torch.stack([a] * int(n)).prod(0),
+        )
+        for n in (1, 2, 3, 4, 5, 6, 2.0)
+    ),
+    *(
+        Case(
+            arithmetic.power_scalar,
+            f"a ** {n}",
+            lambda m, a, n=n: a**n,
+            ONE,
+            draw=positive,
+            bound=Bound(
+                (1, 1, 1),
+                (0, 2, 4),
+                lambda a, n=n: a**n,
+                (lambda a, n=n: abs(n) * a ** (n - 1),),
+                ((lambda a, n=n: abs(n * (n - 1)) * a ** (n - 2),),),
+            ),
+        )
+        for n in (0.5, -1, -1.5, 2.5)
+    ),
+    Case(
+        arithmetic.power,
+        "a ** b",
+        lambda m, a, b: a**b,
+        TWO,
+        draw=(positive_halves, lambda rng, shape: np.asarray(rng.integers(-4, 7, shape) / 2)),
+        bound=Bound(
+            (1, 2, 3),
+            (0, 3, 8),
+            lambda a, b: a**b,
+            (lambda a, b: abs(b) * a ** (b - 1), lambda a, b: a**b * abs(log(a))),
+            (
+                (lambda a, b: abs(b * (b - 1)) * a ** (b - 2), lambda a, b: a ** (b - 1) * (1 + abs(b * log(a)))),
+                (lambda a, b: a ** (b - 1) * (1 + abs(b * log(a))), lambda a, b: a**b * log(a) ** 2),
+            ),
+        ),
+    ),
+    Case(
+        arithmetic.power,
+        "2 ** b",
+        lambda m, b: 2**b,
+        ONE,
+        bound=Bound(
+            (1, 2, 3),
+            (0, 3, 8),
+            lambda b: 2.0**b,
+            (lambda b: 2**b * log(2),),
+            ((lambda b: 2**b * log(2) ** 2,),),
+        ),
+    ),
+]
