@@ -170,12 +170,21 @@ class Tensor(Differentiable):
     __or__ = comparison(operator.or_)
     __hash__ = object.__hash__
 
-    # Functions that are methods too
+    # Functions that are methods too: elementwise
 
     square, sqrt, exp, log = functions.square, functions.sqrt, functions.exp, functions.log
     sin, cos, tanh = functions.sin, functions.cos, functions.tanh
+
+    # Reductions
+
     sum, mean = functions.sum, functions.mean
+
+    # Linear algebra
+
     matmul = mm = functions.matmul
+
+    # Shapes
+
     reshape = view = functions.reshape
     flatten, squeeze, unsqueeze = functions.flatten, functions.squeeze, functions.unsqueeze
     permute, transpose, t = functions.permute, functions.transpose, functions.t

@@ -46,8 +46,8 @@ class Operation:
     __slots__ = (
         "derivative",
         "expands",
-        "forward",
         "formula",
+        "forward",
         "frees",
         "name",
         "rules",

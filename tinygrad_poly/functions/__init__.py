@@ -1,29 +1,17 @@
-"""Functions of tensors, under torch's names; most of them are methods of `Tensor` too."""
+"""Functions of tensors, under torch's names; most of them are methods of `Tensor` too.
 
-from tinygrad_poly.functions.elementwise import cos as cos
-from tinygrad_poly.functions.elementwise import exp as exp
-from tinygrad_poly.functions.elementwise import log as log
-from tinygrad_poly.functions.elementwise import pow as pow
-from tinygrad_poly.functions.elementwise import sin as sin
-from tinygrad_poly.functions.elementwise import sqrt as sqrt
-from tinygrad_poly.functions.elementwise import square as square
-from tinygrad_poly.functions.elementwise import tanh as tanh
-from tinygrad_poly.functions.elementwise import where as where
-from tinygrad_poly.functions.linalg import linear as linear
-from tinygrad_poly.functions.linalg import matmul as matmul
-from tinygrad_poly.functions.linalg import mm as mm
-from tinygrad_poly.functions.reductions import mean as mean
-from tinygrad_poly.functions.reductions import mse_loss as mse_loss
-from tinygrad_poly.functions.reductions import sum as sum
-from tinygrad_poly.functions.shapes import astype as astype
-from tinygrad_poly.functions.shapes import broadcast_to as broadcast_to
-from tinygrad_poly.functions.shapes import clone as clone
-from tinygrad_poly.functions.shapes import expand as expand
-from tinygrad_poly.functions.shapes import flatten as flatten
-from tinygrad_poly.functions.shapes import permute as permute
-from tinygrad_poly.functions.shapes import permute_dims as permute_dims
-from tinygrad_poly.functions.shapes import reshape as reshape
-from tinygrad_poly.functions.shapes import squeeze as squeeze
-from tinygrad_poly.functions.shapes import t as t
-from tinygrad_poly.functions.shapes import transpose as transpose
-from tinygrad_poly.functions.shapes import unsqueeze as unsqueeze
+The public names are those in the families' `__all__`.
+"""
+
+from tinygrad_poly.functions import elementwise, linalg, reductions, shapes
+from tinygrad_poly.functions.elementwise import *
+from tinygrad_poly.functions.linalg import *
+from tinygrad_poly.functions.reductions import *
+from tinygrad_poly.functions.shapes import *
+
+__all__ = [
+    *elementwise.__all__,
+    *linalg.__all__,
+    *reductions.__all__,
+    *shapes.__all__,
+]

@@ -12,6 +12,18 @@ from tinygrad_poly.operators import apply_operation, apply_unary, checked
 if TYPE_CHECKING:
     from tinygrad_poly.tensor import Tensor
 
+__all__ = [
+    "cos",
+    "exp",
+    "log",
+    "pow",
+    "sin",
+    "sqrt",
+    "square",
+    "tanh",
+    "where",
+]
+
 
 def _elementwise(operation: Operation, formula: str, derivative: str, example: str) -> Callable[[Tensor], Tensor]:
     name = operation.name.lower()

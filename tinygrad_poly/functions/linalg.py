@@ -10,6 +10,12 @@ from tinygrad_poly.operators import apply_operation, checked
 if TYPE_CHECKING:
     from tinygrad_poly.tensor import Tensor
 
+__all__ = [
+    "linear",
+    "matmul",
+    "mm",
+]
+
 
 def matmul(input: Tensor, other: Any) -> Tensor:
     """The matrix product A B, with derivatives G Bᵀ and Aᵀ G; vectors count as one row or column.

@@ -12,6 +12,12 @@ from tinygrad_poly.operators import apply_operation, apply_unary, checked
 if TYPE_CHECKING:
     from tinygrad_poly.tensor import Tensor
 
+__all__ = [
+    "mean",
+    "mse_loss",
+    "sum",
+]
+
 
 def _axes(input: Tensor, dim: Any, name: str) -> arrays.Shape | None:
     """The dimensions to reduce; None for all. A 0-d tensor may be reduced over "its" dimension 0, as in torch."""

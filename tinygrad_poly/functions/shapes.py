@@ -13,6 +13,21 @@ from tinygrad_poly.operators import apply_unary, checked
 if TYPE_CHECKING:
     from tinygrad_poly.tensor import Tensor
 
+__all__ = [
+    "astype",
+    "broadcast_to",
+    "clone",
+    "expand",
+    "flatten",
+    "permute",
+    "permute_dims",
+    "reshape",
+    "squeeze",
+    "t",
+    "transpose",
+    "unsqueeze",
+]
+
 
 def lengths(given: Sequence[Any]) -> Shape:
     """`view(2, 3)` and `view((2, 3))` mean the same."""
