@@ -29,7 +29,7 @@ wheel: $(VENV)/.installed  ## Build the wheel and try it alone, outside the chec
 	build/wheel/env/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt build/wheel/*.whl
 	cd build/wheel && env/bin/tinygrad-poly fit line --no-picture && env/bin/tinygrad-poly tutorials T8
 
-bench: $(VENV)/.test  ## Measure speed against torch (minutes; leave the machine alone meanwhile)
+bench: $(VENV)/.bench  ## Measure speed against torch (minutes; leave the machine alone meanwhile)
 	$(BIN)/pytest benchmarks
 
 clean:  ## Remove what the other commands made
@@ -47,6 +47,10 @@ $(VENV)/.installed: $(VENV)/.environment pyproject.toml constraints.txt
 
 $(VENV)/.test: $(VENV)/.installed
 	$(PIP) --group test
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.test
+	$(PIP) --group peers
 	@touch $@
 
 $(VENV)/.lint: $(VENV)/.environment pyproject.toml constraints.txt

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -19,19 +21,28 @@ def pytest_benchmark_update_machine_info(config: Any, machine_info: dict[str, An
 
 @pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter: Any, config: Any) -> None:
-    """Add the ratios to pytest's summary."""
+    """Add the ratios to pytest's summary: a table for each `table`, a line for each `row`."""
     session = getattr(config, "_benchmarksession", None)
-    found = [b for b in session.benchmarks if "ratio_quartiles" in b.extra_info] if session else []
-    if not found:
+    tables: dict[str, list[Any]] = defaultdict(list)
+    for benchmark in session.benchmarks if session else ():
+        if "ratio_quartiles" in benchmark.extra_info:
+            tables[benchmark.extra_info["table"]].append(benchmark)
+    if not tables:
         return
-    terminalreporter.section(f"time per step, and its ratio to {REFERENCE} in the same rounds")
-    group = None
-    for benchmark in found:
-        info = benchmark.extra_info
-        if group != (group := f"{info['problem']}, {info['dtype']}, {info['threads']} thread"):
-            terminalreporter.write_line(group)
-        low, middle, high = info["ratio_quartiles"]
-        terminalreporter.write_line(
-            f"    {info['implementation']:16s} {benchmark.stats.median / info['steps'] * 1e6:8.1f} µs"
-            f"   ratio {middle:.2f}   (quartiles {low:.2f} to {high:.2f})"
-        )
+    terminalreporter.section(f"time, and its ratio to {REFERENCE} in the same rounds")
+    for table, benchmarks in tables.items():
+        terminalreporter.write_line(f"{table}, threads: {benchmarks[0].extra_info['threads']}")
+        for benchmark in benchmarks:
+            info = benchmark.extra_info
+            low, middle, high = info["ratio_quartiles"]
+            microseconds = benchmark.stats.median / info["loops"] * 1e6
+            terminalreporter.write_line(
+                f"    {info['row']:16s} {microseconds:8.1f} µs"
+                f"   ratio {middle:.2f}   (quartiles {low:.2f} to {high:.2f})"
+            )
+        ratios = [benchmark.extra_info["ratio_quartiles"][1] for benchmark in benchmarks]
+        if len(ratios) > 10:
+            slower = [b.extra_info["row"] for b, ratio in zip(benchmarks, ratios, strict=True) if ratio > 1]
+            terminalreporter.write_line(
+                f"    median ratio {median(ratios):.2f}; torch is faster at: {', '.join(slower) or 'none'}"
+            )

@@ -116,6 +116,21 @@ class Variadic:
         self.keywords = keywords
         self._rows: dict[int, Operation] = {}
 
+    @property
+    def formula(self) -> str:
+        """As an `Operation`'s."""
+        return str(self.keywords.get("formula", ""))
+
+    @property
+    def derivative(self) -> str:
+        """As an `Operation`'s."""
+        return str(self.keywords.get("derivative", ""))
+
+    @property
+    def special(self) -> str:
+        """As an `Operation`'s."""
+        return str(self.keywords.get("special", ""))
+
     def of(self, count: int) -> Operation:
         """The row for `count` inputs."""
         row = self._rows.get(count)

@@ -1,0 +1,61 @@
+"""Prints the derivative table as Markdown: `python -m tinygrad_poly.derivatives > docs/derivatives.md`."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Iterator
+from types import ModuleType
+
+import tinygrad_poly.derivatives
+from tinygrad_poly.derivatives.operation import Operation, Variadic
+
+INTRODUCTION = """\
+# The derivative table
+
+Generated from the rows in `tinygrad_poly/derivatives/` by `python -m tinygrad_poly.derivatives`.
+
+In each row, g is the cotangent ∂L/∂y of the result, and the engine computes g · ∂y/∂x for each input without
+ever building ∂y/∂x. Where no derivative exists, the last column says what is returned; it is what torch returns.
+"""
+
+
+def families() -> Iterator[ModuleType]:
+    """The modules that hold rows."""
+    package = tinygrad_poly.derivatives
+    for found in pkgutil.iter_modules(package.__path__):
+        if found.name not in ("__main__", "operation"):
+            yield importlib.import_module(f"{package.__name__}.{found.name}")
+
+
+def rows(family: ModuleType) -> dict[str, Operation | Variadic]:
+    """The rows that a module defines, by name, in the order of the file; not those that it imports."""
+    assigned = [
+        target.id
+        for statement in ast.parse(inspect.getsource(family)).body
+        if isinstance(statement, ast.Assign | ast.AnnAssign)
+        for target in (statement.targets if isinstance(statement, ast.Assign) else [statement.target])
+        if isinstance(target, ast.Name)
+    ]
+    return {name: row for name in assigned if isinstance(row := getattr(family, name), (Operation, Variadic))}
+
+
+def markdown() -> str:
+    """The whole table."""
+    parts = [INTRODUCTION]
+    for family in families():
+        found = rows(family)
+        if not found:
+            continue
+        title = (family.__doc__ or family.__name__).splitlines()[0].rstrip(".")
+        parts += [f"\n## {title}\n", "| operation | y | derivative | where none exists |", "|---|---|---|---|"]
+        for name, row in found.items():
+            cells = (f"`{name}`", row.formula, row.derivative, row.special)
+            parts.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(parts) + "\n"
+
+
+if __name__ == "__main__":
+    print(markdown(), end="")
