@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help fit test lint types wheel bench clean
+.PHONY: help fit test lint types wheel docs bench prove clean
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z]*\):.*##/make \1\t/p' $(MAKEFILE_LIST)
@@ -29,8 +29,15 @@ wheel: $(VENV)/.installed  ## Build the wheel and try it alone, outside the chec
 	build/wheel/env/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt build/wheel/*.whl
 	cd build/wheel && env/bin/tinygrad-poly fit line --no-picture && env/bin/tinygrad-poly tutorials T8
 
+docs: $(VENV)/.installed  ## Write the pages that are made from the code
+	$(BIN)/python -m tinygrad_poly.derivatives > docs/derivatives.md
+
 bench: $(VENV)/.bench  ## Measure speed against torch (minutes; leave the machine alone meanwhile)
 	$(BIN)/pytest benchmarks
+
+prove: $(VENV)/.test  ## Check a hundred thousand generated programs, then wrong engines (about 20 minutes)
+	$(BIN)/python -m tinygrad_poly.checking.prove
+	$(BIN)/python -m tinygrad_poly.checking.prove --mutants
 
 clean:  ## Remove what the other commands made
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks

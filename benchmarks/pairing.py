@@ -40,8 +40,27 @@ def times_in(seconds: float, *codes: Code) -> int:
     return max(1, round(seconds / (time.perf_counter() - begin)))
 
 
-def paired(benchmark: Any, own: Code, reference: Code, *, loops: int, rounds: int) -> None:
-    """Benchmark `own`, each round after a round of `reference`, and record the quartiles of their ratio."""
+def paired(
+    benchmark: Any,
+    own: Code,
+    reference: Code,
+    *,
+    loops: int,
+    rounds: int,
+    own_units: int = 1,
+    reference_units: int = 1,
+) -> None:
+    """Benchmark `own`, each round after a round of `reference`, and record the quartiles of their ratio.
+
+    Args:
+        benchmark: pytest-benchmark's fixture.
+        own: what is measured.
+        reference: what it is compared with.
+        loops: how often each is called in a round.
+        rounds: how many rounds.
+        own_units: how much work a call of `own` does, such as training steps; the ratio is that of time per unit.
+        reference_units: the same of `reference`.
+    """
     reference_times: list[float] = []
 
     def reference_round() -> Any:
@@ -52,5 +71,8 @@ def paired(benchmark: Any, own: Code, reference: Code, *, loops: int, rounds: in
 
     benchmark.pedantic(repeat, setup=reference_round, rounds=rounds, warmup_rounds=2)
     own_times = benchmark.stats.stats.data
-    ratios = [mine / other for mine, other in zip(own_times, reference_times[-rounds:], strict=True)]
-    benchmark.extra_info.update(loops=loops, threads=torch.get_num_threads(), ratio_quartiles=quantiles(ratios, n=4))
+    size = reference_units / own_units
+    ratios = [size * mine / other for mine, other in zip(own_times, reference_times[-rounds:], strict=True)]
+    benchmark.extra_info.update(
+        loops=loops * own_units, threads=torch.get_num_threads(), ratio_quartiles=quantiles(ratios, n=4)
+    )

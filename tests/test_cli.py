@@ -175,7 +175,7 @@ def test_a_damaged_run_is_refused(run, folder, old, new):
         ((*SIN, "--lr", "inf"), "--lr: expected a positive number, but got 'inf'"),
         ((*SIN, "--seed", -1), "--seed: expected a whole number of 0 or more"),
         ((*SIN, "--dtype", "float16"), "invalid choice: 'float16'"),
-        ((*SIN, "--optimizer", "adamw"), "--optimizer: invalid choice: 'adamw' (choose from"),
+        ((*SIN, "--optimizer", "adamm"), "--optimizer: invalid choice: 'adamm' (choose from"),
         ((*SIN, "--start", "1,2"), "has 4 weights to start from, a, b, c, d, but 2 were given"),
         ((*SIN, "--start", "1,2,x,4"), "--start: expected numbers with commas between them"),
         ((*SIN, "--start", "1,2,nan,4"), "--start: expected numbers with commas between them"),

@@ -14,6 +14,8 @@ from typing import Any as _Any
 import numpy as _np
 
 from tinygrad_poly import autograd as autograd
+from tinygrad_poly import func as func
+from tinygrad_poly import linalg as linalg
 from tinygrad_poly import nn as nn
 from tinygrad_poly import optim as optim
 from tinygrad_poly.arrays import device as device

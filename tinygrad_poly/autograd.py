@@ -1,10 +1,11 @@
-"""Gradients asked for by name: `grad`, as in `torch.autograd`."""
+"""Walks from several outputs at once: `grad` and `backward`, as in `torch.autograd`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tinygrad_poly.backward import start, walk
+from tinygrad_poly.arrays import Array
+from tinygrad_poly.backward import Node, start, walk
 from tinygrad_poly.errors import DtypeError, GraphError
 from tinygrad_poly.operators import wrap
 from tinygrad_poly.tensor import Tensor
@@ -42,17 +43,12 @@ def grad(
     >>> slope.item(), curvature.item()
     (12.0, 12.0)
     """
-    outputs = _several(outputs, "outputs")
-    inputs = _several(inputs, "inputs")
-    cotangents = [None] * len(outputs) if grad_outputs is None else list(_several(grad_outputs, "grad_outputs", True))
-    if len(cotangents) != len(outputs):
-        raise GraphError(f"grad() was given {len(outputs)} outputs but {len(cotangents)} grad_outputs")
     targets = []
-    for position, tensor in enumerate(inputs):
+    for position, tensor in enumerate(_several("grad", inputs, "inputs")):
         if tensor.node is None:
             raise GraphError(f"grad(): input {position} does not require grad; set requires_grad=True on it")
         targets.append(tensor.node)
-    starts = [start(output, v, wrap, create_graph) for output, v in zip(outputs, cotangents, strict=True)]
+    starts = _starts("grad", outputs, grad_outputs, create_graph, "outputs", "grad_outputs")
     retain = create_graph if retain_graph is None else retain_graph
     found = walk(starts, wrap, targets=targets, retain_graph=retain, create_graph=create_graph)
     results: list[Tensor | None] = []
@@ -70,9 +66,59 @@ def grad(
     return tuple(results)
 
 
-def _several(tensors: Tensor | Sequence[Tensor | None], name: str, optional: bool = False) -> Sequence[Tensor]:
+def backward(
+    tensors: Tensor | Sequence[Tensor],
+    grad_tensors: Tensor | Sequence[Tensor | None] | None = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+) -> None:
+    """Add the gradients of the sum of `tensors` to the `grad` of the leaves they came from, in one walk.
+
+    `tensor.backward()` for several tensors: what they share is walked once, where a call for each would walk it
+    again and have to retain it.
+
+    Args:
+        tensors: one tensor or several.
+        grad_tensors: a cotangent for each; a tensor with one element needs none.
+        retain_graph: keep the graph for another pass; by default only with `create_graph`.
+        create_graph: record the pass, so that the gradients can be differentiated again.
+
+    Raises:
+        GraphError: where a tensor has no graph, or needs a cotangent; then no gradient has changed.
+        ShapeError: where a cotangent has another shape than its tensor.
+
+    >>> import tinygrad_poly as tg
+    >>> x = tg.tensor(2.0, requires_grad=True)
+    >>> shared = x * x
+    >>> backward([shared * 3, shared * 5])
+    >>> x.grad                                             # (3 + 5) · 2x
+    tensor(32.)
+    """
+    starts = _starts("backward", tensors, grad_tensors, create_graph, "tensors", "grad_tensors")
+    walk(starts, wrap, retain_graph=create_graph if retain_graph is None else retain_graph, create_graph=create_graph)
+
+
+def _starts(
+    name: str,
+    outputs: Tensor | Sequence[Tensor],
+    cotangents: Tensor | Sequence[Tensor | None] | None,
+    create_graph: bool,
+    outputs_name: str,
+    cotangents_name: str,
+) -> list[tuple[Node, Array]]:
+    """Where the walk starts: the node of each output with its cotangent."""
+    tensors = _several(name, outputs, outputs_name)
+    given = [None] * len(tensors) if cotangents is None else _several(name, cotangents, cotangents_name, True)
+    if len(given) != len(tensors):
+        raise GraphError(f"{name}() was given {len(tensors)} {outputs_name} but {len(given)} {cotangents_name}")
+    return [start(tensor, v, wrap, create_graph) for tensor, v in zip(tensors, given, strict=True)]
+
+
+def _several(
+    function: str, tensors: Tensor | Sequence[Tensor | None], name: str, optional: bool = False
+) -> Sequence[Tensor]:
     several = [tensors] if isinstance(tensors, Tensor) else list(tensors)
     for tensor in several:
         if not isinstance(tensor, Tensor) and not (optional and tensor is None):
-            raise DtypeError(f"grad(): {name} must be tensors, not {type(tensor).__name__}")
+            raise DtypeError(f"{function}(): {name} must be tensors, not {type(tensor).__name__}")
     return several  # type: ignore[return-value]

@@ -23,6 +23,7 @@ examples:
   tinygrad-poly fit sin
   tinygrad-poly fit sin --lr 3.5e-6 --steps 500 --start 0,0,0,0
   tinygrad-poly fit poly --data points.csv --degree 2 --output parabola.svg
+  tinygrad-poly fit sin --compile --show-program
   tinygrad-poly fit sin --steps 1000 --save run.json
   tinygrad-poly fit sin --resume run.json --steps 4000
   tinygrad-poly tutorials T1 T8
@@ -160,6 +161,8 @@ def _add_fit(kinds: Any, name: str, problem: problems.Problem) -> None:
     add("--no-picture", action="store_const", const="none", dest="output", help="draw none")
     add("--save", metavar="FILE", help="save the run as .json, so that it can be resumed")
     add("--resume", metavar="FILE", help="go on with a saved run, up to --steps steps in all")
+    add("--compile", action="store_true", help="run the steps as one compiled program, many times faster")
+    add("--show-program", action="store_true", help="print that program: forward, backward and update in one loop")
     add("--quiet", action="store_true", help="print the result only")
 
 

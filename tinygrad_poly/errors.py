@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import numpy as np
+
 
 class ShapeError(ValueError):
     """Shapes that do not fit together: the message prints them."""
@@ -51,3 +53,18 @@ class DivergenceError(ArithmeticError):
         self.last_loss = last_loss
         self.largest_stable_lr = largest_stable_lr
         self.result = result
+
+
+class TraceError(TypeError):
+    """A function that cannot be traced, because what it does depends on numbers that are not there yet."""
+
+
+class StructureError(TypeError):
+    """Arguments or results of a function that are not the containers of tensors that were expected."""
+
+
+class SingularMatrixError(np.linalg.LinAlgError):
+    """A matrix without what was asked of it: singular where an inverse is needed, not positive definite, not finite.
+
+    The message names the operation and, in a stack of matrices, the batch element.
+    """

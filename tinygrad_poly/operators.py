@@ -40,7 +40,7 @@ def apply_operation(operation: Operation, *arguments: Any) -> Tensor:
     try:
         y = operation.forward(*inputs, *options)
     except ValueError as error:
-        raise _mismatch(operation.name, inputs, error) from None
+        raise _explained(operation.name, inputs, error) from None
     if y.dtype is not inputs[0].dtype and (settled := arrays.without_integers(inputs, y.dtype)):
         y = operation.forward(*(inputs := settled), *options)
     if parents.count(None) == count or not is_recording():
@@ -59,7 +59,10 @@ def apply_unary(operation: Operation, x: Tensor, *options: Any) -> Tensor:
     return wrap(y, Node(operation, (parent,), operation.save((array,), y) + options, y))
 
 
-def _mismatch(name: str, inputs: tuple[Array, ...], error: ValueError) -> ShapeError:
+def _explained(name: str, inputs: tuple[Array, ...], error: ValueError) -> ValueError:
+    """NumPy's plain ValueError, which is about shapes, with the shapes in it; any other as it is."""
+    if type(error) is not ValueError:
+        return error
     given = " and ".join(str(getattr(x, "shape", x)) for x in inputs)
     reason = str(error)
     if "broadcast" in reason:
@@ -104,7 +107,7 @@ def binary(operation: Operation, reflected: bool = False) -> Callable[[Tensor, A
         try:
             y = forward(left, right)
         except ValueError as error:
-            raise _mismatch(operation.name, (left, right), error) from None
+            raise _explained(operation.name, (left, right), error) from None
         if y.dtype is not self.array.dtype and (settled := arrays.without_integers((left, right), y.dtype)):
             left, right = settled
             y = forward(left, right)
@@ -151,7 +154,7 @@ def comparison(compare: Callable[[Any, Any], Any]) -> Callable[[Tensor, Any], An
         try:
             return wrap(compare(self.array, right), None)
         except ValueError as error:
-            raise _mismatch(compare.__name__, (self.array, right), error) from None
+            raise _explained(compare.__name__, (self.array, right), error) from None
 
     return method
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_poly import arrays, functions, operators
+from tinygrad_poly import arrays, functions, numpy_protocol, operators
 from tinygrad_poly.arrays import NUMPY, as_dtype
 from tinygrad_poly.derivatives import arithmetic, elementwise, linalg, shapes
 from tinygrad_poly.differentiable import Differentiable
@@ -47,7 +47,8 @@ class Tensor(Differentiable):
     """
 
     __slots__ = ()
-    __array_ufunc__ = None  # so that `ndarray * tensor` asks the tensor
+    __array_ufunc__ = numpy_protocol.array_ufunc
+    __array_function__ = numpy_protocol.array_function
 
     def __init__(self, *_: Any) -> None:
         raise TypeError("make tensors with tensor([1.0, 2.0]), zeros(3), linspace(...), or FloatTensor([1, 2])")
@@ -99,7 +100,13 @@ class Tensor(Differentiable):
     __mul__ = __rmul__ = binary(arithmetic.multiply)
     __truediv__ = binary(arithmetic.divide)
     __rtruediv__ = binary(arithmetic.divide, reflected=True)
-    __neg__ = neg = negative = unary(arithmetic.negative)
+    __mod__ = binary(arithmetic.remainder)
+    __rmod__ = binary(arithmetic.remainder, reflected=True)
+    __floordiv__ = binary(arithmetic.floor_divide)
+    __rfloordiv__ = binary(arithmetic.floor_divide, reflected=True)
+    __neg__ = unary(arithmetic.negative)
+    __pos__ = functions.positive
+    __abs__ = functions.abs
     __matmul__ = binary(linalg.matmul)
     __rmatmul__ = binary(linalg.matmul, reflected=True)
     _tensor_power = binary(arithmetic.power)
@@ -126,12 +133,6 @@ class Tensor(Differentiable):
             base = arrays.namespace(self.array).asarray(base, dtype=dtype)
         return NotImplemented if base is None else self._power_of(base)
 
-    add = named(__add__, "add")
-    sub = subtract = named(__sub__, "sub")
-    mul = multiply = named(__mul__, "mul")
-    div = divide = named(__truediv__, "div")
-    pow = named(__pow__, "pow")
-
     __iadd__ = in_place(__add__, "+=")
     __isub__ = in_place(__sub__, "-=")
     __imul__ = in_place(__mul__, "*=")
@@ -154,41 +155,108 @@ class Tensor(Differentiable):
 
     def __setitem__(self, index: Any, value: Any) -> None:
         raise TypeError(
-            "tensors are values: assigning to elements is not supported; build the tensor from its parts, "
-            "or compute where(condition, value, tensor)"
+            "tensors are values: assigning to elements is not supported; make a new tensor with "
+            "x.index_put(index, values) or where(condition, value, x)"
         )
 
     # Comparisons
 
-    __eq__ = eq = comparison(operator.eq)
-    __ne__ = ne = comparison(operator.ne)
-    __lt__ = lt = comparison(operator.lt)
-    __le__ = le = comparison(operator.le)
-    __gt__ = gt = comparison(operator.gt)
-    __ge__ = ge = comparison(operator.ge)
-    __and__ = comparison(operator.and_)
-    __or__ = comparison(operator.or_)
+    __eq__ = comparison(operator.eq)
+    __ne__ = comparison(operator.ne)
+    __lt__ = comparison(operator.lt)
+    __le__ = comparison(operator.le)
+    __gt__ = comparison(operator.gt)
+    __ge__ = comparison(operator.ge)
+    __and__ = __rand__ = comparison(operator.and_)
+    __or__ = __ror__ = comparison(operator.or_)
+    __xor__ = __rxor__ = comparison(operator.xor)
+    __invert__ = functions.comparisons.inverted
     __hash__ = object.__hash__
 
     # Functions that are methods too: elementwise
 
-    square, sqrt, exp, log = functions.square, functions.sqrt, functions.exp, functions.log
-    sin, cos, tanh = functions.sin, functions.cos, functions.tanh
+    exp, exp2, expm1 = functions.exp, functions.exp2, functions.expm1
+    log, log2, log10, log1p = functions.log, functions.log2, functions.log10, functions.log1p
+    square, sqrt, rsqrt, reciprocal = functions.square, functions.sqrt, functions.rsqrt, functions.reciprocal
+    sin, cos, tan = functions.sin, functions.cos, functions.tan
+    asin, acos, atan = functions.asin, functions.acos, functions.atan
+    arcsin, arccos, arctan = functions.arcsin, functions.arccos, functions.arctan
+    sinh, cosh, tanh = functions.sinh, functions.cosh, functions.tanh
+    asinh, acosh, atanh = functions.asinh, functions.acosh, functions.atanh
+    arcsinh, arccosh, arctanh = functions.arcsinh, functions.arccosh, functions.arctanh
+    erf, erfc, sinc = functions.erf, functions.erfc, functions.sinc
+    sigmoid, relu = functions.sigmoid, functions.relu
+    abs = absolute = functions.abs
+    neg = negative = functions.negative
+    positive, sign, sgn = functions.positive, functions.sign, functions.sgn
+    floor, ceil, round, trunc, fix = functions.floor, functions.ceil, functions.round, functions.trunc, functions.fix
+    nan_to_num, masked_fill = functions.nan_to_num, functions.masked_fill
+
+    def where(self, condition: Any, other: Any) -> Tensor:
+        """The tensor where `condition` holds, `other` elsewhere."""
+        return functions.where(condition, self, other)
+
+    # Arithmetic functions
+
+    add, sub, subtract = functions.add, functions.sub, functions.subtract
+    mul, multiply = functions.mul, functions.multiply
+    div, divide, true_divide = functions.div, functions.divide, functions.true_divide
+    pow, remainder, fmod = functions.pow, functions.remainder, functions.fmod
+    floor_divide = functions.floor_divide
+    maximum, minimum, fmax, fmin = functions.maximum, functions.minimum, functions.fmax, functions.fmin
+    clamp, clip, heaviside = functions.clamp, functions.clip, functions.heaviside
+    hypot, atan2, arctan2, logaddexp = functions.hypot, functions.atan2, functions.arctan2, functions.logaddexp
+    lerp, addcmul, addcdiv = functions.lerp, functions.addcmul, functions.addcdiv
+
+    # Comparing functions
+
+    eq, ne, lt, le, gt, ge = functions.eq, functions.ne, functions.lt, functions.le, functions.gt, functions.ge
+    not_equal, less, less_equal = functions.not_equal, functions.less, functions.less_equal
+    greater, greater_equal = functions.greater, functions.greater_equal
+    logical_and, logical_or = functions.logical_and, functions.logical_or
+    logical_xor, logical_not = functions.logical_xor, functions.logical_not
+    isnan, isinf, isfinite = functions.isnan, functions.isinf, functions.isfinite
+    isclose, allclose = functions.isclose, functions.allclose
 
     # Reductions
 
-    sum, mean = functions.sum, functions.mean
+    sum, mean, prod = functions.sum, functions.mean, functions.prod
+    nansum, nanmean, logsumexp = functions.nansum, functions.nanmean, functions.logsumexp
+    var, std, norm = functions.var, functions.std, functions.norm
+    amax, amin, aminmax = functions.amax, functions.amin, functions.aminmax
+    any, all, count_nonzero = functions.any, functions.all, functions.count_nonzero
+    cumsum, cumprod = functions.cumsum, functions.cumprod
+    softmax, log_softmax = functions.softmax, functions.log_softmax
+
+    # Order
+
+    max, min, median = functions.max, functions.min, functions.median
+    argmax, argmin, argsort = functions.argmax, functions.argmin, functions.argsort
+    sort, topk = functions.sort, functions.topk
 
     # Linear algebra
 
-    matmul = mm = functions.matmul
+    matmul, mm, mv, bmm = functions.matmul, functions.mm, functions.mv, functions.bmm
+    dot, vdot, inner, outer = functions.dot, functions.vdot, functions.inner, functions.outer
+    addmm, kron, cross, trace = functions.addmm, functions.kron, functions.cross, functions.trace
+    det, slogdet, logdet = functions.det, functions.slogdet, functions.logdet
+    inverse, pinverse, matrix_power = functions.inverse, functions.pinverse, functions.matrix_power
+    cholesky = functions.cholesky
 
     # Shapes
 
     reshape = view = functions.reshape
-    flatten, squeeze, unsqueeze = functions.flatten, functions.squeeze, functions.unsqueeze
-    permute, transpose, t = functions.permute, functions.transpose, functions.t
+    flatten, unflatten, ravel = functions.flatten, functions.unflatten, functions.ravel
+    squeeze, unsqueeze = functions.squeeze, functions.unsqueeze
+    permute, t = functions.permute, functions.t
+    transpose = swapaxes = swapdims = functions.transpose
+    movedim = moveaxis = functions.movedim
     expand = broadcast_to = functions.expand
+    expand_as, flip, roll, rot90 = functions.expand_as, functions.flip, functions.roll, functions.rot90
+    split, chunk, tensor_split, unbind = functions.split, functions.chunk, functions.tensor_split, functions.unbind
+    tile, repeat, repeat_interleave = functions.tile, functions.joining.repeated, functions.repeat_interleave
+    diag, diagonal, diag_embed = functions.diag, functions.diagonal, functions.diag_embed
+    tril, triu = functions.tril, functions.triu
     clone = functions.clone
 
     @property
@@ -201,13 +269,14 @@ class Tensor(Differentiable):
         """The last two dimensions exchanged."""
         return self.transpose(-2, -1)
 
-    def __getitem__(self, index: Any) -> Tensor:
-        parts = index if isinstance(index, tuple) else (index,)
-        plain = tuple(part.array if isinstance(part, Tensor) else arrays.own(part) for part in parts)
-        try:
-            return apply_operation(shapes.getitem, self, plain if isinstance(index, tuple) else plain[0])
-        except IndexError as error:
-            raise IndexError(f"{error} (the tensor has shape {self.shape})") from None
+    # Indexing
+
+    __getitem__ = functions.indexing.getitem
+    select, narrow, take = functions.select, functions.narrow, functions.take
+    gather, take_along_dim = functions.gather, functions.take_along_dim
+    scatter, scatter_add = functions.scatter, functions.scatter_add
+    index_select, index_add, index_put = functions.index_select, functions.index_add, functions.index_put
+    masked_select, nonzero = functions.masked_select, functions.nonzero
 
     def __iter__(self) -> Iterator[Tensor]:
         return (self[i] for i in range(len(self)))

@@ -8,7 +8,7 @@ import pytest
 
 import tinygrad_poly.derivatives
 from tinygrad_poly import backward
-from tinygrad_poly.derivatives import arithmetic, elementwise, linalg, reductions, shapes
+from tinygrad_poly.derivatives import arithmetic, elementwise, linalg, piecewise, reductions, shapes
 from tinygrad_poly.derivatives.operation import Operation
 
 from .cases.table import CASES, name
@@ -75,16 +75,18 @@ MISTAKES = {
     "the wrong sign": lambda gradient: -gradient,
     "nothing": lambda gradient: gradient * 0,
 }
-RULES = [
-    pytest.param(row, i, id=f"{label}, input {i}")
+# A function that is flat between its steps has a slope of 0, and no factor makes that wrong.
+STEP_MISTAKES = {"a slope": lambda gradient: gradient + 1}
+PLANTED = [
+    pytest.param(row, i, mistake, id=f"{label}, input {i}, {kind}")
     for _, label, row in all_rows().values()
     for i, rule in enumerate(row.rules)
     if rule is not None
+    for kind, mistake in (STEP_MISTAKES if rule is piecewise.flat else MISTAKES).items()
 ]
 
 
-@pytest.mark.parametrize("mistake", MISTAKES.values(), ids=MISTAKES)
-@pytest.mark.parametrize(("row", "i"), RULES)
+@pytest.mark.parametrize(("row", "i", "mistake"), PLANTED)
 def test_a_wrong_rule_is_noticed(monkeypatch, row, i, mistake):
     rules = list(row.rules)
     rules[i] = planted(rules[i], mistake)

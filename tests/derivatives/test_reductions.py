@@ -1,11 +1,14 @@
 import math
 
+import array_api_strict as strict
 import numpy as np
 import pytest
 import torch
 
 import tinygrad_poly as tg
+from tinygrad_poly.backward import leaf
 from tinygrad_poly.derivatives import reductions
+from tinygrad_poly.operators import wrap
 
 from ..helpers import DTYPES
 from .cases.table import name, runs
@@ -57,3 +60,117 @@ def test_the_mean_of_nothing_is_nan_as_in_torch():
 def test_a_long_float32_sum_keeps_its_digits():
     # pairwise summation: the error grows with log n, not with n
     assert tg.full((10**6,), 0.1).sum().item() == pytest.approx(10**6 * float(np.float32(0.1)), rel=20 * 2.0**-24)
+
+
+NAN, INF = math.nan, math.inf
+
+
+def gradient(m, function, at):
+    """Value and gradient at a point, both as lists, in float64."""
+    x = m.tensor(at, dtype=m.float64, requires_grad=True)
+    with np.errstate(all="ignore"):
+        y = function(m, x)
+        y.backward(m.ones_like(y))
+    return y.tolist(), x.grad.tolist()
+
+
+def assert_same_gradient(function, at):
+    for mine, reference in zip(gradient(tg, function, at), gradient(torch, function, at), strict=True):
+        np.testing.assert_allclose(mine, reference, rtol=8 * 2.0**-53, atol=0)
+
+
+@pytest.mark.parametrize("at", [[1.0, 3.0, 3.0], [2.0, 2.0, 2.0], [1.0, NAN, 3.0], [NAN, NAN, 1.0], [INF, INF, -INF]])
+@pytest.mark.parametrize("function", [
+    lambda m, x: m.amax(x), lambda m, x: m.amin(x), lambda m, x: m.amax(x, 0), lambda m, x: m.amin(x, 0),
+    lambda m, x: m.max(x), lambda m, x: m.min(x), lambda m, x: m.median(x),
+], ids=["amax()", "amin()", "amax(0)", "amin(0)", "max()", "min()", "median()"])  # fmt: skip
+def test_the_equal_and_the_not_a_number_share_as_in_torch(function, at):
+    assert_same_gradient(function, at)
+
+
+def test_shares_add_up_to_one():
+    x = tg.tensor([[3.0, 3.0, 1.0, 3.0]], requires_grad=True)
+    for reduce in (tg.amax, tg.max, tg.median):
+        (shares,) = tg.grad(reduce(x), x)
+        assert shares.sum().item() == pytest.approx(1.0, abs=2.0**-23)
+
+
+@pytest.mark.filterwarnings("ignore:(var|std).*degrees of freedom:UserWarning")
+@pytest.mark.parametrize("name", ["var", "std"])
+@pytest.mark.parametrize(
+    ("at", "correction"), [([1.5, 1.5, 1.5], 1), ([0.1, 0.1], 0), ([2.0], 1), ([2.0], 0), ([1.0, 1.0], 2)]
+)
+def test_spread_of_equal_numbers_and_of_too_few_is_torchs(name, at, correction):  # fmt: skip
+    assert_same_gradient(lambda m, x: getattr(x, name)(correction=correction), at)
+
+
+@pytest.mark.filterwarnings("ignore:(var|std).*degrees of freedom:UserWarning")
+@pytest.mark.parametrize("name", ["var", "std"])
+def test_the_spread_of_nothing_is_nan_as_in_torch(name):
+    for m in (tg, torch):
+        value, slope = gradient(m, lambda m, x: getattr(x, name)(), [])
+        assert math.isnan(value)
+        assert slope == []
+
+
+def test_equal_numbers_have_a_standard_deviation_with_finite_second_gradient():
+    x = tg.tensor([2.0, 2.0], requires_grad=True)
+    (slope,) = tg.grad(x.std(), x, create_graph=True)
+    (second,) = tg.grad(slope.sum(), x)
+    assert second.tolist() == [0.0, 0.0]
+
+
+@pytest.mark.parametrize("name", ["nansum", "nanmean"])
+@pytest.mark.parametrize("at", [[1.0, NAN, 4.0], [NAN, 3.0], [1.0, 2.0]])
+def test_sums_without_nan_have_torchs_gradient(name, at):
+    assert_same_gradient(lambda m, x: getattr(m, name)(x), at)
+
+
+TO_ONE = ["sum", "mean", "prod", "nansum", "nanmean", "var", "std", "norm", "logsumexp"]
+TO_ONE += ["amax", "amin", "max", "min", "median"]
+
+
+@pytest.mark.parametrize("function", TO_ONE)
+def test_float32_stays_float32(function):
+    x = tg.tensor([1.0, 2.0, 2.0], requires_grad=True)
+    y = getattr(x, function)()
+    (slope,) = tg.grad(y, x, create_graph=True)
+    assert (y.dtype, slope.dtype) == (tg.float32, tg.float32)
+
+
+ON_STRICT = {
+    **{f"{name}()": lambda x, name=name: getattr(x, name)() for name in TO_ONE},
+    **{
+        f"{name}(1)": lambda x, name=name: (getattr(x, name)(dim=1) ** 2).sum()
+        for name in ("mean", "prod", "std", "norm", "amax", "logsumexp", "cumsum", "cumprod", "softmax", "log_softmax")
+    },
+    **{
+        f"{name}(1).values": lambda x, name=name: (getattr(x, name)(dim=1).values ** 2).sum()
+        for name in ("max", "min", "median", "sort")
+    },
+    "topk(2).values": lambda x: (x.topk(2).values ** 2).sum(),
+    **{f"norm({p})": lambda x, p=p: x.norm(p, 1).sum() for p in (1, 3, INF)},
+    "indices": lambda x: (
+        (x * x).sum() * sum(int(found.array) for found in (x.argmax(1)[0], x.argsort(0)[1, 0], x.count_nonzero()))
+    ),
+}
+
+
+@each_dtype
+@pytest.mark.parametrize("program", ON_STRICT.values(), ids=ON_STRICT)
+def test_any_array_that_follows_the_standard_will_do(program, dtype):
+    found = []
+    for xp in (strict, np):
+        array = xp.asarray(np.array([[0.5, 2.0, 0.0], [1.25, -3.0, 1.0]], dtype))
+        x = wrap(array, leaf(array))
+        y = program(x * x * x)
+        (slope,) = tg.grad(y, x, create_graph=True)
+        (second,) = tg.grad((slope * slope).sum(), x)
+        for result in (y, slope, second):
+            assert result.dtype == array.dtype
+            assert type(result.array) is type(array) or xp is np
+        found.append([np.asarray(result.array) for result in (y, slope, second)])
+    # the same operations; only sums of six may be ordered differently
+    for mine, reference in zip(*found, strict=True):
+        scale = max(1.0, np.abs(reference).max())
+        np.testing.assert_allclose(mine, reference, rtol=0, atol=100 * scale * np.finfo(dtype).eps)

@@ -12,7 +12,8 @@ class Momentum(tg.optim.Optimizer):
     """An optimizer whose state holds a counter, tensors, arrays, and keys that are no texts."""
 
     def __init__(self, params, lr):
-        super().__init__(params, lr)
+        super().__init__(params, {"lr": lr})
+        self.params = self.param_groups[0]["params"]
         self.count = 0
         self.velocity = {i: 0 * p.array for i, p in enumerate(self.params)}
 
@@ -40,15 +41,15 @@ def bits(result):
     return [(w.dtype, w.shape, w.tobytes()) for w in result.run.params.values()], result.losses
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", Momentum])
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw", "rmsprop", "adagrad", Momentum])
 @pytest.mark.parametrize("problem", ["sine", "sine_in_float32"])
 def test_a_resumed_fit_is_bit_for_bit_the_uninterrupted_one(request, tmp_path, problem, optimizer):
     problem = request.getfixturevalue(problem)
-    lr = 1e-6 if optimizer == "sgd" else 1e-7
+    lr = {"sgd": 1e-6, Momentum: 1e-7}.get(optimizer, 1e-2)
     whole = fit(*problem.arguments, steps=500, lr=lr, optimizer=optimizer, progress=False)
     part = fit(*problem.arguments, steps=250, lr=lr, optimizer=optimizer, progress=False)
     part.save(tmp_path / "run.json")
-    factory = None if optimizer == "sgd" else optimizer
+    factory = Momentum if optimizer is Momentum else None
     resumed = resume(tmp_path / "run.json", problem.loss, problem.x, problem.y, 500, optimizer=factory, progress=False)
     assert bits(resumed) == bits(whole) == bits(part.resume(500, progress=False))
     assert resumed.losses.keys() == {99, 199, 299, 399, 499}

@@ -18,16 +18,35 @@ INTRODUCTION = """\
 Generated from the rows in `tinygrad_poly/derivatives/` by `python -m tinygrad_poly.derivatives`.
 
 In each row, g is the cotangent ∂L/∂y of the result, and the engine computes g · ∂y/∂x for each input without
-ever building ∂y/∂x. Where no derivative exists, the last column says what is returned; it is what torch returns.
+ever building ∂y/∂x. Where no derivative exists, the last column says what is returned: what torch returns, unless
+it says otherwise.
 """
+
+# From what is taught first to what is taught last; files that are not named here follow.
+ORDER = (
+    "arithmetic",
+    "elementwise",
+    "piecewise",
+    "activations",
+    "reductions",
+    "norms",
+    "softmax",
+    "scans",
+    "ordering",
+    "shapes",
+    "indexing",
+    "linalg",
+    "solvers",
+    "polynomials",
+)
 
 
 def families() -> Iterator[ModuleType]:
     """The modules that hold rows."""
     package = tinygrad_poly.derivatives
-    for found in pkgutil.iter_modules(package.__path__):
-        if found.name not in ("__main__", "operation"):
-            yield importlib.import_module(f"{package.__name__}.{found.name}")
+    names = {found.name for found in pkgutil.iter_modules(package.__path__)} - {"__main__", "operation"}
+    for name in sorted(names, key=lambda name: (ORDER.index(name) if name in ORDER else len(ORDER), name)):
+        yield importlib.import_module(f"{package.__name__}.{name}")
 
 
 def rows(family: ModuleType) -> dict[str, Operation | Variadic]:

@@ -38,6 +38,8 @@ class Operation:
         rules: one per input, None for an input that has no derivative.
         saves: see above.
         expands: whether the rules need the cotangent in the output's full shape.
+        opaque: whether `forward` looks at its inputs' numbers or fills arrays; arrays that only record what is
+            done to them (they have a method `defer`) then record the row as a whole.
         formula: y in the inputs x or a, b, … for a reader of the table, such as "sin x".
         derivative: ∂y/∂x, or ∂y/∂a and ∂y/∂b with a semicolon between them.
         special: where no derivative exists, and what the rule returns there.
@@ -64,11 +66,14 @@ class Operation:
         *rules: Rule | None,
         saves: str = "inputs",
         expands: bool = False,
+        opaque: bool = False,
         formula: str = "",
         derivative: str = "",
         special: str = "",
     ) -> None:
         self.name = name
+        if opaque:
+            forward = self._deferring(forward)
         self.formula = formula
         self.derivative = derivative
         self.special = special
@@ -85,6 +90,15 @@ class Operation:
         xp = namespace(arguments[0])
         apply = None if xp is np else getattr(xp, "apply_operation", None)
         return self.forward(*arguments) if apply is None else apply(self, *arguments)
+
+    def _deferring(self, forward: Callable[..., Array]) -> Callable[..., Array]:
+        def call(*arguments: Any) -> Array:
+            for x in arguments:
+                if hasattr(x, "defer"):
+                    return x.defer(self, arguments)
+            return forward(*arguments)
+
+        return call
 
     def save(self, inputs: tuple[Array, ...], y: Array) -> tuple[Any, ...]:
         """What the rules need of a forward pass that turned `inputs` into `y`."""

@@ -7,8 +7,11 @@ from typing import Any
 import numpy as np
 
 from tinygrad_poly import arrays
-from tinygrad_poly.arrays import Array, Index, Shape, namespace
-from tinygrad_poly.derivatives.operation import Operation
+from tinygrad_poly.arrays import Array, Shape, namespace
+from tinygrad_poly.derivatives.indexing import at, getitem
+from tinygrad_poly.derivatives.operation import Operation, Variadic
+
+# All of these are linear: they have a derivative everywhere.
 
 reshape: Operation = Operation(
     "View",
@@ -16,6 +19,9 @@ reshape: Operation = Operation(
     lambda g, x_shape, shape: reshape(g, x_shape),
     saves="shapes",
     expands=True,
+    formula="x in another shape",
+    derivative="g in the shape of x",
+    special="nowhere",
 )
 
 
@@ -30,15 +36,32 @@ permute: Operation = Operation(
     lambda g, axes: permute(g, inverse(axes)),
     saves="nothing",
     expands=True,
+    formula="x with axes in the order π",
+    derivative="g with axes in the order π⁻¹",
+    special="nowhere",
 )
 
 # Repeating an array is undone by the sum that the walk does for every rule.
 broadcast_to = Operation(
-    "Expand", lambda x, shape: namespace(x).broadcast_to(x, shape), lambda g, shape: g, saves="nothing"
+    "Expand",
+    lambda x, shape: namespace(x).broadcast_to(x, shape),
+    lambda g, shape: g,
+    saves="nothing",
+    formula="x repeated to a shape",
+    derivative="g summed over the repetitions",
+    special="nowhere",
 )
 
 # The walk brings each cotangent to its array's dtype.
-astype = Operation("ToCopy", arrays.astype, lambda g, dtype: g, saves="nothing")
+astype = Operation(
+    "ToCopy",
+    arrays.astype,
+    lambda g, dtype: g,
+    saves="nothing",
+    formula="x in another dtype",
+    derivative="g in the dtype of x",
+    special="nowhere; integers end the tape",
+)
 
 # A move to another device is undone by a move back.
 to_device: Operation = Operation(
@@ -46,31 +69,115 @@ to_device: Operation = Operation(
     lambda x, target, source: target.asarray(x),
     lambda g, target, source: to_device(g, source, target),
     saves="nothing",
+    formula="x on another device",
+    derivative="g on the device of x",
+    special="nowhere",
 )
 
-clone = Operation("Clone", lambda x: namespace(x).asarray(x, copy=True), lambda g: g, saves="nothing")
+clone = Operation(
+    "Clone",
+    lambda x: namespace(x).asarray(x, copy=True),
+    lambda g: g,
+    saves="nothing",
+    formula="x",
+    derivative="g",
+    special="nowhere",
+)
 
-getitem = Operation(
-    "Index",
-    lambda x, index: x[index],
-    lambda g, x_shape, index: put(g, x_shape, index),
+flip: Operation = Operation(
+    "Flip",
+    lambda x, axes: namespace(x).flip(x, axis=axes),
+    lambda g, axes: flip(g, axes),
+    saves="nothing",
+    expands=True,
+    formula="x in reverse order",
+    derivative="g in reverse order",
+    special="nowhere",
+)
+
+roll: Operation = Operation(
+    "Roll",
+    lambda x, shifts, axes: namespace(x).roll(x, shifts, axis=axes),
+    lambda g, shifts, axes: roll(g, tuple(-shift for shift in shifts), axes),
+    saves="nothing",
+    expands=True,
+    formula="x moved on by k places, around the end",
+    derivative="g moved back by k places",
+    special="nowhere",
+)
+
+
+def window(starts: Shape, lengths: Shape) -> tuple[slice, ...]:
+    """The index of a block of an array: from `starts`, `lengths` long."""
+    return tuple(slice(start, start + length) for start, length in zip(starts, lengths))
+
+
+def _pad(x: Array, before: Shape, after: Shape, value: float) -> Array:
+    shape = tuple(b + n + a for b, n, a in zip(before, x.shape, after))
+    y = namespace(x).full(shape, value, dtype=x.dtype)
+    y[window(before, x.shape)] = x
+    return y
+
+
+pad = Operation(
+    "ConstantPadNd",
+    _pad,
+    lambda g, x_shape, before, after, value: getitem(g, window(before, x_shape)),
     saves="shapes",
     expands=True,
+    formula="x with a border of constants",
+    derivative="g without the border",
+    special="nowhere",
+)
+
+tril: Operation = Operation(
+    "Tril",
+    lambda x, k: namespace(x).tril(x, k=k),
+    lambda g, k: tril(g, k),
+    saves="nothing",
+    expands=True,
+    formula="x with zeros above the diagonal",
+    derivative="g with zeros above the diagonal",
+    special="nowhere",
+)
+
+triu: Operation = Operation(
+    "Triu",
+    lambda x, k: namespace(x).triu(x, k=k),
+    lambda g, k: triu(g, k),
+    saves="nothing",
+    expands=True,
+    formula="x with zeros below the diagonal",
+    derivative="g with zeros below the diagonal",
+    special="nowhere",
 )
 
 
-def _put(g: Array, shape: Shape, index: Index) -> Array:
-    """Zeros of `shape` with `g` added at `index`; an element selected twice gets both."""
-    xp: Any = namespace(g)
-    zeros = xp.zeros(shape, dtype=g.dtype)
-    parts = index if isinstance(index, tuple) else (index,)
-    if all(part is None or part is Ellipsis or isinstance(part, (int, slice, np.integer)) for part in parts):
-        # Nothing is selected twice. The axes that None inserted are not there to assign to.
-        parts = tuple(part for part in parts if part is not None)
-        zeros[parts] = xp.reshape(g, zeros[parts].shape)
-    else:
-        xp.add.at(zeros, index, g)
-    return zeros
+def _part(i: int, g: Array, *shapes_and_axis: Any) -> Array:
+    """What concatenation made of input `i`."""
+    *shapes, axis = shapes_and_axis
+    start = sum(shape[axis] for shape in shapes[:i])
+    return getitem(g, at(axis, slice(start, start + shapes[i][axis])))
 
 
-put: Operation = Operation("IndexPut", _put, lambda g, shape, index: getitem(g, index), saves="nothing", expands=True)
+cat = Variadic(
+    "Cat",
+    lambda *given: namespace(given[0]).concat(given[:-1], axis=given[-1]),
+    _part,
+    saves="shapes",
+    expands=True,
+    formula="a, b, … one after the other",
+    derivative="the part of g at a; the part of g at b; …",
+    special="nowhere",
+)
+
+stack = Variadic(
+    "Stack",
+    lambda *given: namespace(given[0]).stack(given[:-1], axis=given[-1]),
+    lambda i, g, axis: getitem(g, at(axis, i)),
+    saves="nothing",
+    expands=True,
+    formula="a, b, … along a new axis",
+    derivative="g[0]; g[1]; …",
+    special="nowhere",
+)

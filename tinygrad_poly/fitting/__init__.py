@@ -5,6 +5,7 @@ learning rate where it diverges, keeps what was learned when Ctrl-C ends it, and
 """
 
 from tinygrad_poly.fitting.descent import fit as fit
+from tinygrad_poly.fitting.descent import program as program
 from tinygrad_poly.fitting.descent import resume as resume
 from tinygrad_poly.fitting.quadratic import Quadratic as Quadratic
 from tinygrad_poly.fitting.quadratic import as_quadratic as as_quadratic

@@ -12,10 +12,11 @@ from typing import Any
 
 from tinygrad_poly.errors import DataError
 from tinygrad_poly.fitting import files, progress, saved
-from tinygrad_poly.fitting.descent import fit, resume
+from tinygrad_poly.fitting.descent import fit, program, resume
 from tinygrad_poly.fitting.picture import check_picture
 from tinygrad_poly.fitting.polynomial import names, polynomial, text
 from tinygrad_poly.fitting.problems import PROBLEMS, Problem, Task
+from tinygrad_poly.fitting.progress import highlighted
 from tinygrad_poly.fitting.quadratic import as_quadratic
 from tinygrad_poly.fitting.result import FitResult
 from tinygrad_poly.fitting.verdict import rounded_down
@@ -67,7 +68,10 @@ def run(options: argparse.Namespace) -> FitResult:
     about = plan.problem.about.format(**settings)
     say(f"Fitting {text(names(settings['degree']))} to {about}: {task.error_name}, {settings['dtype']}")
     say(f"{settings['steps']} steps of {settings['optimizer']} from {plan.origin}, learning rate {settings['lr']}{how}")
-    result = _descend(plan, options.quiet)
+    if options.show_program:
+        wanted = {name: settings[name] for name in ("lr", "optimizer")}
+        highlighted(program(task.loss, task.start, task.x, task.y, **wanted))
+    result = _descend(plan, options.quiet, options.compile)
     print(f"Result: {text(_numbers(result.params.values()))}")
     if result.interrupted:
         say(f"Interrupted after {result.step} of {settings['steps']} steps.")
@@ -148,13 +152,13 @@ def _half_the_largest(task: Task) -> float:
     return rounded_down(quadratic.largest_stable_lr / 2)
 
 
-def _descend(plan: Plan, quiet: bool) -> FitResult:
+def _descend(plan: Plan, quiet: bool, compile: bool) -> FitResult:
     task, how = plan.task, {name: plan.settings[name] for name in DESCENT}
     completed = plan.before.step if plan.before else 0
     with nullcontext(progress.nothing) if quiet else progress.shown(completed, how["steps"]) as report:
         if plan.before is None:
-            return fit(task.loss, task.start, task.x, task.y, **how, progress=report)
-        return resume(plan.before, task.loss, task.x, task.y, how["steps"], how["lr"], progress=report)
+            return fit(task.loss, task.start, task.x, task.y, **how, progress=report, compile=compile)
+        return resume(plan.before, task.loss, task.x, task.y, how["steps"], how["lr"], progress=report, compile=compile)
 
 
 def _draw(result: FitResult, path: str, say: Callable[..., None]) -> None:

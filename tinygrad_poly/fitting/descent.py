@@ -6,7 +6,6 @@ import dataclasses
 import math
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +14,12 @@ import numpy as np
 from tinygrad_poly.arrays import on_cpu
 from tinygrad_poly.errors import DataError, DivergenceError
 from tinygrad_poly.fitting import saved
-from tinygrad_poly.fitting.interrupt import Interrupt
-from tinygrad_poly.fitting.objective import Loss, Objective, Params, Weights, check_scalar, leaves, objective
+from tinygrad_poly.fitting.loops import End, compiled_loop, compiled_steps, eager_loop
+from tinygrad_poly.fitting.objective import Loss, Objective, Params, Weights, leaves, objective
 from tinygrad_poly.fitting.optimizers import Factory, named
 from tinygrad_poly.fitting.progress import Report, nothing, shown
 from tinygrad_poly.fitting.result import FitResult
 from tinygrad_poly.fitting.saved import Run
-from tinygrad_poly.recording import enable_grad
 
 
 def fit(
@@ -34,6 +32,7 @@ def fit(
     optimizer: str | Factory = "sgd",
     log_every: int = 100,
     progress: bool | Report = True,
+    compile: bool = False,
 ) -> FitResult:
     """Minimize a loss by gradient descent: the training loop of the tutorials, with what they leave out.
 
@@ -53,8 +52,10 @@ def fit(
             that before the step's update, and the first is that of step `log_every − 1`.
         progress: whether to print the losses, and at the end how far this is from the optimum; or a
             function to call with each step and loss instead.
+        compile: run the steps inside a compiled program, many times faster; see `tinygrad_poly.compiler`.
 
     Raises:
+        TraceError: where `compile` is asked for and a step depends on numbers, as in `if loss < 1`.
         DivergenceError: where the loss is no longer a finite number; `error.result` is the fit so far.
         ShapeError: where the loss is no scalar.
         GraphError: where the loss does not depend on `params`.
@@ -79,7 +80,7 @@ def fit(
     name, factory = named(optimizer)
     start = {key: np.asarray(on_cpu(w.array)) for key, w in weights.items()}
     run = Run(start, start, 0, steps, {}, name, {}, lr, log_every, target.listed)
-    return _descend(target, run, factory, steps, progress)
+    return _descend(target, run, factory, steps, progress, compile)
 
 
 def resume(
@@ -91,6 +92,7 @@ def resume(
     lr: float | None = None,
     optimizer: Factory | None = None,
     progress: bool | Report = True,
+    compile: bool = False,
 ) -> FitResult:
     """Go on with a saved fit, bit for bit as if it had not stopped.
 
@@ -103,6 +105,7 @@ def resume(
         lr: another learning rate for the steps to come.
         optimizer: what made the optimizer, where the fit was given a function and not a name.
         progress: as in `fit`.
+        compile: as in `fit`; a compiled program adds up in another order, so that the last bits may differ.
 
     Raises:
         DataError: where the file cannot be read, is none of ours, or is damaged.
@@ -118,10 +121,55 @@ def resume(
     if lr is not None:
         _check_lr(lr)
         saved_run = dataclasses.replace(saved_run, lr=lr)
-    return _descend(target, saved_run, factory, saved_run.steps if steps is None else steps, progress)
+    return _descend(target, saved_run, factory, saved_run.steps if steps is None else steps, progress, compile)
 
 
-def _descend(target: Objective, run: Run, factory: Factory, steps: int, progress: bool | Report) -> FitResult:
+def program(
+    loss: Loss, params: Params, x: Any, y: Any, lr: float = 1e-6, optimizer: str | Factory = "sgd", log_every: int = 100
+) -> str:
+    """The compiled program of a fit as Python source, to be read: forward, backward and update in one loop.
+
+    Args:
+        loss: as for `fit`, like all arguments.
+        params: the weights to start from.
+        x: the data.
+        y: the data.
+        lr: the learning rate.
+        optimizer: a name or what makes one.
+        log_every: not used; so that the settings of a fit can be passed on as they are.
+
+    >>> print(program(lambda params, x, y: (params["w"] * x - y).pow(2).sum(), {"w": 0.5}, [1.0, 2.0], [2.0, 4.0]))
+    def run(first, last, log_every, losses, x, y, w):
+        k = 0
+        for t in range(first, last):
+            grad_w = 0.0
+            loss = 0.0
+            for i in range(2):
+                x_i = x[i]
+                v1 = w * x_i - y[i]                               # forward
+                grad_w += 2.0 * v1 * x_i                          # backward
+                loss += v1 * v1                                   # forward
+            if t % log_every == log_every - 1:
+                losses[k] = loss
+                k += 1
+            next_w = w - 1e-06 * grad_w                           # update
+            w = next_w
+        return (w,)
+    """
+    target, weights = objective(loss, params, x, y)
+    _, factory = named(optimizer)
+    weights = leaves(weights)
+    made = factory(list(weights.values()), lr=lr)
+    compiled = compiled_steps(target, weights, made)
+    if compiled is None:
+        eager_loop(target, weights, made, range(1), 1, {}, nothing)
+        compiled = compiled_steps(target, weights, made)
+    return str(compiled.source(pretty=True))
+
+
+def _descend(
+    target: Objective, run: Run, factory: Factory, steps: int, progress: bool | Report, compile: bool
+) -> FitResult:
     """Take a run to `steps` steps."""
     _check(steps, "steps", run.step)
     weights = leaves(run.params)
@@ -132,7 +180,8 @@ def _descend(target: Objective, run: Run, factory: Factory, steps: int, progress
     losses = dict(run.losses)
     with ExitStack() as stack:
         report = stack.enter_context(shown(run.step, steps)) if progress is True else progress or nothing
-        end = _loop(target, weights, optimizer, range(run.step, steps), run.log_every, losses, report)
+        loop = compiled_loop if compile else eager_loop
+        end = loop(target, weights, optimizer, range(run.step, steps), run.log_every, losses, report)
     now = dataclasses.replace(
         run,
         params=_numbers(weights),
@@ -141,7 +190,7 @@ def _descend(target: Objective, run: Run, factory: Factory, steps: int, progress
         losses=losses,
         optimizer_state=optimizer.state_dict(),
     )
-    result = FitResult(target, now, _further(target, factory), end.interrupted)
+    result = FitResult(target, now, _further(target, factory, compile), end.interrupted)
     if end.diverged:
         raise _divergence(result, end)
     if progress is True:
@@ -153,73 +202,11 @@ def _numbers(weights: Weights) -> saved.Arrays:
     return {name: np.asarray(on_cpu(w.array)) for name, w in weights.items()}
 
 
-def _further(target: Objective, factory: Factory) -> Callable[[Run, int, bool | Report], FitResult]:
-    return lambda run, steps, progress: _descend(target, run, factory, steps, progress)
+def _further(target: Objective, factory: Factory, compile: bool) -> Callable[[Run, int, bool | Report], FitResult]:
+    return lambda run, steps, progress: _descend(target, run, factory, steps, progress, compile)
 
 
-@dataclass(frozen=True)
-class _End:
-    """How a loop ended."""
-
-    step: int
-    """How many steps are complete, with a finite loss at the weights that they led to."""
-    interrupted: bool = False
-    diverged: bool = False
-    last_loss: float | None = None
-
-
-def _loop(
-    target: Objective,
-    weights: Weights,
-    optimizer: Any,
-    steps: range,
-    log_every: int,
-    losses: dict[int, float],
-    report: Report,
-) -> _End:
-    """Take `steps` and fill in `losses`."""
-    loss, x, y = target.loss, target.x, target.y
-    params, tensors = target.arranged(weights), list(weights.values())
-    isfinite, last = math.isfinite, log_every - 1
-    value: Any = None
-    # Arrays are never written into, so holding on to the old ones is a snapshot that costs nothing.
-    before = here = (steps.start, [w.array for w in tensors])
-    # A fit that diverges overflows; one clear error is better than NumPy's warnings on the way there.
-    with Interrupt() as interrupt, enable_grad(), np.errstate(over="ignore", invalid="ignore"):
-        try:
-            for t in steps:
-                before, here = here, (t, [w.array for w in tensors])
-                if interrupt.requested:
-                    return _End(t, interrupted=True)
-                output = loss(params, x, y)
-                if t == steps.start:
-                    check_scalar(output)
-                if not isfinite(output.array):
-                    _put_back(tensors, before[1])
-                    return _End(before[0], diverged=True, last_loss=None if value is None else float(value))
-                value = output.array
-                if t % log_every == last:
-                    losses[t] = float(value)
-                    report(t, losses[t])
-                optimizer.zero_grad()
-                output.backward()
-                optimizer.step()
-            # The last update may have been the one that was too much.
-            if steps and not isfinite(loss(params, x, y).array):
-                _put_back(tensors, here[1])
-                return _End(here[0], diverged=True, last_loss=float(value))
-        except KeyboardInterrupt:
-            _put_back(tensors, here[1])
-            return _End(here[0], interrupted=True)
-    return _End(max(steps.start, steps.stop))
-
-
-def _put_back(tensors: list[Any], arrays: list[Any]) -> None:
-    for tensor, array in zip(tensors, arrays, strict=True):
-        tensor.array = array
-
-
-def _divergence(result: FitResult, end: _End) -> DivergenceError:
+def _divergence(result: FitResult, end: End) -> DivergenceError:
     if end.last_loss is None:
         message = (
             f"the loss is not a finite number at step {end.step}, before any update: look for NaN and huge numbers "

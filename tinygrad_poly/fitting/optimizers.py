@@ -1,4 +1,4 @@
-"""The optimizers that a fit can name: every class of `tinygrad_poly.optim`."""
+"""The optimizers that a fit can name: every class of `tinygrad_poly.optim` that steps by the gradient alone."""
 
 from __future__ import annotations
 
@@ -13,7 +13,11 @@ Factory = Callable[..., Any]
 OPTIMIZERS: dict[str, Factory] = {
     name.lower(): value
     for name, value in vars(optim).items()
-    if isinstance(value, type) and issubclass(value, optim.Optimizer) and value is not optim.Optimizer
+    if isinstance(value, type)
+    and issubclass(value, optim.Optimizer)
+    and value is not optim.Optimizer
+    # A fit computes one gradient for each step.
+    and not value.needs_closure
 }
 
 

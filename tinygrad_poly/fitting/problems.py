@@ -82,7 +82,8 @@ class Task:
 
     def loss(self, params: Weights, x: Tensor, y: Tensor) -> Tensor:
         """The sum or mean of (polynomial − y)²."""
-        return self.error((polynomial(params, x) - y) ** 2)
+        y_pred = polynomial(params, x)
+        return self.error((y_pred - y) ** 2)
 
     @property
     def error_name(self) -> str:

@@ -34,3 +34,17 @@ def shown(completed: int, steps: int) -> Iterator[Report]:
                 yield report
             return
     yield print
+
+
+def highlighted(source: str) -> None:
+    """Print Python source, in colours where there is a terminal and Rich is installed."""
+    if sys.stdout.isatty():
+        try:
+            from rich.console import Console
+            from rich.syntax import Syntax
+        except ImportError:
+            pass
+        else:
+            Console().print(Syntax(source.rstrip(), "python", background_color="default"))
+            return
+    print(source.rstrip())

@@ -3,15 +3,56 @@
 The public names are those in the families' `__all__`.
 """
 
-from tinygrad_poly.functions import elementwise, linalg, reductions, shapes
+from tinygrad_poly.functions import (
+    activations,
+    arithmetic,
+    comparisons,
+    contractions,
+    diagonals,
+    elementwise,
+    indexing,
+    joining,
+    linalg,
+    norms,
+    ordering,
+    polynomials,
+    reductions,
+    scans,
+    shapes,
+    solvers,
+)
+from tinygrad_poly.functions.activations import *
+from tinygrad_poly.functions.arithmetic import *
+from tinygrad_poly.functions.comparisons import *
+from tinygrad_poly.functions.contractions import *
+from tinygrad_poly.functions.diagonals import *
 from tinygrad_poly.functions.elementwise import *
+from tinygrad_poly.functions.indexing import *
+from tinygrad_poly.functions.joining import *
 from tinygrad_poly.functions.linalg import *
+from tinygrad_poly.functions.norms import *
+from tinygrad_poly.functions.ordering import *
+from tinygrad_poly.functions.polynomials import *
 from tinygrad_poly.functions.reductions import *
+from tinygrad_poly.functions.scans import *
 from tinygrad_poly.functions.shapes import *
+from tinygrad_poly.functions.solvers import *
 
 __all__ = [
+    *activations.__all__,
+    *arithmetic.__all__,
+    *comparisons.__all__,
+    *contractions.__all__,
+    *diagonals.__all__,
     *elementwise.__all__,
+    *indexing.__all__,
+    *joining.__all__,
     *linalg.__all__,
+    *norms.__all__,
+    *ordering.__all__,
+    *polynomials.__all__,
     *reductions.__all__,
+    *scans.__all__,
     *shapes.__all__,
+    *solvers.__all__,
 ]

@@ -5,48 +5,124 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from tinygrad_poly.derivatives import arithmetic, elementwise
+from tinygrad_poly import arrays
+from tinygrad_poly.derivatives import arithmetic, elementwise, piecewise
 from tinygrad_poly.derivatives.operation import Operation
+from tinygrad_poly.errors import DtypeError, ShapeError
 from tinygrad_poly.operators import apply_operation, apply_unary, checked
 
 if TYPE_CHECKING:
     from tinygrad_poly.tensor import Tensor
 
 __all__ = [
+    "abs",
+    "absolute",
+    "acos",
+    "acosh",
+    "arccos",
+    "arccosh",
+    "arcsin",
+    "arcsinh",
+    "arctan",
+    "arctanh",
+    "asin",
+    "asinh",
+    "atan",
+    "atanh",
+    "cbrt",
+    "ceil",
     "cos",
+    "cosh",
+    "erf",
+    "erfc",
     "exp",
+    "exp2",
+    "expm1",
+    "fix",
+    "floor",
     "log",
-    "pow",
+    "log1p",
+    "log2",
+    "log10",
+    "masked_fill",
+    "nan_to_num",
+    "neg",
+    "negative",
+    "positive",
+    "reciprocal",
+    "round",
+    "rsqrt",
+    "sgn",
+    "sign",
     "sin",
+    "sinc",
+    "sinh",
     "sqrt",
     "square",
+    "tan",
     "tanh",
+    "trunc",
     "where",
 ]
 
 
-def _elementwise(operation: Operation, formula: str, derivative: str, example: str) -> Callable[[Tensor], Tensor]:
-    name = operation.name.lower()
+def _elementwise(operation: Operation, name: str, example: str, *options: Any) -> Callable[[Tensor], Tensor]:
+    """The function of a row of the derivative table, described by that row."""
 
     def function(input: Tensor) -> Tensor:
-        return apply_unary(operation, checked(input, name))
+        return apply_unary(operation, checked(input, name), *options)
 
     function.__name__ = function.__qualname__ = name
-    function.__doc__ = f"""{formula} for each element, with derivative {derivative}.
+    function.__doc__ = f"""{operation.formula}, for each element.
 
-    The result has the shape and dtype of `input`.
+    Derivative: {operation.derivative}. Special points: {operation.special}.
+
+    The result has the shape of `input` and its dtype (integers become the default dtype unless the result is whole).
+
+    Raises:
+        DtypeError: where `input` is not a tensor.
 
     >>> {example.replace(" = ", chr(10) + "    ")}
     """
     return function
 
 
-exp = _elementwise(elementwise.exp, "eˣ", "eˣ", "exp(tensor(0.0)) = tensor(1.)")
-log = _elementwise(elementwise.log, "log x", "1/x", "log(tensor(1.0)) = tensor(0.)")
-sin = _elementwise(elementwise.sin, "sin x", "cos x", "sin(tensor(0.0)) = tensor(0.)")
-cos = _elementwise(elementwise.cos, "cos x", "−sin x", "cos(tensor(0.0)) = tensor(1.)")
-tanh = _elementwise(elementwise.tanh, "tanh x", "1 − tanh² x", "tanh(tensor(0.0)) = tensor(0.)")
-sqrt = _elementwise(elementwise.sqrt, "√x", "1/(2√x), infinite at 0", "sqrt(tensor(4.0)) = tensor(2.)")
+exp = _elementwise(elementwise.exp, "exp", "exp(tensor(0.0)) = tensor(1.)")
+exp2 = _elementwise(elementwise.exp2, "exp2", "exp2(tensor(3.0)) = tensor(8.)")
+expm1 = _elementwise(elementwise.expm1, "expm1", "expm1(tensor(0.0)) = tensor(0.)")
+log = _elementwise(elementwise.log, "log", "log(tensor(1.0)) = tensor(0.)")
+log2 = _elementwise(elementwise.log2, "log2", "log2(tensor(8.0)) = tensor(3.)")
+log10 = _elementwise(elementwise.log10, "log10", "log10(tensor(1000.0)) = tensor(3.)")
+log1p = _elementwise(elementwise.log1p, "log1p", "log1p(tensor(0.0)) = tensor(0.)")
+
+sqrt = _elementwise(elementwise.sqrt, "sqrt", "sqrt(tensor(4.0)) = tensor(2.)")
+rsqrt = _elementwise(elementwise.rsqrt, "rsqrt", "rsqrt(tensor(4.0)) = tensor(0.5000)")
+cbrt = _elementwise(elementwise.cbrt, "cbrt", "cbrt(tensor(27.0)) = tensor(3.)")
+reciprocal = _elementwise(arithmetic.reciprocal, "reciprocal", "reciprocal(tensor(4.0)) = tensor(0.2500)")
+
+sin = _elementwise(elementwise.sin, "sin", "sin(tensor(0.0)) = tensor(0.)")
+cos = _elementwise(elementwise.cos, "cos", "cos(tensor(0.0)) = tensor(1.)")
+tan = _elementwise(elementwise.tan, "tan", "tan(tensor(0.0)) = tensor(0.)")
+asin = arcsin = _elementwise(elementwise.asin, "asin", "asin(tensor(1.0)) = tensor(1.5708)")
+acos = arccos = _elementwise(elementwise.acos, "acos", "acos(tensor(1.0)) = tensor(0.)")
+atan = arctan = _elementwise(elementwise.atan, "atan", "atan(tensor(1.0)) = tensor(0.7854)")
+sinh = _elementwise(elementwise.sinh, "sinh", "sinh(tensor(0.0)) = tensor(0.)")
+cosh = _elementwise(elementwise.cosh, "cosh", "cosh(tensor(0.0)) = tensor(1.)")
+tanh = _elementwise(elementwise.tanh, "tanh", "tanh(tensor(0.0)) = tensor(0.)")
+asinh = arcsinh = _elementwise(elementwise.asinh, "asinh", "asinh(tensor(0.0)) = tensor(0.)")
+acosh = arccosh = _elementwise(elementwise.acosh, "acosh", "acosh(tensor(1.0)) = tensor(0.)")
+atanh = arctanh = _elementwise(elementwise.atanh, "atanh", "atanh(tensor(0.0)) = tensor(0.)")
+
+erf = _elementwise(elementwise.erf, "erf", "erf(tensor(0.0)) = tensor(0.)")
+erfc = _elementwise(elementwise.erfc, "erfc", "erfc(tensor(0.0)) = tensor(1.)")
+sinc = _elementwise(elementwise.sinc, "sinc", "sinc(tensor(0.0)) = tensor(1.)", 0)
+
+abs = absolute = _elementwise(piecewise.abs, "abs", "abs(tensor([-3, 3])) = tensor([3, 3])")
+sign = sgn = _elementwise(piecewise.sign, "sign", "sign(tensor([-3, 0, 3])) = tensor([-1,  0,  1])")
+neg = negative = _elementwise(arithmetic.negative, "negative", "negative(tensor([1, -2])) = tensor([-1,  2])")
+floor = _elementwise(piecewise.floor, "floor", "floor(tensor([1.5, -1.5])) = tensor([ 1., -2.])")
+ceil = _elementwise(piecewise.ceil, "ceil", "ceil(tensor([1.5, -1.5])) = tensor([ 2., -1.])")
+trunc = fix = _elementwise(piecewise.trunc, "trunc", "trunc(tensor([1.5, -1.5])) = tensor([ 1., -1.])")
 
 
 def square(input: Tensor) -> Tensor:
@@ -58,13 +134,52 @@ def square(input: Tensor) -> Tensor:
     return apply_unary(arithmetic.power_scalar, checked(input, "square"), 2)
 
 
-def pow(input: Any, exponent: Any) -> Tensor:
-    """aᵇ of tensors or numbers that broadcast, with derivatives b aᵇ⁻¹ and aᵇ log a.
+def round(input: Tensor, *, decimals: int = 0) -> Tensor:
+    """The nearest number with so many decimals (before the point, if negative); halves go to the even digit.
 
-    >>> pow(tensor([1.0, 2.0]), 3)
-    tensor([1., 8.])
+    The derivative is 0, at the jumps too.
+
+    >>> round(tensor([0.5, 1.5, -0.7]))
+    tensor([ 0.,  2., -1.])
+    >>> round(tensor(1234.5678), decimals=2)
+    tensor(1234.5700)
     """
-    return checked(input**exponent, "pow")
+    return apply_unary(piecewise.round, checked(input, "round"), decimals)
+
+
+def positive(input: Tensor) -> Tensor:
+    """+x: the tensor itself.
+
+    Raises:
+        DtypeError: for a boolean tensor.
+
+    >>> positive(tensor(2.0))
+    tensor(2.)
+    """
+    if checked(input, "positive").dtype == bool:
+        raise DtypeError("positive: a boolean tensor has no sign; use .float() first")
+    return input
+
+
+def nan_to_num(input: Tensor, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Tensor:
+    """Numbers in place of NaN, ∞ and −∞ (by default 0 and the dtype's largest and smallest numbers).
+
+    The derivative is 1, and 0 where an element was replaced.
+
+    >>> nan_to_num(tensor([1.0, float("nan"), float("inf")]), posinf=9.0)
+    tensor([1., 0., 9.])
+    """
+    if not arrays.is_floating(checked(input, "nan_to_num").dtype):
+        return input
+    return apply_unary(piecewise.nan_to_num, input, nan, posinf, neginf)
+
+
+def _condition(value: Any, name: str, role: str) -> Any:
+    dtype = getattr(value, "dtype", None)
+    if dtype is None or "bool" not in str(dtype):
+        given = type(value).__name__ if dtype is None else f"one of {dtype}"
+        raise DtypeError(f"{name}: the {role} must be a boolean tensor, not {given}; compare: x != 0")
+    return value
 
 
 def where(condition: Any, input: Any, other: Any) -> Tensor:
@@ -73,7 +188,38 @@ def where(condition: Any, input: Any, other: Any) -> Tensor:
     A NaN or infinity in the slope of the branch that was *not* taken still spoils the gradient
     (0 · ∞ is NaN), as in torch: choose a harmless argument first, then compute.
 
+    Raises:
+        DtypeError: where `condition` is not a boolean tensor.
+        ShapeError: where the three do not broadcast.
+
     >>> where(tensor([True, False]), tensor([1.0, 2.0]), 0.0)
     tensor([1., 0.])
     """
+    _condition(condition, "where", "condition")
+    if not hasattr(input, "dtype") and not hasattr(other, "dtype"):
+        # Two Python numbers: without this, they would be in NumPy's default dtype.
+        xp = arrays.namespace(getattr(condition, "array", condition))
+        floats = isinstance(input, float) or isinstance(other, float)
+        input = xp.asarray(input, dtype=arrays.get_default_dtype() if floats else None)
     return apply_operation(elementwise.where, condition, input, other)
+
+
+def masked_fill(input: Tensor, mask: Any, value: Any) -> Tensor:
+    """`value`, a number or a 0-d tensor, where `mask` holds, `input` elsewhere, in the dtype of `input`.
+
+    The gradient of `input` is 0 where it was replaced; a tensor `value` gets the sum of the others.
+
+    Raises:
+        DtypeError: where `mask` is not boolean, or an integer tensor is to hold a fraction.
+        ShapeError: where `mask` does not broadcast with `input`, or `value` has dimensions.
+
+    >>> masked_fill(tensor([1.0, 2.0]), tensor([True, False]), -1.0)
+    tensor([-1.,  2.])
+    """
+    dtype = checked(input, "masked_fill").dtype
+    if getattr(value, "ndim", 0):
+        raise ShapeError(f"masked_fill: the value must be a number, not a tensor of shape {value.shape}")
+    result = apply_operation(elementwise.where, _condition(mask, "masked_fill", "mask"), value, input)
+    if result.dtype != dtype and not arrays.is_floating(dtype):
+        raise DtypeError(f"masked_fill: a {dtype} tensor cannot hold {value}; use .float() first")
+    return result.to(dtype)

@@ -1,61 +1,356 @@
-"""Sums and means."""
+"""Many numbers to one.
+
+`dim` is one dimension, several, or None for all; negative ones count from the end. The reduced
+dimensions are dropped, or kept with length 1 where `keepdim`. `axis` and `keepdims` are NumPy's
+names for the two. A 0-d tensor may be reduced over "its" dimension 0 or −1.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tinygrad_poly import arrays
-from tinygrad_poly.derivatives import reductions
-from tinygrad_poly.errors import DtypeError
-from tinygrad_poly.operators import apply_operation, apply_unary, checked
+from tinygrad_poly.derivatives import reductions, scans, softmax
+from tinygrad_poly.derivatives.operation import Operation
+from tinygrad_poly.errors import DtypeError, ShapeError
+from tinygrad_poly.functions.elementwise import where
+from tinygrad_poly.operators import apply_operation, apply_unary, checked, wrap
 
 if TYPE_CHECKING:
     from tinygrad_poly.tensor import Tensor
 
 __all__ = [
+    "all",
+    "amax",
+    "amin",
+    "aminmax",
+    "any",
+    "count_nonzero",
+    "logsumexp",
     "mean",
     "mse_loss",
+    "nanmean",
+    "nansum",
+    "prod",
+    "std",
     "sum",
+    "var",
 ]
 
 
-def _axes(input: Tensor, dim: Any, name: str) -> arrays.Shape | None:
-    """The dimensions to reduce; None for all. A 0-d tensor may be reduced over "its" dimension 0, as in torch."""
+class Extremes(NamedTuple):
+    """What `aminmax` finds."""
+
+    min: Tensor
+    max: Tensor
+
+
+def reduced(input: Tensor, dim: Any, axis: Any, name: str) -> arrays.Shape | None:
+    """The dimensions to reduce; None for all."""
     if dim is None:
-        return None
+        if axis is None:
+            return None
+        dim = axis
     ndim = len(input.array.shape)
     axes = arrays.normalize_axes(dim, ndim or 1, name)
     return axes if ndim else None
 
 
-def sum(input: Tensor, dim: Any = None, keepdim: bool = False, *, axis: Any = None, keepdims: bool = False) -> Tensor:
-    """Σx over `dim` (one dimension, several, or all); the derivative is 1 for each element.
+def check_floating(input: Tensor, name: str) -> None:
+    """Refuse integers.
 
-    `axis` and `keepdims` are NumPy's names for `dim` and `keepdim`.
+    Raises:
+        DtypeError: because what `name` computes of integers is none.
+    """
+    if not arrays.is_floating(input.array.dtype):
+        raise DtypeError(f"{name}() needs a floating-point tensor, and this one is {input.dtype}: use .float()")
+
+
+def check_nonempty(input: Tensor, axes: arrays.Shape | None, name: str) -> None:
+    """Refuse to choose among no elements.
+
+    Raises:
+        ShapeError: where one of the `axes` has length 0.
+    """
+    shape = input.array.shape
+    for axis in range(len(shape)) if axes is None else axes:
+        if not shape[axis]:
+            raise ShapeError(
+                f"{name}() of no elements does not exist: dimension {axis} of shape {shape} has length 0; "
+                "choose a dimension with elements, or leave out empty tensors"
+            )
+
+
+def sum(
+    input: Tensor,
+    dim: Any = None,
+    keepdim: bool = False,
+    *,
+    dtype: Any = None,
+    axis: Any = None,
+    keepdims: bool = False,
+) -> Tensor:
+    """Σᵢ xᵢ over `dim` (one dimension, several, or all); the derivative is 1 for each element.
+
+    The sum of nothing is 0. Booleans and small integers are added up in int64; `dtype` converts first.
+
+    Raises:
+        DimensionError: for a dimension out of range or named twice.
 
     >>> sum(tensor([[1.0, 2.0], [3.0, 4.0]]), dim=0)
     tensor([4., 6.])
     """
-    axes = _axes(checked(input, "sum"), axis if dim is None else dim, "sum")
+    if dtype is not None:
+        input = checked(input, "sum").to(dtype=dtype)
+    axes = reduced(checked(input, "sum"), dim, axis, "sum")
     return apply_unary(reductions.sum, input, axes, keepdim or keepdims)
 
 
-def mean(input: Tensor, dim: Any = None, keepdim: bool = False, *, axis: Any = None, keepdims: bool = False) -> Tensor:
-    """The average over `dim`; the derivative is 1/n for each of the n elements averaged.
+def mean(
+    input: Tensor,
+    dim: Any = None,
+    keepdim: bool = False,
+    *,
+    dtype: Any = None,
+    axis: Any = None,
+    keepdims: bool = False,
+) -> Tensor:
+    """The average x̄ over `dim`; the derivative is 1/n for each of the n elements averaged.
 
-    `axis` and `keepdims` are NumPy's names for `dim` and `keepdim`.
+    The mean of nothing is NaN. `dtype` converts first.
 
     Raises:
         DtypeError: for integers, whose mean is none.
+        DimensionError: for a dimension out of range or named twice.
 
     >>> mean(tensor([1.0, 2.0, 6.0]))
     tensor(3.)
     """
-    axes = _axes(checked(input, "mean"), axis if dim is None else dim, "mean")
-    result = apply_unary(reductions.mean, input, axes, keepdim or keepdims)
-    if result.array.dtype is not input.array.dtype and not arrays.is_floating(input.dtype):
-        raise DtypeError(f"mean() needs a floating-point tensor, and this one is {input.dtype}: use .float()")
-    return result
+    if dtype is not None:
+        input = checked(input, "mean").to(dtype=dtype)
+    axes = reduced(checked(input, "mean"), dim, axis, "mean")
+    check_floating(input, "mean")
+    return apply_unary(reductions.mean, input, axes, keepdim or keepdims)
+
+
+def prod(
+    input: Tensor,
+    dim: Any = None,
+    keepdim: bool = False,
+    *,
+    dtype: Any = None,
+    axis: Any = None,
+    keepdims: bool = False,
+) -> Tensor:
+    """The product x₁ ⋯ xₙ over `dim`; the derivative for each element is the product of the others.
+
+    Nothing is divided by an element, so that it is right beside zeros too. The product of nothing is 1.
+    Booleans and small integers are multiplied in int64; `dtype` converts first.
+
+    Raises:
+        DimensionError: for a dimension out of range or named twice.
+
+    >>> prod(tensor([[1.0, 2.0], [3.0, 4.0]]), dim=1)
+    tensor([ 2., 12.])
+    """
+    if dtype is not None:
+        input = checked(input, "prod").to(dtype=dtype)
+    axes = reduced(checked(input, "prod"), dim, axis, "prod")
+    return apply_unary(scans.prod, input, axes, keepdim or keepdims)
+
+
+def nansum(
+    input: Tensor, dim: Any = None, keepdim: bool = False, *, axis: Any = None, keepdims: bool = False
+) -> Tensor:
+    """The sum of the elements that are not NaN, with derivative 1 for them and 0 for the others.
+
+    >>> nansum(tensor([1.0, float("nan"), 2.0]))
+    tensor(3.)
+    """
+    axes = reduced(checked(input, "nansum"), dim, axis, "nansum")
+    return apply_unary(reductions.sum, where(input == input, input, 0), axes, keepdim or keepdims)
+
+
+def nanmean(
+    input: Tensor, dim: Any = None, keepdim: bool = False, *, axis: Any = None, keepdims: bool = False
+) -> Tensor:
+    """The mean of the m elements that are not NaN, with derivative 1/m for them and 0 for the others.
+
+    Raises:
+        DtypeError: for integers, whose mean is none.
+
+    >>> nanmean(tensor([1.0, float("nan"), 2.0]))
+    tensor(1.5000)
+    """
+    check_floating(checked(input, "nanmean"), "nanmean")
+    axes, keeps = reduced(input, dim, axis, "nanmean"), keepdim or keepdims
+    kept = sum((input == input).to(dtype=input.dtype), axes, keeps)
+    return nansum(input, axes, keeps) / kept
+
+
+def _spread(
+    row: Operation,
+    input: Tensor,
+    dim: Any,
+    unbiased: bool | None,
+    keepdim: bool,
+    correction: float,
+    name: str,
+) -> Tensor:
+    check_floating(checked(input, name), name)
+    if isinstance(dim, bool):
+        dim, unbiased = None, dim
+    if unbiased is not None:
+        correction = int(unbiased)
+    return apply_unary(row, input, reduced(input, dim, None, name), keepdim, correction)
+
+
+def var(
+    input: Tensor,
+    dim: Any = None,
+    unbiased: bool | None = None,
+    keepdim: bool = False,
+    *,
+    correction: float = 1,
+    axis: Any = None,
+    keepdims: bool = False,
+) -> Tensor:
+    """The variance Σᵢ (xᵢ − x̄)²/(n − c) over `dim`, with derivative 2 (xᵢ − x̄)/(n − c).
+
+    c is `correction`; `unbiased=False` is an older way to say `correction=0`. NaN for n ≤ c.
+
+    Raises:
+        DtypeError: for integers.
+        DimensionError: for a dimension out of range or named twice.
+
+    >>> var(tensor([1.0, 2.0, 3.0, 6.0]), correction=0)
+    tensor(3.5000)
+    """
+    dim = axis if dim is None else dim
+    return _spread(reductions.var, input, dim, unbiased, keepdim or keepdims, correction, "var")
+
+
+def std(
+    input: Tensor,
+    dim: Any = None,
+    unbiased: bool | None = None,
+    keepdim: bool = False,
+    *,
+    correction: float = 1,
+    axis: Any = None,
+    keepdims: bool = False,
+) -> Tensor:
+    """The standard deviation y, the root of `var`, with derivative (xᵢ − x̄)/((n − c) y).
+
+    Where all xᵢ are equal there is no derivative: it is given as 0.
+
+    Raises:
+        DtypeError: for integers.
+        DimensionError: for a dimension out of range or named twice.
+
+    >>> std(tensor([1.0, 3.0, 5.0]))
+    tensor(2.)
+    """
+    dim = axis if dim is None else dim
+    return _spread(reductions.std, input, dim, unbiased, keepdim or keepdims, correction, "std")
+
+
+def amax(input: Tensor, dim: Any = None, keepdim: bool = False, *, axis: Any = None, keepdims: bool = False) -> Tensor:
+    """The largest element over `dim`; the derivative is 1 for it and 0 for the others.
+
+    Where k elements are the largest there is no derivative: each is given 1/k. (`max` over one dimension
+    gives the first of them all of it.)
+
+    Raises:
+        ShapeError: for a dimension of length 0.
+        DimensionError: for a dimension out of range or named twice.
+
+    >>> amax(tensor([[1.0, 2.0], [4.0, 3.0]]), dim=1)
+    tensor([2., 4.])
+    """
+    return _extreme(reductions.amax, input, axis if dim is None else dim, keepdim or keepdims, "amax")
+
+
+def amin(input: Tensor, dim: Any = None, keepdim: bool = False, *, axis: Any = None, keepdims: bool = False) -> Tensor:
+    """The smallest element over `dim`; the derivative is 1 for it and 0 for the others.
+
+    Where k elements are the smallest there is no derivative: each is given 1/k. (`min` over one dimension
+    gives the first of them all of it.)
+
+    Raises:
+        ShapeError: for a dimension of length 0.
+        DimensionError: for a dimension out of range or named twice.
+
+    >>> amin(tensor([[1.0, 2.0], [4.0, 3.0]]), dim=1)
+    tensor([1., 3.])
+    """
+    return _extreme(reductions.amin, input, axis if dim is None else dim, keepdim or keepdims, "amin")
+
+
+def _extreme(row: Operation, input: Tensor, dim: Any, keepdim: bool, name: str) -> Tensor:
+    axes = reduced(checked(input, name), dim, None, name)
+    check_nonempty(input, axes, name)
+    return apply_unary(row, input, axes, keepdim)
+
+
+def aminmax(input: Tensor, *, dim: Any = None, keepdim: bool = False) -> Extremes:
+    """`amin` and `amax` together.
+
+    >>> aminmax(tensor([3.0, 1.0, 2.0]))
+    Extremes(min=tensor(1.), max=tensor(3.))
+    """
+    smallest = _extreme(reductions.amin, input, dim, keepdim, "aminmax")
+    return Extremes(smallest, _extreme(reductions.amax, input, dim, keepdim, "aminmax"))
+
+
+def logsumexp(
+    input: Tensor, dim: Any = None, keepdim: bool = False, *, axis: Any = None, keepdims: bool = False
+) -> Tensor:
+    """The logarithm y = log Σᵢ exp xᵢ over `dim`, with derivative exp(xᵢ − y); no exponential overflows.
+
+    −∞ for no elements and for elements that are all −∞, where the derivative is NaN.
+
+    Raises:
+        DimensionError: for a dimension out of range or named twice.
+
+    >>> logsumexp(tensor([1000.0, 1000.0]))
+    tensor(1000.6932)
+    """
+    axes = reduced(checked(input, "logsumexp"), dim, axis, "logsumexp")
+    return apply_unary(softmax.logsumexp, input, axes, keepdim or keepdims)
+
+
+def any(input: Tensor, dim: Any = None, keepdim: bool = False, *, axis: Any = None, keepdims: bool = False) -> Tensor:
+    """Whether an element over `dim` is not 0; False for no elements. No derivative.
+
+    >>> any(tensor([[0, 1], [0, 0]]), dim=1)
+    tensor([ True, False])
+    """
+    axes = reduced(checked(input, "any"), dim, axis, "any")
+    return wrap(arrays.namespace(input.array).any(input.array != 0, axis=axes, keepdims=keepdim or keepdims), None)
+
+
+def all(input: Tensor, dim: Any = None, keepdim: bool = False, *, axis: Any = None, keepdims: bool = False) -> Tensor:
+    """Whether every element over `dim` is not 0; True for no elements. No derivative.
+
+    >>> all(tensor([[0, 1], [1, 1]]), dim=1)
+    tensor([False,  True])
+    """
+    axes = reduced(checked(input, "all"), dim, axis, "all")
+    return wrap(arrays.namespace(input.array).all(input.array != 0, axis=axes, keepdims=keepdim or keepdims), None)
+
+
+def count_nonzero(
+    input: Tensor, dim: Any = None, keepdim: bool = False, *, axis: Any = None, keepdims: bool = False
+) -> Tensor:
+    """How many elements over `dim` are not 0, in int64. No derivative.
+
+    >>> count_nonzero(tensor([[0, 1], [1, 1]]), dim=1)
+    tensor([1, 2])
+    """
+    axes = reduced(checked(input, "count_nonzero"), dim, axis, "count_nonzero")
+    nonzero = arrays.astype(input.array != 0, arrays.namespace(input.array).int64)
+    return wrap(arrays.total(nonzero, axes, keepdim or keepdims), None)
 
 
 def mse_loss(input: Tensor, target: Tensor) -> Tensor:

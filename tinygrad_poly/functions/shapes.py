@@ -1,13 +1,18 @@
-"""Functions that move elements and change none."""
+"""Functions that give the same elements another shape or order.
+
+All are linear: the derivative of each moves the cotangent's elements back, and exists everywhere.
+"""
 
 from __future__ import annotations
 
+import math
+import operator
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from tinygrad_poly.arrays import Shape, full_shape, normalize_axes
 from tinygrad_poly.derivatives import shapes
-from tinygrad_poly.errors import ShapeError
+from tinygrad_poly.errors import DtypeError, ShapeError
 from tinygrad_poly.operators import apply_unary, checked
 
 if TYPE_CHECKING:
@@ -18,13 +23,25 @@ __all__ = [
     "broadcast_to",
     "clone",
     "expand",
+    "expand_as",
+    "expand_dims",
     "flatten",
+    "flip",
+    "matrix_transpose",
+    "moveaxis",
+    "movedim",
     "permute",
     "permute_dims",
+    "ravel",
     "reshape",
+    "roll",
+    "rot90",
     "squeeze",
+    "swapaxes",
+    "swapdims",
     "t",
     "transpose",
+    "unflatten",
     "unsqueeze",
 ]
 
@@ -32,7 +49,10 @@ __all__ = [
 def lengths(given: Sequence[Any]) -> Shape:
     """`view(2, 3)` and `view((2, 3))` mean the same."""
     inner = given[0] if len(given) == 1 and isinstance(given[0], (tuple, list, range)) else given
-    return tuple(int(n) for n in inner)
+    try:
+        return tuple(operator.index(n) for n in inner)
+    except TypeError:
+        raise DtypeError(f"a shape or an order of dimensions consists of integers, not {inner!r}") from None
 
 
 def new_shape(given: Sequence[Any]) -> Shape:
@@ -47,8 +67,20 @@ def new_shape(given: Sequence[Any]) -> Shape:
     return shape
 
 
+def one_dim(dim: Any, ndim: int, name: str) -> int:
+    """`dim` counted from the start.
+
+    Raises:
+        DimensionError: where a tensor of `ndim` dimensions has no such one; `name` is the operation's.
+    """
+    if isinstance(dim, (tuple, list)) or dim is None:
+        raise DtypeError(f"{name}: expects one dimension, not {dim!r}")
+    (at,) = normalize_axes(dim, ndim, name) or ()
+    return at
+
+
 def reshape(input: Tensor, *shape: Any) -> Tensor:
-    """The same elements in another shape; one length may be -1.
+    """The same elements, row by row, in another shape; one length may be -1 and is what remains.
 
     Raises:
         ShapeError: where the elements do not fit.
@@ -61,26 +93,69 @@ def reshape(input: Tensor, *shape: Any) -> Tensor:
     return apply_unary(shapes.reshape, input, wanted)
 
 
-def flatten(input: Tensor) -> Tensor:
-    """The elements in one dimension.
+def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
+    """The dimensions from `start_dim` to `end_dim`, both included, merged into one.
+
+    A 0-d tensor becomes one of length 1.
+
+    Raises:
+        ShapeError: where `start_dim` comes after `end_dim`.
 
     >>> flatten(tensor([[1, 2], [3, 4]]))
     tensor([1, 2, 3, 4])
+    >>> flatten(zeros(2, 3, 4), 1).shape
+    (2, 12)
     """
-    return reshape(input, -1)
+    ndim = max(checked(input, "flatten").ndim, 1)
+    first, last = one_dim(start_dim, ndim, "flatten"), one_dim(end_dim, ndim, "flatten")
+    if first > last:
+        raise ShapeError(f"flatten: start_dim {start_dim} comes after end_dim {end_dim}; exchange them")
+    shape = input.shape
+    merged = (*shape[:first], math.prod(shape[first : last + 1]), *shape[last + 1 :])
+    return apply_unary(shapes.reshape, input, merged)
 
 
-def permute(input: Tensor, *dims: Any) -> Tensor:
-    """The dimensions in another order.
+def ravel(input: Tensor) -> Tensor:
+    """The elements in one dimension, row by row.
+
+    >>> ravel(tensor([[1, 2], [3, 4]]))
+    tensor([1, 2, 3, 4])
+    """
+    return flatten(input)
+
+
+def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
+    """One dimension split into several, of lengths `sizes`, of which one may be -1: undoes `flatten`.
+
+    Raises:
+        ShapeError: where the product of `sizes` is not the length of `dim`.
+
+    >>> unflatten(zeros(2, 6), 1, (3, -1)).shape
+    (2, 3, 2)
+    """
+    at = one_dim(dim, checked(input, "unflatten").ndim, "unflatten")
+    shape = input.shape
+    split = full_shape(lengths((sizes,)), shape[at], "unflatten")
+    return apply_unary(shapes.reshape, input, (*shape[:at], *split, *shape[at + 1 :]))
+
+
+def permute(input: Tensor, *dims: Any, axes: Any = None) -> Tensor:
+    """The dimensions in another order: dimension i of the result is dimension dims[i] of `input`.
+
+    `axes` is the array API's name for `dims`.
+
+    Raises:
+        ShapeError: where `dims` does not name each dimension once.
 
     >>> permute(zeros(2, 3, 4), (2, 0, 1)).shape
     (4, 2, 3)
     """
     ndim = checked(input, "permute").ndim
-    axes = normalize_axes(lengths(dims), ndim, "permute")
-    if axes is None or len(axes) != ndim:
-        raise ShapeError(f"permute: {ndim} dimensions need an order of {ndim}, not {lengths(dims)}")
-    return apply_unary(shapes.permute, input, axes)
+    order = lengths(dims if axes is None else (axes,))
+    wanted = normalize_axes(order, ndim, "permute") or ()
+    if len(wanted) != ndim:
+        raise ShapeError(f"permute: {ndim} dimensions need an order of {ndim}, not {order}")
+    return apply_unary(shapes.permute, input, wanted)
 
 
 permute_dims = permute
@@ -89,18 +164,35 @@ permute_dims = permute
 def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
     """Two dimensions exchanged.
 
+    Raises:
+        DimensionError: for a dimension that is not there.
+
     >>> transpose(zeros(2, 3), 0, 1).shape
     (3, 2)
     """
     order = list(range(checked(input, "transpose").ndim))
-    for dim in (dim0, dim1):
-        normalize_axes(dim, len(order), "transpose")
-    order[dim0], order[dim1] = order[dim1], order[dim0]
-    return permute(input, order)
+    first, second = one_dim(dim0, len(order), "transpose"), one_dim(dim1, len(order), "transpose")
+    order[first], order[second] = second, first
+    return apply_unary(shapes.permute, input, tuple(order))
+
+
+swapaxes = swapdims = transpose
+
+
+def matrix_transpose(input: Tensor) -> Tensor:
+    """The last two dimensions exchanged, as `.mT` does.
+
+    >>> matrix_transpose(zeros(5, 2, 3)).shape
+    (5, 3, 2)
+    """
+    return transpose(input, -2, -1)
 
 
 def t(input: Tensor) -> Tensor:
     """The transpose of a matrix; a vector as it is.
+
+    Raises:
+        ShapeError: for more than two dimensions.
 
     >>> t(zeros(2, 3)).shape
     (3, 2)
@@ -110,31 +202,67 @@ def t(input: Tensor) -> Tensor:
     return permute(input, range(input.ndim)[::-1])
 
 
-def squeeze(input: Tensor, dim: int | None = None) -> Tensor:
-    """Without dimensions of length 1 (or without `dim` if its length is 1).
+def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
+    """Dimensions moved to other places, the rest keeping their order.
+
+    Raises:
+        ShapeError: where `source` and `destination` are not equally many.
+
+    >>> movedim(zeros(2, 3, 4), 0, -1).shape
+    (3, 4, 2)
+    """
+    ndim = checked(input, "movedim").ndim
+    origins, places = (normalize_axes(dims, ndim, "movedim") or () for dims in (source, destination))
+    if len(origins) != len(places):
+        raise ShapeError(f"movedim: {len(origins)} dimensions cannot move to {len(places)} places")
+    order = [dim for dim in range(ndim) if dim not in origins]
+    for place, origin in sorted(zip(places, origins)):
+        order.insert(place, origin)
+    return apply_unary(shapes.permute, input, tuple(order))
+
+
+moveaxis = movedim
+
+
+def squeeze(input: Tensor, dim: Any = None, *, axis: Any = None) -> Tensor:
+    """Without its dimensions of length 1, or without those of length 1 among `dim` (one or several).
+
+    `axis` is NumPy's name for `dim`.
 
     >>> squeeze(zeros(1, 3, 1)).shape
     (3,)
+    >>> squeeze(zeros(1, 3, 1), (0, 1)).shape
+    (3, 1)
     """
     ndim = checked(input, "squeeze").ndim
-    dropped = range(ndim) if dim is None else normalize_axes(dim, ndim, "squeeze") or ()
-    return reshape(input, tuple(n for i, n in enumerate(input.shape) if n != 1 or i not in dropped))
+    dim = axis if dim is None else dim
+    dropped = range(ndim) if dim is None else normalize_axes(dim, ndim or 1, "squeeze") or ()
+    kept = tuple(n for i, n in enumerate(input.shape) if n != 1 or i not in dropped)
+    return apply_unary(shapes.reshape, input, kept)
 
 
-def unsqueeze(input: Tensor, dim: int) -> Tensor:
+def unsqueeze(input: Tensor, dim: int | None = None, *, axis: int | None = None) -> Tensor:
     """With a dimension of length 1 inserted at `dim`.
+
+    `axis` is NumPy's name for `dim`.
 
     >>> unsqueeze(zeros(3), 1).shape
     (3, 1)
     """
-    (at,) = normalize_axes(dim, checked(input, "unsqueeze").ndim + 1, "unsqueeze") or ()
-    return reshape(input, (*input.shape[:at], 1, *input.shape[at:]))
+    at = one_dim(axis if dim is None else dim, checked(input, "unsqueeze").ndim + 1, "unsqueeze")
+    return apply_unary(shapes.reshape, input, (*input.shape[:at], 1, *input.shape[at:]))
+
+
+expand_dims = unsqueeze
 
 
 def expand(input: Tensor, *shape: Any) -> Tensor:
     """Repeated along new dimensions and dimensions of length 1; -1 keeps a length.
 
     The derivative adds up the repetitions.
+
+    Raises:
+        ShapeError: where a length other than 1 would change.
 
     >>> expand(tensor([1, 2]), 2, -1)
     tensor([[1, 2],
@@ -144,12 +272,82 @@ def expand(input: Tensor, *shape: Any) -> Tensor:
     added = len(wanted) - checked(input, "expand").ndim
     own = (1,) * added + input.shape
     kept = tuple(have if n == -1 else n for n, have in zip(wanted, own))
-    if added < 0 or -1 in wanted[:added] or any(have not in (1, n) for n, have in zip(kept, own)):
+    if added < 0 or -1 in wanted[: max(added, 0)] or any(have not in (1, n) for n, have in zip(kept, own)):
         raise ShapeError(f"expand: shape {input.shape} cannot be repeated to {wanted}")
     return apply_unary(shapes.broadcast_to, input, kept)
 
 
 broadcast_to = expand
+
+
+def expand_as(input: Tensor, other: Tensor) -> Tensor:
+    """Repeated to the shape of `other`.
+
+    >>> expand_as(tensor([1, 2]), zeros(2, 2))
+    tensor([[1, 2],
+            [1, 2]])
+    """
+    return expand(input, checked(other, "expand_as").shape)
+
+
+def flip(input: Tensor, *dims: Any, axis: Any = None) -> Tensor:
+    """The elements in reverse order along `dims` (all dimensions by default).
+
+    `axis` is NumPy's name for `dims`.
+
+    >>> flip(tensor([[1, 2], [3, 4]]), 1)
+    tensor([[2, 1],
+            [4, 3]])
+    """
+    ndim = checked(input, "flip").ndim
+    given = dims if axis is None else (axis,)
+    axes = tuple(range(ndim)) if not given or given == (None,) else normalize_axes(lengths(given), ndim, "flip")
+    return apply_unary(shapes.flip, input, axes)
+
+
+def roll(input: Tensor, shifts: Any, dims: Any = None, *, axis: Any = None) -> Tensor:
+    """The elements moved on by `shifts` places along `dims`, the last coming back at the start.
+
+    Without `dims` they move through the tensor row by row. `axis` is NumPy's name for `dims`.
+
+    Raises:
+        ShapeError: where `shifts` and `dims` are not equally many.
+
+    >>> roll(tensor([1, 2, 3]), 1)
+    tensor([3, 1, 2])
+    >>> roll(tensor([[1, 2], [3, 4]]), (1, 1), (0, 1))
+    tensor([[4, 3],
+            [2, 1]])
+    """
+    shape = checked(input, "roll").shape
+    axes = normalize_axes(axis if dims is None else dims, len(shape), "roll")
+    places = lengths(shifts if isinstance(shifts, (tuple, list)) else (shifts,))
+    if len(places) != (1 if axes is None else len(axes)):
+        raise ShapeError(f"roll: {len(places)} shifts do not fit dimensions {axes}: one shift for each")
+    if axes is None:
+        return reshape(apply_unary(shapes.roll, reshape(input, -1), places, (0,)), shape)
+    return apply_unary(shapes.roll, input, places, axes)
+
+
+def rot90(input: Tensor, k: int = 1, dims: Sequence[int] = (0, 1)) -> Tensor:
+    """Turned by k quarters of a circle from the first towards the second of `dims`.
+
+    Raises:
+        ShapeError: unless two different dimensions are given.
+
+    >>> rot90(tensor([[1, 2], [3, 4]]))
+    tensor([[2, 4],
+            [1, 3]])
+    """
+    plane = normalize_axes(tuple(dims), checked(input, "rot90").ndim, "rot90") or ()
+    if len(plane) != 2:
+        raise ShapeError(f"rot90: a plane has two dimensions, not {len(plane)}: {dims}")
+    if k % 4 == 2:
+        return flip(input, plane)
+    if k % 4 == 0:
+        return clone(input)
+    # A quarter turn is two reflections: one exchanges the dimensions, the other reverses one of them.
+    return flip(transpose(input, *plane), plane[0 if k % 4 == 1 else 1])
 
 
 def clone(input: Tensor) -> Tensor:

@@ -2,24 +2,37 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 
 from tinygrad_poly.derivatives import arithmetic
 
-from ...helpers import positive_halves, powers_of_two
+from ...helpers import halves, positive_halves, powers_of_two
 from ..checks import Bound, Case
 from .common import ONE, TWO, positive, zero
 
 log, sqrt = np.log, np.sqrt
+THREE: list[Any] = [
+    ((), (), ()),
+    ((3,), (3,), (3,)),
+    ((3, 1), (1, 4), (4,)),
+    ((), (2, 3), ()),
+    ((2, 3), (), (1, 3)),
+    ((1,), (), (2, 1)),
+    ((0,), (1,), ()),
+]
 
 CASES: list[Case] = [
     Case(arithmetic.add, "a + b", lambda m, a, b: a + b, TWO),
     Case(arithmetic.add, "a + 3", lambda m, a: a + 3, ONE),
     Case(arithmetic.add, "0.5 + a", lambda m, a: 0.5 + a, ONE),
+    Case(arithmetic.add, "add(a, b, alpha=2)", lambda m, a, b: m.add(a, b, alpha=2), TWO),
     Case(arithmetic.subtract, "a - b", lambda m, a, b: a - b, TWO),
     Case(arithmetic.subtract, "a - 0.5", lambda m, a: a - 0.5, ONE),
     Case(arithmetic.subtract, "3 - a", lambda m, a: 3 - a, ONE),
+    Case(arithmetic.subtract, "sub(a, b, alpha=2)", lambda m, a, b: m.sub(a, b, alpha=2), TWO),
     Case(arithmetic.multiply, "a * b", lambda m, a, b: a * b, TWO),
     Case(arithmetic.multiply, "1.5 * a", lambda m, a: 1.5 * a, ONE),
     Case(arithmetic.multiply, "a * a", lambda m, a: a * a, ONE),
@@ -42,6 +55,7 @@ CASES: list[Case] = [
         ),
     ),
     Case(arithmetic.negative, "-a", lambda m, a: -a, ONE),
+    Case(arithmetic.reciprocal, "reciprocal", lambda m, a: m.reciprocal(a), ONE, draw=(powers_of_two,)),
     Case(arithmetic.power_scalar, "a ** 0 * a", lambda m, a: a**0 * a, ONE),
     *(
         Case(
@@ -100,5 +114,75 @@ CASES: list[Case] = [
             (lambda b: 2**b * log(2),),
             ((lambda b: 2**b * log(2) ** 2,),),
         ),
+    ),
+    Case(
+        arithmetic.floor_divide,
+        "(a // b) * a * b",
+        lambda m, a, b: (a // b) * a * b,
+        TWO,
+        draw=(halves, powers_of_two),
+        torch_call=lambda m, a, b: m.div(a, b, rounding_mode="floor") * a * b,
+    ),
+    Case(arithmetic.remainder, "a % b", lambda m, a, b: a % b, TWO, draw=(halves, powers_of_two)),
+    Case(arithmetic.remainder, "a % 1.5", lambda m, a: a % 1.5, ONE),
+    Case(
+        arithmetic.remainder,
+        "3 % a",
+        lambda m, a: 3 % a,
+        ONE,
+        draw=(powers_of_two,),
+        # of the number 3 over a tensor torch has no derivative
+        torch_call=lambda m, a: m.remainder(m.full_like(a, 3), a),
+    ),
+    Case(arithmetic.fmod, "fmod(a, b)", lambda m, a, b: m.fmod(a, b), TWO, draw=(halves, powers_of_two)),
+    Case(arithmetic.fmod, "fmod(a, 1.5)", lambda m, a: m.fmod(a, 1.5), ONE),
+    Case(
+        arithmetic.hypot,
+        "hypot(a, b)",
+        lambda m, a, b: m.hypot(a, b),
+        TWO,
+        draw=(halves, powers_of_two),
+        # the derivatives of a/y are 1/y − a²/y³ and −ab/y³, with |a| ≤ y and |b| ≤ y
+        bound=Bound(
+            (1, 1, 3),
+            (0, 2, 8),
+            np.hypot,
+            (lambda a, b: abs(a) / np.hypot(a, b), lambda a, b: abs(b) / np.hypot(a, b)),
+            ((lambda a, b: 2 / np.hypot(a, b),) * 2,) * 2,
+        ),
+    ),
+    Case(
+        arithmetic.atan2,
+        "atan2(a, b)",
+        lambda m, a, b: m.atan2(a, b),
+        TWO,
+        draw=(halves, powers_of_two),
+        # b/y/y with y = √(a² + b²), differentiated: 1/y², and 2b/y³ times the slope of y, each less than 2/y²
+        bound=Bound(
+            (1, 2, 4),
+            (0, 3, 10),
+            lambda a, b: abs(np.arctan2(a, b)),
+            (lambda a, b: abs(b) / np.hypot(a, b) ** 2, lambda a, b: abs(a) / np.hypot(a, b) ** 2),
+            ((lambda a, b: 3 / np.hypot(a, b) ** 2,) * 2,) * 2,
+        ),
+    ),
+    Case(
+        arithmetic.logaddexp,
+        "logaddexp(a, b)",
+        lambda m, a, b: m.logaddexp(a, b),
+        TWO,
+        # max(a, b) + log1p(…); the slopes are σ(a − b) and σ(b − a), their slopes σ (1 − σ) with σ < 1
+        bound=Bound(
+            (2, 1, 2),
+            (2, 4, 10),
+            lambda a, b: abs(a) + abs(b) + 1,
+            (lambda a, b: 1 / (1 + np.exp(b - a)), lambda a, b: 1 / (1 + np.exp(a - b))),
+            ((lambda a, b: 1 + 0 * (a + b),) * 2,) * 2,
+        ),
+    ),
+    Case(arithmetic.lerp, "lerp(a, b, w)", lambda m, a, b, w: m.lerp(a, b, w), THREE),
+    *(
+        Case(arithmetic.lerp, f"lerp(a, b, {w})", lambda m, a, b, w=w: m.lerp(a, b, w), TWO)
+        for w in (0.25, 0.5, 1.0, 3.0)
     ),
 ]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Any
+
 import torch
 
 import tinygrad_poly as tg
@@ -12,7 +13,11 @@ from tinygrad_poly.operators import apply_operation
 from ..checks import Case
 from .common import ONE
 
-log, sqrt = np.log, np.sqrt
+
+def functional(m: Any) -> Any:
+    """Where `pad` is: torch keeps it apart."""
+    return torch.nn.functional if m is torch else m
+
 
 CASES: list[Case] = [
     Case(shapes.reshape, "view(-1, 1)", lambda m, x: x.view(-1, 1), [((),), ((3,),), ((2, 3),), ((0,),)]),
@@ -38,33 +43,66 @@ CASES: list[Case] = [
         torch_call=lambda m, x: x.to("cpu") * 2,
     ),
     Case(shapes.clone, "clone()", lambda m, x: x.clone() * x, ONE),
+    Case(shapes.reshape, "flatten(1, 2)", lambda m, x: (x * x).flatten(1, 2), [((2, 3, 4),), ((2, 3, 4, 2),)]),
+    Case(shapes.reshape, "unflatten", lambda m, x: x.unflatten(1, (2, -1)) * 2, [((3, 4),), ((1, 6, 2),)]),
+    Case(shapes.reshape, "ravel", lambda m, x: m.ravel(x) * 2, [((3, 4),), ((),)]),
+    Case(shapes.reshape, "squeeze((0, 1))", lambda m, x: x.squeeze((0, 1)), [((1, 3, 1),), ((1, 1),)]),
+    Case(shapes.permute, "movedim", lambda m, x: (x * x).movedim((0, 2), (-1, 0)), [((2, 3, 4),), ((2, 3, 4, 2),)]),
+    Case(shapes.permute, "swapaxes", lambda m, x: m.swapaxes(x, 0, -2), [((2, 3, 4),)]),
+    Case(
+        shapes.broadcast_to, "tile", lambda m, x: (x * x).tile((2, 1, 3)), [((3,),), ((2, 2),), ((),), ((2, 2, 1, 3),)]
+    ),
+    Case(shapes.broadcast_to, "repeat(2, 1, 3)", lambda m, x: x.repeat(2, 1, 3), [((3,),), ((2, 2),)]),
+    Case(shapes.broadcast_to, "repeat_interleave(3)", lambda m, x: x.repeat_interleave(3), [((2, 3),), ((),)]),
+    Case(shapes.broadcast_to, "repeat_interleave(2, 1)", lambda m, x: m.repeat_interleave(x, 2, 1), [((2, 3, 2),)]),
+    Case(shapes.flip, "flip(0)", lambda m, x: (x * x).flip(0), [((3,),), ((2, 3),), ((0, 2),)]),
+    Case(shapes.flip, "flip((0, -1))", lambda m, x: m.flip(x * x, (0, -1)), [((2, 3, 4),), ((2, 3),)]),
     *(
-        Case(shapes.getitem, f"x[{label}]", lambda m, x, index=index: (x * x)[index], [((3, 4),), ((3, 4, 2),)])
-        for label, index in {
-            "1": 1,
-            "-1, 2": (-1, 2),
-            "1:": slice(1, None),
-            "::2, 1:3": (slice(None, None, 2), slice(1, 3)),
-            "..., None, 0": (Ellipsis, None, 0),
-            "[2, 0, 2]": [2, 0, 2],
-            "[0, 0, 1], [1, 1, 3]": ([0, 0, 1], [1, 1, 3]),
-            "3:": slice(3, None),
-        }.items()
+        Case(shapes.flip, f"rot90({k})", lambda m, x, k=k: m.rot90(x * x, k, (1, 0)), [((2, 3),), ((2, 3, 2),)])
+        for k in (0, 1, 2, 3, -1)
     ),
-    Case(shapes.getitem, "x[x > 0]", lambda m, x: x[x > 0], [((3, 4),), ((7,),)]),
-    Case(shapes.getitem, "x[tensor]", lambda m, x: x[m.tensor([1, 1, 0])], [((3,),), ((2, 3),)]),
+    Case(shapes.roll, "roll(2)", lambda m, x: (x * x).roll(2), [((5,),), ((2, 3),), ((0,),)]),
+    Case(shapes.roll, "roll(-1, 1)", lambda m, x: m.roll(x * x, -1, 1), [((2, 4),), ((2, 3, 2),)]),
+    Case(shapes.roll, "roll((1, 7), (0, 2))", lambda m, x: (x * x).roll((1, 7), (0, 2)), [((3, 2, 4),)]),
+    Case(shapes.pad, "pad", lambda m, x: functional(m).pad(x * x, (1, 2)), [((3,),), ((2, 3),), ((0,),)]),
     Case(
-        shapes.put,
-        "put at [2, 0, 2]",
-        lambda m, g: apply_operation(shapes.put, g * g, (4, 2), [2, 0, 2]),
-        [((3, 2),)],
-        torch_call=lambda m, g: g.new_zeros(4, 2).index_put((torch.tensor([2, 0, 2]),), g * g, accumulate=True),
+        shapes.pad,
+        "pad two, value",
+        lambda m, x: functional(m).pad(x, (1, 0, 0, 3), value=7.0),
+        [((2, 3),), ((2, 2, 2),)],
+    ),
+    Case(shapes.pad, "pad, negative", lambda m, x: functional(m).pad(x * x, (-1, 2, 1, -1)), [((2, 3),), ((4, 2, 2),)]),
+    *(
+        Case(row, f"{name}({k})", lambda m, x, name=name, k=k: getattr(m, name)(x * x, k), [((3, 4),), ((2, 4, 3),)])
+        for name, row in {"tril": shapes.tril, "triu": shapes.triu}.items()
+        for k in (0, 1, -2, 5)
+    ),
+    Case(shapes.cat.of(2), "cat", lambda m, a, b: m.cat([a * b[0], b]), [((2, 3), (4, 3)), ((0,), (2,))]),
+    Case(shapes.cat.of(2), "cat of one and itself", lambda m, a: m.cat((a * a, a), dim=-1), [((3,),), ((2, 3, 2),)]),
+    Case(
+        shapes.cat.of(3),
+        "cat of three",
+        lambda m, a, b, c: m.cat([a, b * b, c], 1),
+        [((2, 1), (2, 3), (2, 2)), ((2, 1, 3), (2, 0, 3), (2, 1, 3))],
+    ),
+    Case(shapes.cat.of(2), "hstack", lambda m, a, b: m.hstack([a, b * 2]), [((2, 1), (2, 3)), ((3,), (2,)), ((), ())]),
+    Case(shapes.cat.of(2), "vstack", lambda m, a, b: m.vstack([a, b * 2]), [((1, 2), (3, 2)), ((3,), (3,)), ((), ())]),
+    Case(shapes.stack.of(2), "stack", lambda m, a, b: m.stack([a * b, b]), [((2, 3), (2, 3)), ((), ()), ((0,), (0,))]),
+    Case(
+        shapes.stack.of(3),
+        "stack of three",
+        lambda m, a, b, c: m.stack([a, b * c, c], dim=-1),
+        [((2,), (2,), (2,)), ((2, 3), (2, 3), (2, 3))],
+    ),
+    *(
+        Case(shapes.broadcast_to, f"meshgrid {how}", lambda m, *v, how=how: m.stack(m.meshgrid(*v, indexing=how)), axes)
+        for how in ("ij", "xy")
+        for axes in ([((2,), (3,)), ((2,), (3,), (4,)), ((3,),), ((2,), ())],)
     ),
     Case(
-        shapes.put,
-        "put at 1:3",
-        lambda m, g: apply_operation(shapes.put, g * g, (4, 2), slice(1, 3)),
-        [((2, 2),)],
-        torch_call=lambda m, g: g.new_zeros(4, 2).slice_scatter(g * g, 0, 1, 3),
+        shapes.broadcast_to,
+        "broadcast_tensors",
+        lambda m, a, b: m.cat(m.broadcast_tensors(a, b * b)),
+        [((3, 1), (4,)), ((2,), (2,))],
     ),
 ]

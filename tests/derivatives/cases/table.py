@@ -9,21 +9,54 @@ from __future__ import annotations
 from types import ModuleType
 from typing import Any
 
-from tinygrad_poly.derivatives import arithmetic, elementwise, linalg, reductions, shapes
+from tinygrad_poly.derivatives import (
+    activations,
+    arithmetic,
+    elementwise,
+    indexing,
+    linalg,
+    norms,
+    ordering,
+    piecewise,
+    polynomials,
+    reductions,
+    scans,
+    shapes,
+    softmax,
+    solvers,
+)
 
 from ..checks import Case
+from .activations import CASES as ACTIVATIONS
 from .arithmetic import CASES as ARITHMETIC
 from .elementwise import CASES as ELEMENTWISE
+from .indexing import CASES as INDEXING
 from .linalg import CASES as LINALG
+from .norms import CASES as NORMS
+from .ordering import CASES as ORDERING
+from .piecewise import CASES as PIECEWISE
+from .polynomials import CASES as POLYNOMIALS
 from .reductions import CASES as REDUCTIONS
+from .scans import CASES as SCANS
 from .shapes import CASES as SHAPES
+from .softmax import CASES as SOFTMAX
+from .solvers import CASES as SOLVERS
 
 CASES: dict[ModuleType, list[Case]] = {
     arithmetic: ARITHMETIC,
     elementwise: ELEMENTWISE,
+    piecewise: PIECEWISE,
+    activations: ACTIVATIONS,
     reductions: REDUCTIONS,
+    scans: SCANS,
+    norms: NORMS,
+    softmax: SOFTMAX,
+    ordering: ORDERING,
     shapes: SHAPES,
+    indexing: INDEXING,
     linalg: LINALG,
+    solvers: SOLVERS,
+    polynomials: POLYNOMIALS,
 }
 
 

@@ -10,7 +10,7 @@ import torch
 import tinygrad_poly as tg
 from tinygrad_poly.errors import DtypeError, ShapeError
 
-from .helpers import DTYPES, assert_like, both, numbers
+from ..helpers import DTYPES, assert_like, both, numbers
 
 
 def model_of(m, old_style=False):

@@ -1,5 +1,6 @@
-"""Optimizers change weights as torch's do."""
+"""The optimizers' interface is torch's: parameters and groups, gradients, states, and what is refused."""
 
+import array_api_strict as strict
 import numpy as np
 import pytest
 import torch
@@ -7,7 +8,7 @@ import torch
 import tinygrad_poly as tg
 from tinygrad_poly.errors import DtypeError, GraphError
 
-from .helpers import DTYPES, assert_like, both, leaf
+from ..helpers import DTYPES, assert_like, both, leaf
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -78,6 +79,45 @@ def test_the_learning_rate_never_promotes(lr):
     assert (w.dtype, w.grad.dtype) == (np.float32, np.float32)
 
 
+@pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW", "RMSprop", "Adagrad", "LBFGS"])
+def test_any_array_library_will_do(name):
+    found = []
+    for make in (np.asarray, strict.asarray):
+        w = tg.tensor([1.0, 2.0], dtype=tg.float64)
+        w.array = make(w.array)
+        w.requires_grad_()
+        optimizer = getattr(tg.optim, name)([w], lr=0.125)
+
+        def closure(w=w, optimizer=optimizer):
+            optimizer.zero_grad()
+            loss = (w * w).sum()
+            loss.backward()
+            return loss
+
+        for _ in range(3):
+            optimizer.step(closure)
+        assert type(w.array) is type(make(np.zeros(2)))
+        found.append(np.asarray(w.array).tolist())
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("lr", [np.float64(0.1), np.float32(0.1)], ids=repr)
+@pytest.mark.parametrize("name", ["SGD", "Adam", "RMSprop", "Adagrad", "LBFGS"])
+def test_a_learning_rate_set_by_hand_never_promotes(name, lr):
+    w = leaf(tg, [1.0, 2.0])
+    optimizer = getattr(tg.optim, name)([w])
+    optimizer.param_groups[0]["lr"] = lr
+
+    def closure():
+        w.grad = None
+        loss = (w * w).sum()
+        loss.backward()
+        return loss
+
+    optimizer.step(closure)
+    assert w.dtype == np.float32
+
+
 def test_a_step_after_recording_does_not_disturb_the_graph():
     w = leaf(tg, 3.0)
     y = w * w
@@ -138,4 +178,4 @@ def test_refusals_say_what_to_write_instead():
     with pytest.raises(ValueError, match="nan"):
         tg.optim.SGD([leaf(tg, 1.0)], lr=float("nan"))
     with pytest.raises(NotImplementedError):
-        tg.optim.Optimizer([leaf(tg, 1.0)], lr=0.1).step()
+        tg.optim.Optimizer([leaf(tg, 1.0)], {"lr": 0.1}).step()

@@ -1,0 +1,186 @@
+"""Cases of `derivatives/solvers.py`: how a user reaches each row, and on which shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+
+import tinygrad_poly.linalg  # noqa: F401 - so that tg.linalg is there
+from tinygrad_poly.derivatives import solvers
+from tinygrad_poly.operators import apply_operation
+
+from ...helpers import halves
+from ..checks import Bound, Case
+
+Array = np.ndarray[Any, Any]
+SQUARE: list[Any] = [((1, 1),), ((2, 2),), ((3, 3),), ((2, 2, 2),), ((0, 0),)]
+
+
+def dyadic(rng: np.random.Generator, shape: Any) -> Array:
+    """L D U with a unit lower L of 0 and ±½, a unit upper U of 0 and ±1, and a D of ±1 and 2.
+
+    Elimination finds these factors again, in the transpose too, and exchanges no rows: no multiplier is above 1.
+    All numbers on the way are multiples of a power of two, so that the inverse is exact in both libraries.
+    """
+    n = shape[-1]
+    lower = np.tril(rng.integers(-1, 2, shape) / 2, -1) + np.eye(n)
+    upper = np.triu(rng.integers(-1, 2, shape), 1) + np.eye(n)
+    return np.asarray(lower * rng.choice([-1.0, 1.0, 2.0], (*shape[:-2], 1, n)) @ upper)
+
+
+def definite(rng: np.random.Generator, shape: Any) -> Array:
+    """L Lᵀ, with the L of whole numbers and with 1 and 2 on its diagonal: its square roots are exact."""
+    n = shape[-1]
+    lower = np.tril(rng.integers(-1, 2, shape), -1) + np.eye(n) * rng.choice([1.0, 2.0], (*shape[:-1], 1))
+    return np.asarray(lower @ lower.mT)
+
+
+def _norm(a: Array) -> float:
+    return float(np.linalg.matrix_norm(a, ord=2).max(initial=1.0))
+
+
+def _within(powers: int, degree: int, inputs: int = 1, matrix: int = 0) -> Bound:
+    """How far results from the SVD may lie apart from those from other factorisations, measured in norms.
+
+    A backward stable algorithm gives the exact result for matrices that are off by c u ‖A‖. In 3 × 3 matrices an
+    element of a product takes 5 roundings and a factorisation some 40, and a value takes up to two factorisations, a
+    gradient four and a second gradient eight: c = 100, 200, 400. The result moves by c u times the norm of its
+    derivative, which is a product of `degree` factors ‖A‖ or ‖B‖ and of `powers` factors ‖A⁻¹‖ at most (the second
+    gradient has the most). Gradients sum up to nine cotangents of up to 5, and determinants have 3! terms.
+    """
+
+    def majorant(order: int) -> Callable[..., float]:
+        def largest(*arrays: Array) -> float:
+            inverse = max(_norm(np.linalg.pinv(arrays[matrix])), 1.0)
+            return 6 * 45.0**order * inverse**powers * max(_norm(a) for a in arrays) ** degree
+
+        return largest
+
+    slopes, curvatures = [majorant(1)] * inputs, [[majorant(2)] * inputs] * inputs
+    return Bound((0, 0, 0), (100, 200, 400), majorant(0), slopes, curvatures)
+
+
+def _cofactors_along(g: Any, a: Any, b: Any) -> Any:
+    inner = (g * b).sum((-2, -1), keepdim=True)
+    return torch.det(a)[..., None, None] * (inner * b - b @ g.mT @ b)
+
+
+CASES: list[Case] = [
+    Case(solvers.inverse, "inverse", lambda m, a: m.inverse(a), SQUARE, draw=(dyadic,)),
+    Case(solvers.inverse, "linalg.inv", lambda m, a: m.linalg.inv(a), SQUARE, draw=(dyadic,)),
+    Case(solvers.inverse, "matrix_power(-2)", lambda m, a: m.matrix_power(a, -2), [((2, 2),)], draw=(dyadic,)),
+    Case(
+        solvers.solve,
+        "solve",
+        lambda m, a, b: m.linalg.solve(a, b),
+        [
+            ((3, 3), (3, 2)),
+            ((2, 2), (2,)),
+            ((2, 2, 2), (2, 2, 3)),
+            ((2, 2, 2), (2, 1)),
+            ((2, 2), (2, 2, 1)),
+            ((3, 3), (3, 0)),
+        ],
+        draw=(dyadic, halves),
+    ),
+    Case(
+        solvers.solve,
+        "solve for a vector each",
+        lambda m, a, b: m.linalg.solve(a, b),
+        [((3, 2, 2), (3, 2)), ((4, 3, 2, 2), (4, 3, 2))],
+        draw=(dyadic, halves),
+    ),
+    Case(
+        solvers.solve,
+        "solve from the right",
+        lambda m, a, b: m.linalg.solve(a, b, left=False),
+        [((3, 3), (2, 3)), ((2, 2, 2), (2, 3, 2))],
+        draw=(dyadic, halves),
+    ),
+    # the determinant times the matrix, so that the result has the shape that a `Bound` is summed over
+    Case(
+        solvers.determinant,
+        "det",
+        lambda m, a: m.det(a)[..., None, None] * a,
+        SQUARE,
+        draw=(dyadic,),
+        bound=_within(0, 4),
+    ),
+    Case(
+        solvers.cofactors,
+        "cofactors",
+        lambda m, a: apply_operation(solvers.cofactors, a),
+        SQUARE,
+        draw=(dyadic,),
+        torch_call=lambda m, a: torch.det(a)[..., None, None] * torch.inverse(a).mT,
+        bound=_within(4, 4),
+    ),
+    Case(
+        solvers.cofactors_along,
+        "Hessian of det",
+        lambda m, g, a: apply_operation(solvers.cofactors_along, g, a),
+        [((1, 1), (1, 1)), ((2, 2), (2, 2)), ((3, 3), (3, 3)), ((2, 2, 2), (2, 2, 2))],
+        draw=(halves, dyadic),
+        torch_call=lambda m, g, a: _cofactors_along(g, a, torch.inverse(a).mT),
+        bound=_within(4, 4, 2, matrix=1),
+    ),
+    Case(
+        solvers.log_abs_determinant,
+        "slogdet",
+        lambda m, a: m.slogdet(a)[1][..., None, None] * a,
+        SQUARE,
+        draw=(dyadic,),
+        bound=_within(4, 2),
+    ),
+    Case(
+        solvers.log_abs_determinant,
+        "logdet",
+        lambda m, a: m.logdet(a @ a)[..., None, None] * a,
+        [((2, 2),), ((2, 3, 3),)],
+        draw=(dyadic,),
+        bound=_within(4, 4),
+    ),
+    Case(solvers.cholesky, "cholesky", lambda m, a: m.linalg.cholesky(a), SQUARE, draw=(definite,)),
+    Case(
+        solvers.cholesky,
+        "cholesky, upper",
+        lambda m, a: m.linalg.cholesky(a, upper=True),
+        [((2, 2),), ((3, 3),)],
+        draw=(definite,),
+    ),
+    Case(
+        solvers.lower_half,
+        "lower triangle with half the diagonal",
+        lambda m, x: apply_operation(solvers.lower_half, x * x),
+        SQUARE,
+        torch_call=lambda m, x: torch.tril(x * x) - (x * x / 2) * torch.eye(x.shape[-1], dtype=x.dtype),
+    ),
+    Case(
+        solvers.pinv,
+        "pinv",
+        lambda m, a: m.linalg.pinv(a).mT,
+        [((3, 2),), ((2, 3),), ((2, 2),), ((3, 1),), ((2, 3, 2),)],
+        draw=(lambda rng, shape: np.asarray(halves(rng, shape) / 2 + 3 * np.eye(*shape[-2:])),),
+        bound=_within(4, 2),
+    ),
+    # A X is the part of B that A can explain; it has the shape of A and B
+    Case(
+        solvers.lstsq,
+        "lstsq",
+        lambda m, a, b: m.linalg.lstsq(a, b)[0].mT @ a.mT,
+        [((3, 3), (3, 3)), ((2, 2, 2), (2, 2, 2))],
+        draw=(lambda rng, shape: np.asarray(halves(rng, shape) / 2 + 3 * np.eye(shape[-1])), halves),
+        bound=_within(5, 4, 2),
+    ),
+    Case(
+        solvers.lstsq,
+        "lstsq with more rows than unknowns",
+        lambda m, a, b: a @ m.linalg.lstsq(a, b)[0],
+        [((3, 2), (3, 2)), ((2, 3, 1), (2, 3, 1))],
+        draw=(lambda rng, shape: np.asarray(halves(rng, shape) / 2 + 3 * np.eye(*shape[-2:])), halves),
+        bound=_within(5, 4, 2),
+    ),
+]

@@ -1,0 +1,93 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+
+import tinygrad_poly as tg
+from tinygrad_poly.derivatives import activations
+
+from ..helpers import DTYPES, UNIT_ROUNDOFF
+from .cases.table import name, runs
+from .checks import Run
+
+each_case = pytest.mark.parametrize(("case", "shapes"), runs(activations), ids=name)
+each_dtype = pytest.mark.parametrize("dtype", DTYPES)
+
+
+@each_dtype
+@each_case
+def test_value_is_torchs(case, shapes, dtype):
+    Run(case, shapes, dtype).check_value()
+
+
+@each_dtype
+@each_case
+def test_gradient_is_torchs(case, shapes, dtype):
+    Run(case, shapes, dtype).check_gradient()
+
+
+@each_dtype
+@each_case
+def test_gradient_of_the_gradient_is_torchs(case, shapes, dtype):
+    Run(case, shapes, dtype).check_second_gradient()
+
+
+CALLS = {
+    "relu": lambda f, x: f.relu(x),
+    "leaky_relu": lambda f, x: f.leaky_relu(x, 0.25),
+    "elu": lambda f, x: f.elu(x),
+    "elu, alpha 1.5": lambda f, x: f.elu(x, 1.5),
+    "sigmoid": lambda f, x: f.sigmoid(x),
+    "softplus": lambda f, x: f.softplus(x),
+    "softplus, beta 2": lambda f, x: f.softplus(x, 2.0),
+    "silu": lambda f, x: f.silu(x),
+    "gelu": lambda f, x: f.gelu(x),
+    "gelu, tanh": lambda f, x: f.gelu(x, approximate="tanh"),
+}
+each_call = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+FAR = [0.0, -0.0, 19.0, 21.0, -19.0, 100.0, -100.0, 1e4, -1e4]
+
+
+def derivatives(m, call, dtype, at):
+    """Value, slope and curvature."""
+    x = m.tensor(at, dtype=getattr(m, dtype), requires_grad=True)
+    y = call(m if m is tg else torch.nn.functional, x)
+    weights = m.tensor([float(i % 5 + 1) for i in range(len(at))], dtype=getattr(m, dtype), requires_grad=True)
+    (slope,) = m.autograd.grad(y, x, weights, create_graph=True)
+    (curvature,) = m.autograd.grad(slope.sum(), x, allow_unused=True)
+    # None where the slope is that of straight lines
+    curvature = m.zeros(len(at)) if curvature is None else curvature
+    return [np.asarray(part.detach().tolist()) for part in (y, slope, curvature)]
+
+
+@each_dtype
+@each_call
+def test_value_slope_and_curvature_at_zero_and_far_away_are_torchs_and_warn_of_nothing(call, dtype):
+    with np.errstate(all="raise", under="ignore"):
+        mine = derivatives(tg, call, dtype, FAR)
+    # torch in float64 stands for the truth; the smallest differences are those to a slope near 1
+    for part, reference in zip(mine, derivatives(torch, call, "float64", FAR), strict=True):
+        np.testing.assert_allclose(part, reference, rtol=60 * UNIT_ROUNDOFF[dtype], atol=60 * UNIT_ROUNDOFF[dtype])
+
+
+@each_dtype
+@each_call
+def test_value_and_slope_at_infinity_and_nan_are_torchs(call, dtype):
+    at = [math.inf, -math.inf, math.nan]
+    with np.errstate(all="ignore"):
+        mine = derivatives(tg, call, dtype, at)[:2]
+    # torch's float32 gelu of ∞ is NaN, its float64 one ∞
+    np.testing.assert_array_equal(mine, derivatives(torch, call, "float64", at)[:2])
+
+
+def test_the_tail_of_gelu_keeps_its_digits():
+    # x Φ(x) at −10 is −7.619853024160527e−23: torch gives 0, of 1 + erf
+    x = tg.tensor(-10.0, dtype=tg.float64)
+    assert tg.gelu(x).item() == pytest.approx(-7.619853024160527e-23, rel=1e-13)
+
+
+@each_dtype
+def test_a_sigmoid_keeps_its_digits_on_both_sides(dtype):
+    y = tg.sigmoid(tg.tensor([-50.0, 50.0], dtype=getattr(tg, dtype)))
+    np.testing.assert_allclose(y.tolist(), [math.exp(-50), 1.0], rtol=10 * UNIT_ROUNDOFF[dtype])

@@ -1,0 +1,260 @@
+"""Losses are torch's: values, gradients and second gradients, with every option and reduction."""
+
+import numpy as np
+import pytest
+import torch
+
+import tinygrad_poly as tg
+from tinygrad_poly.errors import DtypeError, ShapeError
+
+from ..helpers import DTYPES, UNIT_ROUNDOFF, assert_like, both, cotangent, halves, leaf, numbers, ours, theirs
+
+REDUCTIONS = ("mean", "sum", "none")
+EXACT = [
+    ("MSELoss", {}),
+    ("L1Loss", {}),
+    ("HuberLoss", {}),
+    ("HuberLoss", {"delta": 0.5}),
+    ("HuberLoss", {"delta": 2}),
+    ("SmoothL1Loss", {}),
+    ("SmoothL1Loss", {"beta": 0.5}),
+    ("SmoothL1Loss", {"beta": 2.0}),
+    ("SmoothL1Loss", {"beta": 0}),
+]
+
+
+def differentiated(m, loss, tensors, seed):
+    """The loss, its gradients, and the gradients of a combination of those."""
+    if loss.shape:
+        v = m.tensor(cotangent(np.random.default_rng(seed), tuple(loss.shape)), dtype=loss.dtype)
+        loss_and_gradients = [loss, *m.autograd.grad(loss, tensors, v, create_graph=True)]
+    else:
+        loss_and_gradients = [loss, *m.autograd.grad(loss, tensors, create_graph=True)]
+    first = loss_and_gradients[1]
+    if not first.requires_grad:
+        return loss_and_gradients
+    w = m.tensor(cotangent(np.random.default_rng(seed + 1), tuple(first.shape)), dtype=first.dtype)
+    second = m.autograd.grad(first, tensors, w, allow_unused=True)
+    # torch has tensors of zeros without numbers; a copy has them.
+    return loss_and_gradients + [
+        m.zeros_like(t) if g is None else g.clone() for g, t in zip(second, tensors, strict=True)
+    ]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", [(), (4,), (2, 8), (4, 2, 2)], ids=str)
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+@pytest.mark.parametrize(("name", "options"), EXACT, ids=str)
+def test_losses_of_differences_are_torchs_bit_for_bit(name, options, reduction, shape, dtype):
+    # Multiples of ½ and sizes that are powers of two: exact. Differences of exactly 0 and δ are among them.
+    rng = np.random.default_rng(7)
+    x, t = halves(rng, shape), halves(rng, shape)
+    found = []
+    for m, make in ((tg, ours), (torch, theirs)):
+        tensors = [make(x, dtype), make(t, dtype)]
+        loss = getattr(m.nn, name)(reduction=reduction, **options)(*tensors)
+        found.append(differentiated(m, loss, tensors, 3))
+    for mine, reference in zip(*found, strict=False):
+        assert_like(mine, reference)
+
+
+@pytest.mark.parametrize("name", ["L1Loss", "HuberLoss", "SmoothL1Loss"])
+def test_the_gradient_of_a_bend_is_torchs(name):
+    found = []
+    for m in (tg, torch):
+        x = leaf(m, [0.0, 1.0, -1.0, 1.5, float("inf"), float("-inf"), float("nan")])
+        getattr(m.nn, name)(reduction="sum")(x, m.zeros(7)).backward()
+        found.append(x.grad)
+    assert_like(*found)
+
+
+# Losses with exponentials and logarithms
+
+
+def allowed(dtype, classes, size):
+    """How far two correct losses and gradients may lie apart, for weights up to 4 and cotangents up to 5.
+
+    The softmax of C numbers up to M and its logarithm are two library calls (10u each, see `Bound`), a
+    sum of C terms, and a handful of further operations on numbers of at most 2M + log C; the gradient and
+    second gradient are products of at most three of them, of at most 1, and sums over C. A reduction adds
+    one rounding for each of `size` terms, all of which are counted at their largest.
+    """
+    largest = 2 * 4 + np.log(max(classes, 2))
+    return (3 * (20 + 2 * classes + 16) + 2 * size) * UNIT_ROUNDOFF[dtype] * largest * 4 * 5
+
+
+def compare(found, dtype, classes):
+    reference_dtype = found[1][0].dtype
+    assert reference_dtype == torch.float64
+    for mine, reference in zip(*found, strict=False):
+        assert tuple(mine.shape) == tuple(reference.shape)
+        assert mine.dtype == np.dtype(dtype)
+        size = max(1, mine.numel())
+        difference = np.abs(numbers(mine).astype(np.float64) - numbers(reference))
+        assert np.array_equal(np.isnan(numbers(mine)), np.isnan(numbers(reference)))
+        assert not np.any(difference > allowed(dtype, classes, 16) * max(1, size if not mine.shape else 1))
+
+
+SHAPES = [(3,), (4, 3), (2, 3, 2, 2)]
+
+
+def class_indices(rng, shape, ignored):
+    index = rng.integers(0, shape[min(1, len(shape) - 1)], shape[:-1] if len(shape) < 3 else (shape[0], *shape[2:]))
+    if ignored and index.size > 1:
+        index[..., 0] = ignored
+    return index
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [("CrossEntropyLoss", {}), ("CrossEntropyLoss", {"label_smoothing": 0.25}), ("NLLLoss", {})],
+    ids=str,
+)
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("ignored", [None, -100, 1])
+def test_losses_of_class_indices_are_torchs(name, options, reduction, shape, weighted, ignored, dtype):
+    rng = np.random.default_rng(5)
+    x, index = halves(rng, shape), class_indices(rng, shape, ignored)
+    weight = np.array([0.5, 4.0, 1.25])
+    found = []
+    for m, make, kind in ((tg, ours, dtype), (torch, theirs, "float64")):
+        scores = make(x, kind)
+        extra = {"weight": make(weight, kind, False)} if weighted else {}
+        extra |= {} if ignored is None else {"ignore_index": ignored}
+        loss = getattr(m.nn, name)(reduction=reduction, **options, **extra)(scores, m.tensor(index))
+        found.append(differentiated(m, loss, [scores], 3))
+    compare(found, dtype, 3)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+@pytest.mark.parametrize("smoothing", [0, 0.25])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_losses_of_class_probabilities_are_torchs(shape, reduction, smoothing, weighted, dtype):
+    rng = np.random.default_rng(5)
+    x, t = halves(rng, shape), rng.integers(0, 5, shape) / 4
+    weight = np.array([0.5, 4.0, 1.25])
+    found = []
+    for m, make, kind in ((tg, ours, dtype), (torch, theirs, "float64")):
+        tensors = [make(x, kind), make(t, kind)]
+        extra = {"weight": make(weight, kind, False)} if weighted else {}
+        loss = m.nn.CrossEntropyLoss(reduction=reduction, label_smoothing=smoothing, **extra)(*tensors)
+        found.append(differentiated(m, loss, tensors, 3))
+    compare(found, dtype, 3)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", [(), (5,), (2, 3)], ids=str)
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("positive", [False, True])
+def test_losses_of_log_odds_are_torchs(shape, reduction, weighted, positive, dtype):
+    rng = np.random.default_rng(5)
+    x, t = halves(rng, shape), rng.integers(0, 5, shape) / 4
+    found = []
+    for m, make, kind in ((tg, ours, dtype), (torch, theirs, "float64")):
+        tensors = [make(x, kind), make(t, kind)]
+        extra = {"weight": make(np.full(shape[-1:], 3.0), kind, False)} if weighted else {}
+        extra |= {"pos_weight": make(np.full(shape[-1:], 2.5), kind, False)} if positive else {}
+        loss = m.nn.BCEWithLogitsLoss(reduction=reduction, **extra)(*tensors)
+        found.append(differentiated(m, loss, tensors, 3))
+    compare(found, dtype, 2)
+
+
+@both
+def test_huge_scores_overflow_nothing(m):
+    x = m.tensor([[1000.0, -1000.0], [-1000.0, 1000.0]], requires_grad=True)
+    m.nn.CrossEntropyLoss(reduction="sum")(x, m.tensor([0, 0])).backward()
+    assert x.grad.tolist() == [[0, 0], [-1, 1]]
+    z = m.tensor([1000.0, -1000.0, 0.0], requires_grad=True)
+    loss = m.nn.BCEWithLogitsLoss(reduction="none")(z, m.tensor([0.0, 0.0, 1.0]))
+    assert loss.tolist()[:2] == [1000.0, 0.0]
+    loss.sum().backward()
+    assert z.grad.tolist() == [1.0, 0.0, -0.5]
+
+
+@both
+def test_what_is_ignored_has_no_gradient(m):
+    x = m.tensor([[1.0, 2.0], [3.0, 5.0]], requires_grad=True)
+    m.nn.CrossEntropyLoss(ignore_index=-1)(x, m.tensor([-1, 1])).backward()
+    assert x.grad.tolist()[0] == [0, 0]
+
+
+@both
+def test_the_weights_of_a_loss_are_in_its_state_and_move_with_it(m):
+    loss = m.nn.CrossEntropyLoss(weight=m.ones(2))
+    assert list(loss.state_dict()) == ["weight"]
+    assert list(loss.parameters()) == []
+    assert loss.to(m.float64).weight.dtype == m.float64
+    assert loss(m.zeros(1, 2, dtype=m.float64), m.tensor([1])).dtype == m.float64
+    assert list(m.nn.BCEWithLogitsLoss(pos_weight=m.ones(1)).state_dict()) == ["pos_weight"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["MSELoss", "L1Loss", "HuberLoss", "SmoothL1Loss", "BCEWithLogitsLoss", "CrossEntropyLoss", "NLLLoss"],
+)
+def test_losses_print_as_torchs(name):
+    assert repr(getattr(tg.nn, name)(reduction="sum")) == repr(getattr(torch.nn, name)(reduction="sum"))
+
+
+# misuse
+
+
+@pytest.mark.parametrize("name", ["MSELoss", "L1Loss", "HuberLoss", "SmoothL1Loss", "BCEWithLogitsLoss", "NLLLoss"])
+def test_an_unknown_reduction_is_refused(name):
+    with pytest.raises(ValueError, match="reduction must be 'mean', 'sum' or 'none', not 'average'"):
+        getattr(tg.nn, name)(reduction="average")
+    with pytest.raises(ValueError, match="not 'average'"):
+        tg.nn.functional.l1_loss(tg.ones(1), tg.ones(1), reduction="average")
+    with pytest.raises(ValueError, match="not 'average'"):
+        tg.nn.functional.mse_loss(tg.ones(1), tg.ones(1), reduction="average")
+
+
+@both
+def test_a_class_that_does_not_exist_is_refused(m):
+    for target in ([0, 3], [-1, 0]):
+        for loss in (m.nn.CrossEntropyLoss(), m.nn.NLLLoss()):
+            with pytest.raises((IndexError, RuntimeError)):
+                loss(m.zeros(2, 3), m.tensor(target))
+
+
+def test_refusals_print_both_shapes():
+    f, x = tg.nn.functional, tg.zeros(4, 3)
+    with pytest.raises(IndexError, match=r"class 3 does not exist: .* \(4, 3\) has the classes 0 to 2"):
+        f.cross_entropy(x, tg.tensor([0, 1, 2, 3]))
+    with pytest.raises(ShapeError, match=r"input of shape \(4, 3\), class indices have shape \(4,\), .* have \(3,\)"):
+        f.cross_entropy(x, tg.tensor([0, 1, 2]))
+    with pytest.raises(DtypeError, match="class indices are integers, and this target is float32"):
+        f.cross_entropy(x, tg.tensor([0.0, 1.0, 2.0, 0.0]))
+    with pytest.raises(ShapeError, match=r"one number for each of the 3 classes, not shape \(2,\)"):
+        f.cross_entropy(x, tg.tensor([0, 1, 2, 0]), weight=tg.ones(2))
+    with pytest.raises(ShapeError, match=r"one number for each of the 3 classes, not shape \(4,\)"):
+        f.cross_entropy(x, x, weight=tg.ones(4))
+    with pytest.raises(ShapeError, match="0-d"):
+        f.cross_entropy(tg.tensor(1.0), tg.tensor(0))
+    with pytest.raises(ShapeError, match=r"input has shape \(4, 3\) and the target \(4, 1\)"):
+        f.binary_cross_entropy_with_logits(x, tg.zeros(4, 1))
+    for loss in (f.l1_loss, f.huber_loss, f.smooth_l1_loss, f.mse_loss):
+        with pytest.raises(ShapeError, match=r"\(4, 3\).*\(2,\)"):
+            loss(x, tg.zeros(2))
+        with pytest.raises(DtypeError):
+            loss(1.0, x)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda f, x: f.huber_loss(x, x, delta=0), "delta must be above 0, not 0"),
+        (lambda f, x: f.smooth_l1_loss(x, x, beta=-1), "beta must be 0 or more, not -1"),
+        (lambda f, x: f.cross_entropy(x, x, label_smoothing=1.5), "label_smoothing must be from 0 to 1, not 1.5"),
+        (lambda f, x: f.dropout(x, p=1.5), "a dropout probability must be from 0 to 1, not 1.5"),
+    ],
+)
+def test_options_out_of_range_are_named(make, message):
+    with pytest.raises(ValueError, match=message):
+        make(tg.nn.functional, tg.ones(2))

@@ -1,0 +1,1 @@
+"""Is a gradient right? Programs whose gradients are known exactly, and the errors that rounding allows."""

@@ -1,0 +1,60 @@
+"""Running a training loop's source with Numba."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from tinygrad_poly.compiler import cache as sources
+
+OLDEST = (0, 60)
+"""The first Numba that knows NumPy 2."""
+
+# Sums may be taken in another order, which is what makes them fast, and −0 may be 0. But NaN and infinity are what
+# they are: a fit that diverges has to be seen.
+FASTMATH = '{"reassoc", "nsz", "contract"}'
+
+HEADER = f"""\
+import numba
+import numpy as np
+
+
+@numba.njit(cache=True, fastmath={FASTMATH}, error_model="numpy")
+"""
+
+
+@cache
+def available() -> bool:
+    """Whether a Numba is installed that can be used; says once why not."""
+    try:
+        import numba
+    except ImportError:
+        warnings.warn(
+            "Numba is not installed, so the compiled program runs on NumPy, several times slower: "
+            "pip install 'tinygrad_poly[compile]'",
+            stacklevel=2,
+        )
+        return False
+    version = tuple(int(part) for part in numba.__version__.split(".")[:2])
+    if version < OLDEST:
+        warnings.warn(
+            f"Numba {numba.__version__} is too old, {OLDEST[0]}.{OLDEST[1]} is needed; the compiled program runs on NumPy",
+            stacklevel=2,
+        )
+        return False
+    return True
+
+
+def compiled(source: str) -> Callable[..., tuple[Any, ...]]:
+    """The function `run` of a source, compiled by Numba when it is first called."""
+    run: Callable[..., tuple[Any, ...]] = sources.load(HEADER + source).run
+    return run
+
+
+def arguments(arrays: Sequence[Any]) -> list[Any]:
+    """Arrays as the source takes them: those with one element as numbers, the others contiguous."""
+    return [a.reshape(-1)[0] if a.size == 1 else np.ascontiguousarray(a) for a in map(np.asarray, arrays)]

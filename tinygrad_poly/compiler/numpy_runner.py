@@ -1,0 +1,130 @@
+"""Running a program on NumPy alone, with memory that is used again in every step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from tinygrad_poly.compiler.program import Program
+from tinygrad_poly.compiler.symbols import Symbol, call
+
+VIEWS = ("reshape", "broadcast_to", "swapaxes", "permute_dims", "transpose", "getitem")
+"""Functions whose result shares the memory of their input."""
+
+
+class NumpyProgram:
+    """A program as a straight list of NumPy calls, each writing into memory that nobody reads any more.
+
+    Args:
+        program: simplified.
+        constant: the values of the inputs that stay as they are. What depends on them alone is computed here, once.
+        changing: the inputs that change from call to call, or from step to step.
+    """
+
+    def __init__(self, program: Program, constant: Mapping[Symbol, Any], changing: Sequence[Symbol]) -> None:
+        self._known: dict[Symbol, Any] = dict(constant)
+        self._inputs = list(changing)
+        self._outputs = list(program.outputs)
+        self._computed: list[Symbol] = []
+        found = set(changing)
+        for s in program.instructions:
+            if found.isdisjoint(x for x in s.inputs if isinstance(x, Symbol)):
+                given = tuple(self._known[x] if isinstance(x, Symbol) else x for x in s.inputs)
+                self._known[s] = call(s.function, given, s.attributes)
+            else:
+                found.add(s)
+                self._computed.append(s)
+        self._names = {s: f"i{number}" for number, s in enumerate(changing)}
+        self._namespace: dict[str, Any] = {}
+
+    def steps(self) -> Callable[..., tuple[Any, ...]]:
+        """`run(first, last, log_every, losses, *inputs)`: the outputs replace the inputs; the last is the loss."""
+        inputs = ", ".join(self._names[s] for s in self._inputs)
+        calls = [f"        {line}" for line in self._calls()]
+        *updated, loss = (self._operand(s) for s in self._outputs)
+        return self._run(
+            [
+                f"def run(first, last, log_every, losses, {inputs}):",
+                "    k = 0",
+                "    for t in range(first, last):",
+                *calls,
+                "        if t % log_every == log_every - 1:",
+                f"            losses[k] = {loss}",
+                "            k += 1",
+                f"        {inputs}, = {', '.join(updated)},",
+                f"    return ({inputs},)",
+            ]
+        )
+
+    def once(self) -> Callable[..., tuple[Any, ...]]:
+        """`run(*inputs)`, which returns the outputs."""
+        calls = [f"    {line}" for line in self._calls()]
+        outputs = ", ".join(self._operand(s) for s in self._outputs)
+        inputs = ", ".join(self._names[s] for s in self._inputs)
+        return self._run([f"def run({inputs}):", *calls, f"    return ({outputs},)"])
+
+    def _run(self, lines: Sequence[str]) -> Callable[..., tuple[Any, ...]]:
+        # All names in these lines were made here; what they stand for is in the namespace.
+        exec(compile("\n".join(lines), "<compiled for NumPy>", "exec"), self._namespace)  # noqa: S102
+        run: Callable[..., tuple[Any, ...]] = self._namespace["run"]
+        return run
+
+    def _calls(self) -> list[str]:
+        memory = _memory(self._computed, self._outputs)
+        lines = []
+        for number, s in enumerate(self._computed):
+            given = [self._operand(x) for x in s.inputs]
+            if s in memory:
+                given.append(self._value(memory[s], f"m{id(memory[s])}"))
+            self._names[s] = f"v{number}"
+            lines.append(f"v{number} = {self._function(s)}({', '.join(given)})")
+        return lines
+
+    def _operand(self, x: Any) -> str:
+        if isinstance(x, Symbol) and x in self._names:
+            return self._names[x]
+        return self._value(self._known[x] if isinstance(x, Symbol) else x, f"c{id(x)}")
+
+    def _value(self, value: Any, name: str) -> str:
+        self._namespace[name] = value
+        return name
+
+    def _function(self, s: Symbol) -> str:
+        if is_ufunc(s):
+            return self._value(getattr(np, s.function), s.function)
+        if s.function == "sum" and dict(s.attributes) == {"axis": None, "keepdims": False}:
+            return self._value(partial(np.add.reduce, axis=None), "total")
+        return self._value(partial(_call, s.function, s.attributes), f"f{id(s)}")
+
+
+def is_ufunc(s: Symbol) -> bool:
+    """Whether a result can be written into given memory."""
+    return isinstance(getattr(np, s.function, None), np.ufunc) and not s.attributes
+
+
+def _call(function: str, attributes: Any, *inputs: Any) -> Any:
+    return call(function, inputs, attributes)
+
+
+def _memory(instructions: Sequence[Symbol], outputs: Sequence[Symbol]) -> dict[Symbol, Any]:
+    """The array that each result is written into; two results share one if the first is not read any more."""
+    owner: dict[Symbol, Symbol] = {}
+    last_reader: dict[Symbol, int] = {}
+    for i, s in enumerate(instructions):
+        x = s.inputs[0]
+        owner[s] = owner.get(x, x) if s.function in VIEWS and isinstance(x, Symbol) else s
+        last_reader.update({owner.get(x, x): i for x in s.inputs if isinstance(x, Symbol)})
+    kept = {owner.get(s, s) for s in outputs}
+    memory: dict[Symbol, Any] = {}
+    free: dict[Any, list[Any]] = {}
+    for i, s in enumerate(instructions):
+        if is_ufunc(s) and s.size > 1 and s not in kept:
+            spare = free.get((s.shape, s.dtype))
+            memory[s] = spare.pop() if spare else np.empty(s.shape, s.dtype)
+        for x in {owner.get(x, x) for x in s.inputs if isinstance(x, Symbol)}:
+            if x in memory and last_reader[x] == i:
+                free.setdefault((x.shape, x.dtype), []).append(memory[x])
+    return memory

@@ -1,0 +1,108 @@
+"""A compiled training loop: trace a step, fuse it, and run many of them at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from tinygrad_poly.compiler import numba_runner
+from tinygrad_poly.compiler.fuse import NotFusable, Plan, fuse
+from tinygrad_poly.compiler.loops import Printer
+from tinygrad_poly.compiler.numpy_runner import NumpyProgram
+from tinygrad_poly.compiler.program import Program
+from tinygrad_poly.compiler.symbols import Symbol
+from tinygrad_poly.compiler.training import carried_values, put_back, trace
+from tinygrad_poly.tensor import Tensor
+
+
+class CompiledSteps:
+    """Gradient descent on one loss, with the loop over the steps inside the compiled program.
+
+    Args:
+        loss: `loss(params, *data)`, a scalar tensor.
+        arrange: makes `params` of the weights by name.
+        weights: the arrays to start from, by name; only their shapes and dtypes matter here.
+        data: the arrays that `loss` gets, by name, in order.
+        optimizer: the optimizer of the weights, in the same order.
+
+    Raises:
+        TraceError: where a step depends on numbers that a trace does not have.
+        StateAppears: where the optimizer has to take one ordinary step first.
+    """
+
+    def __init__(
+        self,
+        loss: Callable[..., Tensor],
+        arrange: Callable[[Mapping[str, Tensor]], Any],
+        weights: Mapping[str, Any],
+        data: Mapping[str, Any],
+        optimizer: Any,
+    ) -> None:
+        self.optimizer = optimizer
+        self.step = trace(loss, arrange, weights, data, optimizer)
+        self.data = [np.asarray(array) for array in data.values()]
+        self.captured = captured_arrays(self.step.program)
+        self.plan: Plan | None = None
+        self.why_not_fused = ""
+        try:
+            self.plan = fuse(self.step.program, self.step.carried)
+        except NotFusable as reason:
+            self.why_not_fused = str(reason)
+        self._run: Callable[..., tuple[Any, ...]] | None = None
+
+    def source(self, pretty: bool = False) -> str:
+        """The program as Python source: a loop in which all that Numba runs can be read.
+
+        Args:
+            pretty: leave out the dtypes of numbers, which only Numba needs.
+        """
+        if self.plan is None:
+            return f"# Executed by NumPy, call by call: {self.why_not_fused}.\n{self.step.program}\n"
+        return Printer(self.plan, self.captured, typed=not pretty).steps(self.step.carried)
+
+    def run(self, first: int, last: int, log_every: int, losses: Any, weights: list[Any]) -> list[Any]:
+        """Take the steps `first` to before `last`; returns the weights that they led to, and updates the optimizer.
+
+        Args:
+            first: the number of the first step.
+            last: the number after the last step.
+            log_every: the loss of step t is written if t % log_every == log_every − 1.
+            losses: an array with room for these losses, filled from its start.
+            weights: arrays, in the order of the weights that this was made with.
+        """
+        if self._run is None:
+            self._run = self._with_numba() if self.plan and numba_runner.available() else self._with_numpy()
+        values = carried_values(self.step, weights, self.optimizer)
+        results = self._run(first, last, log_every, losses, values)
+        # Numba hands a float32 number out as a Python float.
+        shaped = [np.asarray(w, s.dtype).reshape(s.shape) for w, s in zip(results, self.step.carried, strict=True)]
+        return put_back(self.step, shaped, self.optimizer)
+
+    def _with_numba(self) -> Callable[..., tuple[Any, ...]]:
+        assert self.plan is not None
+        run = numba_runner.compiled(self.source())
+        hoisted = self.step.program.run(dict(zip(self.step.data, self.data, strict=True)), self.plan.hoisted)
+        data = numba_runner.arguments(self.data)
+        extra = numba_runner.arguments([*hoisted, *self.captured.values()])
+        return lambda first, last, log_every, losses, values: run(
+            first, last, log_every, losses, *data, *numba_runner.arguments(values), *extra
+        )
+
+    def _with_numpy(self) -> Callable[..., tuple[Any, ...]]:
+        data = dict(zip(self.step.data, self.data, strict=True))
+        run = NumpyProgram(self.step.program, data, self.step.carried).steps()
+        return lambda first, last, log_every, losses, values: run(
+            first, last, log_every, losses, *(v[()] if getattr(v, "shape", None) == () else v for v in values)
+        )
+
+
+def captured_arrays(program: Program) -> dict[str, Any]:
+    """The arrays that a traced function took from outside, by a name."""
+    found: dict[int, Any] = {}
+    for s in program.instructions:
+        for x in s.inputs:
+            if not isinstance(x, Symbol) and getattr(x, "shape", ()):
+                found[id(x)] = x
+    return {f"constant_{i}": array for i, array in enumerate(found.values())}

@@ -1,0 +1,130 @@
+"""The functions between the layers of neural networks.
+
+Each is computed so that no intermediate result overflows: e⁻ˣ for large negative x would.
+"""
+
+from __future__ import annotations
+
+import math
+
+from tinygrad_poly.arrays import Array, namespace
+from tinygrad_poly.derivatives.elementwise import erfc, exp, where
+from tinygrad_poly.derivatives.operation import Operation
+
+
+def _sigmoid(x: Array) -> Array:
+    xp = namespace(x)
+    small = xp.exp(-xp.abs(x))
+    return xp.where(x < 0, small, 1.0) / (1 + small)
+
+
+sigmoid = Operation(
+    "Sigmoid",
+    _sigmoid,
+    lambda g, y: g * (y * (1 - y)),
+    saves="output",
+    formula="σ(x) = 1/(1 + e⁻ˣ)",
+    derivative="σ(x) (1 − σ(x))",
+    special="none",
+)
+
+
+def _softplus(x: Array, beta: float, threshold: float) -> Array:
+    xp = namespace(x)
+    z = x * beta
+    bent = (xp.where(z > 0, z, 0.0) + xp.log1p(xp.exp(-xp.abs(z)))) / beta
+    return xp.where(z > threshold, x, bent)
+
+
+softplus = Operation(
+    "Softplus",
+    _softplus,
+    lambda g, x, beta, threshold: where(x * beta > threshold, g, g * sigmoid(x * beta)),
+    formula="log(1 + e^(βx))/β, and x where βx > threshold",
+    derivative="σ(βx), and 1 where βx > threshold",
+    special="none",
+)
+
+# y ≤ 0 does not hold where x is NaN, so that a NaN is never hidden.
+relu = Operation(
+    "Relu",
+    lambda x: namespace(x).maximum(x, 0),
+    lambda g, y: where(y <= 0, 0.0, g),
+    saves="output",
+    formula="max(x, 0)",
+    derivative="1 where x > 0, else 0",
+    special="at 0: 0; at NaN: 1",
+)
+
+leaky_relu = Operation(
+    "LeakyRelu",
+    lambda x, slope: namespace(x).where(x > 0, x, x * slope),
+    lambda g, x, slope: where(x > 0, g, g * slope),
+    formula="x where x > 0, else αx",
+    derivative="1 where x > 0, else α",
+    special="at 0: α; at NaN: α",
+)
+
+
+def _elu(x: Array, alpha: float) -> Array:
+    xp = namespace(x)
+    return xp.where(x > 0, x, xp.expm1(xp.where(x > 0, 0.0, x)) * alpha)
+
+
+elu = Operation(
+    "Elu",
+    _elu,
+    lambda g, x, alpha: where(x <= 0, g * (alpha * exp(where(x < 0, x, 0.0))), g),
+    formula="x where x > 0, else α(eˣ − 1)",
+    derivative="1 where x > 0, else α eˣ",
+    special="at 0: α, and 0 for the second derivative; at NaN: 1",
+)
+
+
+def _silu_slope(g: Array, x: Array) -> Array:
+    s = sigmoid(x)
+    return g * (s * (1 + x * (1 - s)))
+
+
+silu = Operation(
+    "Silu",
+    lambda x: x * _sigmoid(x),
+    _silu_slope,
+    formula="x σ(x)",
+    derivative="σ(x) (1 + x (1 − σ(x)))",
+    special="at −∞ the value is NaN, as ∞ · 0 is",
+)
+
+# Φ(x) = erfc(−x/√2)/2 is the area under the bell curve left of x. (1 + erf(x/√2))/2 would lose its digits
+# for negative x.
+_ROOT_HALF = math.sqrt(0.5)
+_BELL = 1 / math.sqrt(2 * math.pi)
+
+gelu = Operation(
+    "Gelu",
+    lambda x: x * (0.5 * erfc(x * -_ROOT_HALF)),
+    lambda g, x: g * (0.5 * erfc(x * -_ROOT_HALF) + x * (_BELL * exp(-0.5 * (x * x)))),
+    formula="x Φ(x)",
+    derivative="Φ(x) + x φ(x)",
+    special="at −∞ the value is NaN, as ∞ · 0 is; at ±∞ the derivative is NaN",
+)
+
+# ½(1 + tanh u) = σ(2u), with u = √(2/π) (x + 0.044715 x³).
+_LINEAR = 2 * math.sqrt(2 / math.pi)
+_CUBIC = 0.044715
+
+
+def _gelu_tanh_slope(g: Array, x: Array) -> Array:
+    square = x * x
+    s = sigmoid(_LINEAR * (x * (1 + _CUBIC * square)))
+    return g * (s * (1 + x * (1 - s) * (_LINEAR * (1 + 3 * _CUBIC * square))))
+
+
+gelu_tanh = Operation(
+    "Gelu",
+    lambda x: x * _sigmoid(_LINEAR * (x * (1 + _CUBIC * (x * x)))),
+    _gelu_tanh_slope,
+    formula="x σ(2u), u = √(2/π) (x + 0.044715 x³)",
+    derivative="σ(2u) + 2x u' σ(2u) (1 − σ(2u))",
+    special="at −∞ the value is NaN, as ∞ · 0 is; at ±∞ the derivative is NaN",
+)

@@ -1,0 +1,274 @@
+"""Inverses, solutions, determinants and factors of matrices (and of stacks of matrices).
+
+Read a row as: name, Y = f(A), ∂L/∂A with G = ∂L/∂Y. The rules of `inverse`, `solve`, `determinant` and `cholesky`
+are in M. B. Giles, "An extended collection of matrix derivative results for forward and reverse mode AD"
+(2008); those of `pinv` and `lstsq` follow G. Golub and V. Pereyra, "The differentiation of pseudo-inverses and
+nonlinear least squares problems whose variables separate" (1973).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tinygrad_poly.arrays import Array, namespace, total
+from tinygrad_poly.derivatives.operation import Operation
+from tinygrad_poly.derivatives.shapes import reshape
+from tinygrad_poly.errors import SingularMatrixError
+
+
+def _as_matrix(g: Array) -> Array:
+    """(…) as (…, 1, 1)."""
+    return reshape(g, (*g.shape, 1, 1))
+
+
+def _inner(a: Array, b: Array) -> Array:
+    """⟨A, B⟩ = Σ aᵢⱼ bᵢⱼ, as (…, 1, 1)."""
+    return total(a * b, (-2, -1), True)
+
+
+def _checked(name: str, complaint: str, factor: Callable[[Array], Any], a: Array, compute: Callable[[], Any]) -> Any:
+    """`compute()`; where LAPACK gives up, an error that names the matrix of the stack that `factor` fails on.
+
+    Raises:
+        SingularMatrixError: the error.
+    """
+    try:
+        return compute()
+    except np.linalg.LinAlgError:
+        where = "the matrix"
+        for element in np.ndindex(a.shape[:-2]):
+            try:
+                factor(a[(*element, ...)])
+            except np.linalg.LinAlgError:
+                where = f"the matrix at batch element {element}" if element else where
+                break
+        raise SingularMatrixError(f"{name}: {where} {complaint}") from None
+
+
+SINGULAR = "is singular; use pinv or lstsq, or add a multiple of the identity"
+INDEFINITE = "is not positive definite; check that it is symmetric, or add a multiple of the identity"
+NOT_FINITE = "has no singular values; check it for NaN and infinity"
+
+
+def _inverse(a: Array) -> Array:
+    invert = namespace(a).linalg.inv
+    return _checked("inv", SINGULAR, invert, a, lambda: invert(a))
+
+
+inverse = Operation(
+    "LinalgInvEx",
+    _inverse,
+    lambda g, y: -(y.mT @ g @ y.mT),
+    saves="output",
+    expands=True,
+    formula="Y = A⁻¹",
+    derivative="−Yᵀ G Yᵀ",
+    special="a singular matrix raises SingularMatrixError",
+)
+
+
+def _solve(a: Array, b: Array) -> Array:
+    xp = namespace(a).linalg
+    return _checked("solve", SINGULAR, xp.inv, a, lambda: xp.solve(a, b))
+
+
+solve: Operation = Operation(
+    "LinalgSolveEx",
+    _solve,
+    lambda g, a, b, y: -(solve(a.mT, g) @ y.mT),
+    lambda g, a, b, y: solve(a.mT, g),
+    saves="both",
+    expands=True,
+    formula="Y = A⁻¹ B",
+    derivative="−A⁻ᵀ G Yᵀ; A⁻ᵀ G",
+    special="a singular matrix raises SingularMatrixError",
+)
+
+
+def _svd(a: Array, full: bool) -> Any:
+    """A = U Σ Vᵀ as U, the singular values, Vᵀ."""
+    svd = namespace(a).linalg.svd
+    return _checked("svd", NOT_FINITE, svd, a, lambda: svd(a, full_matrices=full))
+
+
+def _in_singular_basis(a: Array) -> tuple[Array, Array, Array, Array]:
+    """A = U Σ Vᵀ as det U · det V (which is ±1), U, the singular values, Vᵀ."""
+    xp = namespace(a).linalg
+    u, s, vt = _svd(a, True)
+    return namespace(a).sign(xp.det(u) * xp.det(vt)), u, s, vt
+
+
+def _cofactors(a: Array) -> Array:
+    """The cofactors det A · A⁻ᵀ without the division: with A = U Σ Vᵀ they are ± U cof(Σ) Vᵀ.
+
+    cof(Σ)ᵢᵢ is the product of the other singular values. This is right for singular matrices too: G. W. Stewart,
+    "On the adjugate matrix" (1998).
+    """
+    xp = namespace(a)
+    sign, u, s, vt = _in_singular_basis(a)
+    s = s[..., None, :]
+    others = xp.prod(xp.where(xp.eye(s.shape[-1], dtype=xp.bool), xp.ones_like(s), s), axis=-1)
+    return _as_matrix(sign) * ((u * others[..., None, :]) @ vt)
+
+
+def _cofactors_along(g: Array, a: Array) -> Array:
+    """The derivative of the cofactors of A in the direction of G: the Hessian of det, which is symmetric, times G.
+
+    With A = U Σ Vᵀ it is ± U H Vᵀ, where H is the derivative at Σ in the direction F = Uᵀ G V. With pᵢⱼ for the
+    product of the singular values other than σᵢ and σⱼ, Hᵢᵢ = Σⱼ pᵢⱼ Fⱼⱼ over j ≠ i, and Hᵢⱼ = −pᵢⱼ Fⱼᵢ.
+    """
+    xp = namespace(a)
+    sign, u, s, vt = _in_singular_basis(a)
+    itself = xp.eye(s.shape[-1], dtype=xp.bool)
+    s = s[..., None, None, :]
+    others = xp.prod(xp.where(itself[:, None, :] | itself[None, :, :], xp.ones_like(s), s), axis=-1)
+    others = xp.where(itself, xp.zeros_like(others), others)
+    f = u.mT @ g @ vt.mT
+    # Row i of `others` meets the diagonal of F, and the sum goes onto the diagonal.
+    h = xp.where(itself, others @ xp.where(itself, f, xp.zeros_like(f)) @ xp.ones_like(f), -others * f.mT)
+    return _as_matrix(sign) * (u @ h @ vt)
+
+
+def _cofactors_along_slope(h: Array, g: Array, a: Array) -> Array:
+    """∂/∂A ⟨H, cofactors along G⟩, by the product rule on det A · (⟨G, B⟩ B − B Gᵀ B) with B = A⁻ᵀ, dB = −B dAᵀ B."""
+    b = inverse(a).mT
+    mixed = h @ b.mT @ g + g @ b.mT @ h - _inner(h, b) * g - _inner(g, b) * h
+    return _inner(h, cofactors_along(g, a)) * b + _as_matrix(determinant(a)) * (b @ mixed.mT @ b)
+
+
+cofactors_along: Operation = Operation(
+    "LinalgDetBackwardBackward",
+    _cofactors_along,
+    lambda h, g, a: cofactors_along(h, a),
+    _cofactors_along_slope,
+    expands=True,
+    formula="the derivative of cof B at B in the direction of A",
+    derivative="the same in the direction of G; the third derivative of det",
+    special="the third derivative of det is computed for invertible matrices only",
+)
+
+cofactors = Operation(
+    "LinalgDetBackward",
+    _cofactors,
+    lambda g, a: cofactors_along(g, a),
+    expands=True,
+    formula="Y = cof A = det A · A⁻ᵀ",
+    derivative="the Hessian of det, times G",
+    special="exists everywhere, also where A is singular",
+)
+
+determinant: Operation = Operation(
+    "LinalgDet",
+    lambda a: namespace(a).linalg.det(a),
+    lambda g, a: _as_matrix(g) * cofactors(a),
+    formula="y = det A",
+    derivative="cof A = det A · A⁻ᵀ",
+    special="exists everywhere, also where A is singular",
+)
+
+log_abs_determinant = Operation(
+    "LinalgSlogdet",
+    lambda a: namespace(a).linalg.slogdet(a)[1],
+    lambda g, a: _as_matrix(g) * inverse(a).mT,
+    formula="y = log |det A|",
+    derivative="A⁻ᵀ",
+    special="a singular matrix: y = −∞, and backward raises SingularMatrixError",
+)
+
+
+def _lower_half(x: Array) -> Array:
+    """Φ(X): the lower triangle with half the diagonal, which undoes X ↦ X + Xᵀ on lower triangles."""
+    xp = namespace(x)
+    n = x.shape[-1]
+    return xp.tril(x) - xp.eye(n, dtype=x.dtype) * (x / 2)
+
+
+lower_half: Operation = Operation(
+    "Tril",
+    _lower_half,
+    lambda g: lower_half(g),
+    saves="nothing",
+    expands=True,
+    formula="Φ(A): the lower triangle of A, its diagonal halved",
+    derivative="Φ(G)",
+    special="exists everywhere",
+)
+
+
+def _factor(a: Array) -> Array:
+    factor = namespace(a).linalg.cholesky
+    return _checked("cholesky", INDEFINITE, factor, a, lambda: factor(a))
+
+
+def _cholesky_slope(g: Array, y: Array) -> Array:
+    s = solve(y.mT, solve(y.mT, lower_half(y.mT @ g).mT).mT)
+    return (s + s.mT) / 2
+
+
+cholesky = Operation(
+    "LinalgCholeskyEx",
+    _factor,
+    _cholesky_slope,
+    saves="output",
+    expands=True,
+    formula="the lower triangular Y with Y Yᵀ = A",
+    derivative="(S + Sᵀ)/2 with S = Y⁻ᵀ Φ(Yᵀ G) Y⁻¹",
+    special="a matrix that is not positive definite raises SingularMatrixError",
+)
+
+
+def reciprocals(s: Array, shape: tuple[int, ...]) -> Array:
+    """1/σ for the singular values that stand out from rounding in a matrix of `shape`, and 0 for the others."""
+    xp = namespace(s)
+    kept = s > s[..., :1] * (max(shape[-2:]) * float(xp.finfo(s.dtype).eps))
+    return xp.where(kept, 1 / xp.where(kept, s, xp.ones_like(s)), xp.zeros_like(s))
+
+
+def _pseudo_inverse(a: Array) -> Array:
+    u, s, vt = _svd(a, False)
+    return vt.mT @ (reciprocals(s, a.shape)[..., None] * u.mT)
+
+
+def _pseudo_inverse_slope(g: Array, a: Array, y: Array) -> Array:
+    left, right = g.mT @ (y @ y.mT), (y.mT @ y) @ g.mT
+    return left - a @ (y @ left) + right - (right @ y) @ a - y.mT @ g @ y.mT
+
+
+pinv = Operation(
+    "LinalgPinv",
+    _pseudo_inverse,
+    _pseudo_inverse_slope,
+    saves="both",
+    expands=True,
+    formula="Y = A⁺, the pseudo-inverse",
+    derivative="−Yᵀ G Yᵀ + (I − A Y) Gᵀ Y Yᵀ + Yᵀ Y Gᵀ (I − Y A)",
+    special="where A has not full rank A⁺ jumps: the slope is along the matrices of the same rank",
+)
+
+
+def _least_squares(a: Array, b: Array) -> Array:
+    u, s, vt = _svd(a, False)
+    return vt.mT @ (reciprocals(s, a.shape)[..., None] * (u.mT @ b))
+
+
+def _least_squares_left(g: Array, a: Array, b: Array, y: Array) -> Array:
+    p = pinv(a)
+    right = p.mT @ g
+    along_rows = p.mT @ y
+    return (b - a @ y) @ (p @ right).mT + along_rows @ (g - a.mT @ right).mT - right @ y.mT
+
+
+lstsq = Operation(
+    "LinalgLstsq",
+    _least_squares,
+    _least_squares_left,
+    lambda g, a, b, y: pinv(a).mT @ g,
+    saves="both",
+    expands=True,
+    formula="Y = A⁺ B: the Y that makes ‖A Y − B‖ smallest (the shortest of them)",
+    derivative="(B − A Y) (A⁺ Z)ᵀ + A⁺ᵀ Y (G − Aᵀ Z)ᵀ − Z Yᵀ; Z = A⁺ᵀ G",
+    special="where A has not full rank Y jumps: the slope is along the matrices of the same rank",
+)

@@ -1,0 +1,165 @@
+"""A user's function of containers as a function from a list of tensors to a list of tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from tinygrad_poly.arrays import is_floating
+from tinygrad_poly.errors import DtypeError, ShapeError, StructureError
+from tinygrad_poly.func.containers import Structure, flatten
+from tinygrad_poly.tensor import Tensor
+
+Argnums = int | tuple[int, ...]
+
+
+class Call:
+    """One call of `func(*args, **kwargs)`, to be differentiated by the tensors in some of the arguments.
+
+    Called with a list of tensors in the place of `primals`, it returns the tensors in the result. What was
+    around them is kept aside: `inputs` and `outputs` are the structures of the arguments and of the result,
+    and `aux` is the result's second part where `has_aux` says that there is one.
+
+    Args:
+        name: the transform's, for its error messages.
+        func: the user's function.
+        args: its positional arguments.
+        kwargs: its keyword arguments, never differentiated.
+        argnums: the position to differentiate by, or several: then `inputs` is a tuple.
+        has_aux: whether the function returns a pair, whose second part is not differentiated.
+
+    Raises:
+        StructureError: for an `argnums` that names no argument.
+        DtypeError: for an argument that holds something else than floating tensors.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        func: Callable[..., Any],
+        args: Sequence[Any],
+        kwargs: dict[str, Any],
+        argnums: Argnums,
+        has_aux: bool,
+    ) -> None:
+        self.name = name
+        self.func = func
+        self.args = args
+        self.kwargs = kwargs
+        self.positions = _positions(name, argnums, len(args))
+        self.has_aux = has_aux
+        self.aux: Any = None
+        self.outputs: Structure
+        self.primals, self._chosen = flatten(tuple(args[i] for i in self.positions))
+        self.inputs = self._chosen.parts[0] if isinstance(argnums, int) else self._chosen
+        for primal, where in zip(self.primals, self._places(), strict=True):
+            self._check_leaf(primal, where)
+
+    def _places(self) -> list[str]:
+        return [
+            f"argument {i}{p}" for i, part in zip(self.positions, self._chosen.parts.values()) for p in part.paths()
+        ]
+
+    def __call__(self, xs: Sequence[Tensor]) -> list[Tensor]:
+        """The tensors in the function's result, with `xs` in the place of `primals`.
+
+        Raises:
+            DtypeError: for a result that holds something else than floating tensors, or none.
+            StructureError: for a result that is no pair where `has_aux` promised one.
+        """
+        args = list(self.args)
+        for i, x in zip(self.positions, self._chosen.unflatten(xs)):
+            args[i] = x
+        output = self.func(*args, **self.kwargs)
+        if self.has_aux:
+            if not isinstance(output, tuple) or len(output) != 2:
+                given = f"a tuple of {len(output)}" if isinstance(output, tuple) else type(output).__name__
+                raise StructureError(
+                    f"{self.name}(): with has_aux=True the function must return (output, aux), not {given}"
+                )
+            output, self.aux = output
+        ys, self.outputs = flatten(output)
+        if not ys:
+            raise DtypeError(f"{self.name}(): the function must return a tensor, and it returned {self.outputs}")
+        for y, path in zip(ys, self.outputs.paths()):
+            self._check_leaf(y, f"the function's result{path}")
+        return ys
+
+    def _check_leaf(self, value: Any, where: str) -> None:
+        if not isinstance(value, Tensor):
+            raise DtypeError(
+                f"{self.name}(): {where} must be a tensor, not {type(value).__name__}; wrap a number in tensor(...), "
+                "and pass what is not differentiated beside it (argnums, has_aux)"
+            )
+        if not is_floating(value.dtype):
+            raise DtypeError(
+                f"{self.name}(): {where} is {value.dtype}, and only floating-point tensors have derivatives; "
+                "convert it with .float(), or pass it beside what is differentiated (argnums, has_aux)"
+            )
+
+    def tangents(self, given: Any) -> list[Tensor]:
+        """The tensors in `given`, one for each primal.
+
+        Raises:
+            StructureError: where the containers differ from those of the primals.
+            ShapeError: where a tensor's shape does.
+            DtypeError: where its dtype does.
+        """
+        vs = self._chosen.leaves(given, f"{self.name}(): primals and tangents")
+        self._check_like(vs, self.primals, "tangent", [p.replace("argument", "primal") for p in self._places()])
+        return vs
+
+    def cotangents(self, given: Any, ys: Sequence[Tensor]) -> list[Tensor]:
+        """The tensors in `given`, one for each output; raises as `tangents` does."""
+        vs = self.outputs.leaves(given, f"{self.name}(): outputs and cotangents")
+        self._check_like(vs, ys, "cotangent", [f"output{path}" for path in self.outputs.paths()])
+        return vs
+
+    def _check_like(self, vs: Sequence[Any], xs: Sequence[Tensor], role: str, places: Sequence[str]) -> None:
+        for v, x, where in zip(vs, xs, places, strict=True):
+            if not isinstance(v, Tensor):
+                raise DtypeError(f"{self.name}(): the {role} of {where} must be a tensor, not {type(v).__name__}")
+            if v.shape != x.shape:
+                raise ShapeError(f"{self.name}(): the {role} of {where} has shape {v.shape}, but {where} has {x.shape}")
+            if v.dtype != x.dtype:
+                raise DtypeError(
+                    f"{self.name}(): the {role} of {where} is {v.dtype}, but {where} is {x.dtype}; "
+                    f"convert the {role} with .to({x.dtype})"
+                )
+
+    def scalar(self, ys: Sequence[Tensor]) -> Tensor:
+        """The one output of a function that has a gradient.
+
+        Raises:
+            DtypeError: where the function returned a container.
+            ShapeError: where it returned a tensor of several elements, or of one in a dimension.
+        """
+        if self.outputs.kind is not None:
+            raise DtypeError(
+                f"{self.name}(): the function must return one scalar tensor, and it returned {self.outputs}; "
+                "use jacrev for several outputs, or has_aux=True for (output, aux)"
+            )
+        (y,) = ys
+        if y.shape:
+            raise ShapeError(
+                f"{self.name}(): the function must return a scalar, and it returned shape {y.shape}; "
+                "reduce it with .sum() or .mean(), or use vjp or jacrev"
+            )
+        return y
+
+
+def _positions(name: str, argnums: Any, count: int) -> tuple[int, ...]:
+    """`argnums` as positions ≥ 0."""
+    given = argnums if isinstance(argnums, tuple) else (argnums,)
+    if not given or not all(isinstance(i, int) for i in given):
+        raise StructureError(f"{name}(): argnums must be an int or a tuple of one or more, not {argnums!r}")
+    for i in given:
+        if not -count <= i < count:
+            raise StructureError(
+                f"{name}(): argnums names argument {i}, but the function was called with {count} positional "
+                f"argument{'s' if count != 1 else ''}"
+            )
+    positions = tuple(i % count for i in given)
+    if len(set(positions)) != len(positions):
+        raise StructureError(f"{name}(): argnums {argnums!r} names the same argument twice")
+    return positions

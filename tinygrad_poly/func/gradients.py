@@ -1,0 +1,87 @@
+"""The gradient of a function with a scalar result, as a function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from tinygrad_poly.func.call import Argnums, Call
+from tinygrad_poly.func.containers import mapped
+from tinygrad_poly.func.products import outward, slopes
+
+
+def grad(func: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -> Callable[..., Any]:
+    """The function x ↦ ∇f(x), called with the arguments of f.
+
+    Args:
+        func: a function whose result is a scalar tensor, or with `has_aux` a pair of one and anything.
+        argnums: which positional argument to differentiate by (the first by default), or a tuple of several.
+            It may be a tensor or nested dicts, lists, tuples and named tuples of tensors; other arguments
+            may be anything.
+        has_aux: whether the result's second part is handed out beside the gradient, `(gradient, aux)`.
+
+    The gradient has the structure of the argument, a tuple of several for a tuple of `argnums`; it is zero
+    where the result does not depend on it. The function returned raises
+
+    - StructureError for `argnums` that name no argument, and for a result that is no pair with `has_aux`,
+    - DtypeError for an argument or a result that holds something else than floating tensors,
+    - ShapeError for a result that is no scalar.
+
+    >>> cube = lambda x: x**3
+    >>> grad(cube)(tensor(2.0)), grad(grad(cube))(tensor(2.0))     # 3x², 6x
+    (tensor(12.), tensor(12.))
+    >>> grad(lambda p: p["a"] * p["b"])({"a": tensor(2.0), "b": tensor(3.0)})
+    {'a': tensor(3.), 'b': tensor(2.)}
+    """
+    differentiated = _differentiated("grad", func, argnums, has_aux)
+
+    @wraps(func)
+    def gradient(*args: Any, **kwargs: Any) -> Any:
+        slope, _, *aux = differentiated(args, kwargs)
+        return (slope, *aux) if has_aux else slope
+
+    return gradient
+
+
+def grad_and_value(func: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -> Callable[..., Any]:
+    """The function x ↦ (∇f(x), f(x)), as in torch; `(∇f(x), (f(x), aux))` with `has_aux`. Else as `grad`.
+
+    >>> grad_and_value(lambda x: x**3)(tensor(2.0))
+    (tensor(12.), tensor(8.))
+    """
+    differentiated = _differentiated("grad_and_value", func, argnums, has_aux)
+
+    @wraps(func)
+    def gradient_and_value(*args: Any, **kwargs: Any) -> Any:
+        slope, value, *aux = differentiated(args, kwargs)
+        return (slope, (value, *aux)) if has_aux else (slope, value)
+
+    return gradient_and_value
+
+
+def value_and_grad(func: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -> Callable[..., Any]:
+    """The function x ↦ (f(x), ∇f(x)), as in JAX; `((f(x), aux), ∇f(x))` with `has_aux`. Else as `grad`.
+
+    >>> value_and_grad(lambda x: x**3)(tensor(2.0))
+    (tensor(8.), tensor(12.))
+    """
+    differentiated = _differentiated("value_and_grad", func, argnums, has_aux)
+
+    @wraps(func)
+    def value_and_gradient(*args: Any, **kwargs: Any) -> Any:
+        slope, value, *aux = differentiated(args, kwargs)
+        return ((value, *aux), slope) if has_aux else (value, slope)
+
+    return value_and_gradient
+
+
+def _differentiated(name: str, func: Callable[..., Any], argnums: Argnums, has_aux: bool) -> Callable[..., Any]:
+    """The function (args, kwargs) ↦ (gradient, value, aux); aux is None where there is none."""
+
+    def differentiated(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any, Any]:
+        call = Call(name, func, args, kwargs, argnums, has_aux)
+        value, gradient = slopes(call, call.primals)
+        return call.inputs.unflatten(gradient), value, mapped(outward, call.aux)
+
+    return differentiated

@@ -1,0 +1,238 @@
+"""Functions of two numbers, for each pair of elements. One of the two must be a tensor; they broadcast."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from tinygrad_poly import operators
+from tinygrad_poly.derivatives import arithmetic, piecewise
+from tinygrad_poly.derivatives.operation import Operation
+from tinygrad_poly.errors import DtypeError
+from tinygrad_poly.functions.elementwise import trunc, where
+from tinygrad_poly.operators import apply_operation, binary, checked
+
+if TYPE_CHECKING:
+    from tinygrad_poly.tensor import Tensor
+
+__all__ = [
+    "add",
+    "addcdiv",
+    "addcmul",
+    "arctan2",
+    "atan2",
+    "clamp",
+    "clip",
+    "div",
+    "divide",
+    "floor_divide",
+    "fmax",
+    "fmin",
+    "fmod",
+    "heaviside",
+    "hypot",
+    "lerp",
+    "logaddexp",
+    "maximum",
+    "minimum",
+    "mul",
+    "multiply",
+    "pow",
+    "power",
+    "remainder",
+    "sub",
+    "subtract",
+    "true_divide",
+]
+
+
+def _pairwise(operation: Operation, name: str, example: str) -> Callable[[Any, Any], Tensor]:
+    """The function of a row of the derivative table with two inputs, described by that row."""
+    forwards, backwards = binary(operation), binary(operation, reflected=True)
+
+    def function(input: Any, other: Any) -> Tensor:
+        if isinstance(input, operators.tensor_class):
+            result = forwards(input, other)
+        elif isinstance(other, operators.tensor_class):
+            input, other, result = other, input, backwards(other, input)
+        else:
+            raise DtypeError(
+                f"{name}() expects a tensor among the two, not {type(input).__name__} and {type(other).__name__}; "
+                "wrap one: tensor(...)"
+            )
+        if result is NotImplemented:
+            raise DtypeError(f"{name}() expects a tensor, an array or a number, not {type(other).__name__}")
+        return result
+
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = f"""{operation.formula}, for a = `input` and b = `other`, tensors or numbers that broadcast.
+
+    Derivatives by a and b: {operation.derivative}. Special points: {operation.special}.
+
+    Raises:
+        ShapeError: where the shapes do not broadcast.
+        DtypeError: where neither is a tensor, or one is no number.
+
+    >>> {example.replace(" = ", chr(10) + "    ")}
+    """
+    return function
+
+
+mul = multiply = _pairwise(arithmetic.multiply, "mul", "mul(tensor([1.0, 2.0]), 3) = tensor([3., 6.])")
+maximum = _pairwise(piecewise.maximum, "maximum", "maximum(tensor([1.0, 2.0]), 1.5) = tensor([1.5000, 2.0000])")
+minimum = _pairwise(piecewise.minimum, "minimum", "minimum(tensor([1.0, 2.0]), 1.5) = tensor([1.0000, 1.5000])")
+fmax = _pairwise(piecewise.fmax, "fmax", 'fmax(tensor([1.0, float("nan")]), 0.0) = tensor([1., 0.])')
+fmin = _pairwise(piecewise.fmin, "fmin", 'fmin(tensor([1.0, float("nan")]), 0.0) = tensor([0., 0.])')
+floor_divide = _pairwise(arithmetic.floor_divide, "floor_divide", "floor_divide(tensor([7, -7]), 2) = tensor([ 3, -4])")
+remainder = _pairwise(arithmetic.remainder, "remainder", "remainder(tensor([7, -7]), 3) = tensor([1, 2])")
+fmod = _pairwise(arithmetic.fmod, "fmod", "fmod(tensor([7, -7]), 3) = tensor([ 1, -1])")
+hypot = _pairwise(arithmetic.hypot, "hypot", "hypot(tensor(3.0), 4.0) = tensor(5.)")
+atan2 = arctan2 = _pairwise(arithmetic.atan2, "atan2", "atan2(tensor(1.0), -1.0) = tensor(2.3562)")
+logaddexp = _pairwise(arithmetic.logaddexp, "logaddexp", "logaddexp(tensor(1000.0), 1000.0) = tensor(1000.6932)")
+_add = _pairwise(arithmetic.add, "add", "add(tensor(1), 2) = tensor(3)")
+_subtract = _pairwise(arithmetic.subtract, "sub", "sub(tensor(1), 2) = tensor(-1)")
+_divide = _pairwise(arithmetic.divide, "div", "div(tensor(1.0), 2) = tensor(0.5000)")
+
+
+def add(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
+    """The sum a + αb, with derivatives 1 and α.
+
+    Raises:
+        ShapeError: where the shapes do not broadcast.
+        DtypeError: where neither is a tensor, or one is no number.
+
+    >>> add(tensor([1.0, 2.0]), 1, alpha=10)
+    tensor([11., 12.])
+    """
+    return _add(input, other if alpha == 1 else other * alpha)
+
+
+def sub(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
+    """The difference a − αb, with derivatives 1 and −α.
+
+    Raises:
+        ShapeError: where the shapes do not broadcast.
+        DtypeError: where neither is a tensor, or one is no number.
+
+    >>> sub(tensor([1.0, 2.0]), 1, alpha=10)
+    tensor([-9., -8.])
+    """
+    return _subtract(input, other if alpha == 1 else other * alpha)
+
+
+subtract = sub
+
+
+def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
+    """The quotient a/b, with derivatives 1/b and −a/b².
+
+    Rounded down (`rounding_mode="floor"`) or towards zero ("trunc"), its derivatives are 0.
+
+    Raises:
+        ShapeError: where the shapes do not broadcast.
+        DtypeError: where neither is a tensor, or one is no number.
+        ValueError: for another rounding mode.
+
+    >>> div(tensor([7.0, -7.0]), 2)
+    tensor([ 3.5000, -3.5000])
+    >>> div(tensor([7.0, -7.0]), 2, rounding_mode="trunc")
+    tensor([ 3., -3.])
+    """
+    if rounding_mode is None:
+        return _divide(input, other)
+    if rounding_mode == "floor":
+        return floor_divide(input, other)
+    if rounding_mode != "trunc":
+        raise ValueError(f"div: rounding_mode must be None, 'floor' or 'trunc', not {rounding_mode!r}")
+    return trunc(_divide(input, other))
+
+
+divide = div
+true_divide = div
+
+
+def pow(input: Any, exponent: Any) -> Tensor:
+    """aᵇ of tensors or numbers that broadcast, with derivatives b aᵇ⁻¹ and aᵇ log a.
+
+    The first is 0 where b = 0, also at a = 0. The second is 0 at a = 0 with b ≥ 0, and NaN where a < 0.
+
+    Raises:
+        ShapeError: where the shapes do not broadcast.
+        DtypeError: where neither is a tensor, and for integers to a negative power.
+
+    >>> pow(tensor([1.0, 2.0]), 3)
+    tensor([1., 8.])
+    """
+    return checked(input**exponent, "pow")
+
+
+power = pow
+
+
+def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
+    """The tensor, but at least `min` and at most `max`: numbers, tensors that broadcast, or None.
+
+    Where min > max, the result is max. The derivative by x is 1 where min ≤ x ≤ max; outside, the bound that
+    took the place of x has it.
+
+    Raises:
+        ShapeError: where the shapes do not broadcast.
+        DtypeError: where `input` is not a tensor.
+        ValueError: without `min` and `max`.
+
+    >>> clamp(tensor([-2.0, 0.5, 2.0]), -1, 1)
+    tensor([-1.0000,  0.5000,  1.0000])
+    """
+    if min is None and max is None:
+        raise ValueError("clamp: give min, max or both")
+    return apply_operation(piecewise.clamp, checked(input, "clamp"), min, max)
+
+
+clip = clamp
+
+
+def lerp(input: Tensor, end: Any, weight: Any) -> Tensor:
+    """The point a + w (b − a), on the way from a = `input` to b = `end`, with derivatives 1 − w, w and b − a.
+
+    Raises:
+        ShapeError: where the shapes do not broadcast.
+        DtypeError: where `input` is not a tensor.
+
+    >>> lerp(tensor([0.0, 10.0]), tensor([1.0, 20.0]), 0.25)
+    tensor([ 0.2500, 12.5000])
+    """
+    return apply_operation(arithmetic.lerp, checked(input, "lerp"), end, weight)
+
+
+def addcmul(input: Tensor, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Tensor:
+    """The sum a + v b c.
+
+    Raises:
+        ShapeError: where the shapes do not broadcast.
+
+    >>> addcmul(tensor(1.0), tensor(2.0), tensor(3.0), value=10)
+    tensor(61.)
+    """
+    return add(checked(input, "addcmul"), mul(tensor1, tensor2), alpha=value)
+
+
+def addcdiv(input: Tensor, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Tensor:
+    """The sum a + v b / c.
+
+    Raises:
+        ShapeError: where the shapes do not broadcast.
+
+    >>> addcdiv(tensor(1.0), tensor(2.0), tensor(4.0), value=10)
+    tensor(6.)
+    """
+    return add(checked(input, "addcdiv"), div(tensor1, tensor2), alpha=value)
+
+
+def heaviside(input: Tensor, values: Any) -> Tensor:
+    """0 where x < 0, 1 where x > 0, and `values` at 0, which get the gradient; x gets none.
+
+    >>> heaviside(tensor([-2.0, 0.0, 2.0]), 0.5)
+    tensor([0.0000, 0.5000, 1.0000])
+    """
+    zero_or_one = (checked(input, "heaviside") > 0).to(input.dtype)
+    return where(input == 0, values, zero_or_one)

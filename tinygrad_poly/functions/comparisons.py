@@ -1,0 +1,170 @@
+"""Functions that answer true or false. They have no derivative, and nothing is recorded."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tinygrad_poly import operators
+from tinygrad_poly.arrays import Array, astype, is_floating, namespace
+from tinygrad_poly.derivatives.elementwise import of_library
+from tinygrad_poly.errors import DtypeError
+from tinygrad_poly.operators import checked, comparison, wrap
+
+if TYPE_CHECKING:
+    from tinygrad_poly.tensor import Tensor
+
+__all__ = [
+    "allclose",
+    "eq",
+    "equal",
+    "ge",
+    "greater",
+    "greater_equal",
+    "gt",
+    "isclose",
+    "isfinite",
+    "isinf",
+    "isnan",
+    "le",
+    "less",
+    "less_equal",
+    "logical_and",
+    "logical_not",
+    "logical_or",
+    "logical_xor",
+    "lt",
+    "ne",
+    "not_equal",
+]
+
+
+def _compared(
+    compare: Callable[[Any, Any], Any], mirrored: Callable[[Any, Any], Any], name: str, text: str, example: str
+) -> Callable[[Any, Any], Tensor]:
+    """The function of two tensors or numbers that `compare` computes on arrays, and `mirrored` the other way round."""
+    forwards, backwards = comparison(compare), comparison(mirrored)
+
+    def function(input: Any, other: Any) -> Tensor:
+        if isinstance(input, operators.tensor_class):
+            result = forwards(input, other)
+        else:
+            input, other, result = other, input, backwards(checked(other, name), input)
+        if result is NotImplemented:
+            raise DtypeError(f"{name}() expects a tensor, an array or a number, not {type(other).__name__}")
+        return result  # type: ignore[no-any-return]
+
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = f"""Where {text}, for a = `input` and b = `other`, tensors or numbers that broadcast.
+
+    Raises:
+        ShapeError: where the shapes do not broadcast.
+        DtypeError: where neither is a tensor, or one is no number.
+
+    >>> {example.replace(" = ", chr(10) + "    ")}
+    """
+    return function
+
+
+eq = equal = _compared(operator.eq, operator.eq, "eq", "a = b", "eq(tensor([1, 2]), 2) = tensor([False,  True])")
+ne = not_equal = _compared(operator.ne, operator.ne, "ne", "a ≠ b", "ne(tensor([1, 2]), 2) = tensor([ True, False])")
+lt = less = _compared(operator.lt, operator.gt, "lt", "a < b", "lt(tensor([1, 2]), 2) = tensor([ True, False])")
+gt = greater = _compared(operator.gt, operator.lt, "gt", "a > b", "gt(tensor([1, 2]), 1) = tensor([False,  True])")
+le = less_equal = _compared(operator.le, operator.ge, "le", "a ≤ b", "le(tensor([1, 2]), 1) = tensor([ True, False])")
+ge = greater_equal = _compared(
+    operator.ge, operator.le, "ge", "a ≥ b", "ge(tensor([1, 2]), 2) = tensor([False,  True])"
+)
+
+
+def _truth(x: Array) -> Array:
+    """Numbers as booleans: all but 0 are true, NaN too."""
+    return astype(x, namespace(x).bool) if hasattr(x, "dtype") else bool(x)
+
+
+def _logical(combine: Callable[[Any, Any], Any], name: str, text: str, example: str) -> Callable[[Any, Any], Tensor]:
+    def compare(a: Array, b: Array) -> Array:
+        return combine(_truth(a), _truth(b))
+
+    compare.__name__ = name
+    return _compared(compare, compare, name, text, example)
+
+
+_TWO = "(tensor([True, True, False, False]), tensor([True, False, True, False])) = tensor"
+logical_and = _logical(operator.and_, "logical_and", "a and b", f"logical_and{_TWO}([ True, False, False, False])")
+logical_or = _logical(operator.or_, "logical_or", "a or b", f"logical_or{_TWO}([ True,  True,  True, False])")
+logical_xor = _logical(
+    operator.xor, "logical_xor", "a or b, but not both", f"logical_xor{_TWO}([False,  True,  True, False])"
+)
+
+
+def _asked(ask: Callable[[Array], Array], name: str, text: str, example: str) -> Callable[[Tensor], Tensor]:
+    def function(input: Tensor) -> Tensor:
+        return wrap(ask(checked(input, name).array), None)
+
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = f"""Where {text}.
+
+    >>> {example.replace(" = ", chr(10) + "    ")}
+    """
+    return function
+
+
+_SPECIAL = '(tensor([1.0, float("nan"), float("inf")])) = tensor'
+isnan = _asked(of_library("isnan"), "isnan", "x is NaN", f"isnan{_SPECIAL}([False,  True, False])")
+isinf = _asked(of_library("isinf"), "isinf", "x is ∞ or −∞", f"isinf{_SPECIAL}([False, False,  True])")
+isfinite = _asked(of_library("isfinite"), "isfinite", "x is a number", f"isfinite{_SPECIAL}([ True, False, False])")
+logical_not = _asked(
+    lambda x: ~_truth(x), "logical_not", "x is false or 0", "logical_not(tensor([0, 2])) = tensor([ True, False])"
+)
+
+
+def inverted(input: Tensor) -> Tensor:
+    """~x: not x for booleans, the bits exchanged for integers.
+
+    Raises:
+        DtypeError: for floating-point numbers.
+
+    >>> inverted(tensor([True, False]))
+    tensor([False,  True])
+    """
+    if is_floating(input.dtype):
+        raise DtypeError(f"~ is for booleans and integers, not {input.dtype}; compare first: ~(x > 0)")
+    return wrap(~input.array, None)
+
+
+def isclose(input: Tensor, other: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Tensor:
+    """Where a = b or |a − b| ≤ atol + rtol · |b|; NaN is close to NaN only with `equal_nan`.
+
+    Raises:
+        ShapeError: where the shapes do not broadcast.
+        DtypeError: where `input` is not a tensor, or `other` is no number.
+
+    >>> isclose(tensor([1.0, 2.0]), tensor([1.0000001, 2.1]))
+    tensor([ True, False])
+    """
+
+    def close(a: Array, b: Array) -> Array:
+        # ∞ − ∞ is NaN, and nothing to warn of: equal infinities are close because they are equal.
+        with np.errstate(invalid="ignore"):
+            distance = abs(a - b)
+        result = (a == b) | ((distance < math.inf) & (distance <= atol + rtol * abs(b)))
+        return result | ((a != a) & (b != b)) if equal_nan else result
+
+    result = comparison(close)(checked(input, "isclose"), other)
+    if result is NotImplemented:
+        raise DtypeError(f"isclose() expects a tensor, an array or a number, not {type(other).__name__}")
+    return result  # type: ignore[no-any-return]
+
+
+def allclose(input: Tensor, other: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> bool:
+    """Whether all pairs of elements are close to each other: see `isclose`.
+
+    >>> allclose(tensor([1.0, 2.0]), tensor([1.0000001, 2.0]))
+    True
+    """
+    array = isclose(input, other, rtol, atol, equal_nan).array
+    return bool(namespace(array).all(array))

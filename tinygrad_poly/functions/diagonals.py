@@ -1,0 +1,123 @@
+"""Functions that take diagonals, or the triangles that they separate.
+
+All are linear, with derivatives everywhere. A diagonal of an n × m matrix is every (m + 1)-th of its elements, row
+by row, so taking and setting diagonals needs no rows of the derivative table beside those of slices.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tinygrad_poly.derivatives import indexing, shapes
+from tinygrad_poly.errors import ShapeError
+from tinygrad_poly.functions.shapes import movedim, one_dim, reshape
+from tinygrad_poly.operators import apply_unary, checked
+
+if TYPE_CHECKING:
+    from tinygrad_poly.tensor import Tensor
+
+__all__ = [
+    "diag",
+    "diag_embed",
+    "diagonal",
+    "tril",
+    "triu",
+]
+
+
+def _places(rows: int, columns: int, offset: int) -> slice:
+    """Where the elements of a diagonal lie in a flattened matrix."""
+    length = max(0, min(rows, columns - offset) if offset >= 0 else min(rows + offset, columns))
+    start = offset if offset >= 0 else -offset * columns
+    return slice(start, min(start + length * (columns + 1), rows * columns), columns + 1)
+
+
+def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
+    """The elements i, i + offset of dimensions `dim1` and `dim2`, as a last dimension in place of the two.
+
+    The derivative puts them back among zeros.
+
+    Raises:
+        ShapeError: where `dim1` and `dim2` are the same dimension.
+
+    >>> diagonal(tensor([[1, 2], [3, 4]]))
+    tensor([1, 4])
+    """
+    first, second = (one_dim(dim, checked(input, "diagonal").ndim, "diagonal") for dim in (dim1, dim2))
+    if first == second:
+        raise ShapeError(f"diagonal: dim1 and dim2 name the same dimension, {first}")
+    matrices = movedim(input, (first, second), (-2, -1))
+    *others, rows, columns = matrices.shape
+    flat = reshape(matrices, (*others, rows * columns))
+    return apply_unary(indexing.getitem, flat, (Ellipsis, _places(rows, columns, offset)))
+
+
+def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
+    """Square matrices of zeros with the last dimension of `input` as a diagonal; undone by `diagonal`.
+
+    >>> diag_embed(tensor([1, 2]))
+    tensor([[1, 0],
+            [0, 2]])
+    """
+    ndim = checked(input, "diag_embed").ndim + 1
+    first, second = (one_dim(dim, ndim, "diag_embed") for dim in (dim1, dim2))
+    if first == second:
+        raise ShapeError(f"diag_embed: dim1 and dim2 name the same dimension, {first}")
+    *others, length = input.shape
+    n = length + abs(offset)
+    flat = apply_unary(indexing.put, input, (*others, n * n), (Ellipsis, _places(n, n, offset)))
+    return movedim(reshape(flat, (*others, n, n)), (-2, -1), (first, second))
+
+
+def diag(input: Tensor, diagonal: int = 0) -> Tensor:
+    """The diagonal of a matrix, or the matrix of zeros with the vector `input` as diagonal.
+
+    Raises:
+        ShapeError: for other than one or two dimensions.
+
+    >>> diag(tensor([[1, 2], [3, 4]]), 1)
+    tensor([2])
+    """
+    ndim = checked(input, "diag").ndim
+    if ndim not in (1, 2):
+        raise ShapeError(f"diag: expects a vector or a matrix, not shape {input.shape}; see diagonal and diag_embed")
+    return diag_embed(input, diagonal) if ndim == 1 else _diagonal(input, diagonal)
+
+
+_diagonal = diagonal
+
+
+def tril(input: Tensor, diagonal: int = 0, *, k: int = 0) -> Tensor:
+    """Zeros above a diagonal of the last two dimensions, `input` on and below it; so is the derivative.
+
+    `k` is NumPy's name for `diagonal`: 0 is the main diagonal, 1 the one above.
+
+    Raises:
+        ShapeError: for fewer than two dimensions.
+
+    >>> tril(tensor([[1, 2], [3, 4]]))
+    tensor([[1, 0],
+            [3, 4]])
+    """
+    return apply_unary(shapes.tril, _matrix(input, "tril"), diagonal or k)
+
+
+def triu(input: Tensor, diagonal: int = 0, *, k: int = 0) -> Tensor:
+    """Zeros below a diagonal of the last two dimensions, `input` on and above it; so is the derivative.
+
+    `k` is NumPy's name for `diagonal`: 0 is the main diagonal, 1 the one above.
+
+    Raises:
+        ShapeError: for fewer than two dimensions.
+
+    >>> triu(tensor([[1, 2], [3, 4]]))
+    tensor([[1, 2],
+            [0, 4]])
+    """
+    return apply_unary(shapes.triu, _matrix(input, "triu"), diagonal or k)
+
+
+def _matrix(input: Tensor, name: str) -> Tensor:
+    if checked(input, name).ndim < 2:
+        raise ShapeError(f"{name}: expects a matrix or several, not shape {input.shape}")
+    return input

@@ -1,0 +1,370 @@
+"""Functions that select elements, or make a tensor in which some are set: tensors themselves never change.
+
+Indices, lists and masks are constants for the derivative. Integers may be negative and count from the end, here also
+where torch refuses them (gather, index_select).
+"""
+
+from __future__ import annotations
+
+import operator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tinygrad_poly import arrays, operators
+from tinygrad_poly.arrays import Array, Index, Shape, is_floating, namespace
+from tinygrad_poly.derivatives import indexing
+from tinygrad_poly.errors import DtypeError, ShapeError
+from tinygrad_poly.functions.joining import broadcast_shape
+from tinygrad_poly.functions.shapes import expand, one_dim, reshape
+from tinygrad_poly.operators import apply_operation, apply_unary, checked, wrap
+
+if TYPE_CHECKING:
+    from tinygrad_poly.tensor import Tensor
+
+__all__ = [
+    "gather",
+    "index_add",
+    "index_put",
+    "index_select",
+    "masked_select",
+    "narrow",
+    "nonzero",
+    "scatter",
+    "scatter_add",
+    "select",
+    "take",
+    "take_along_axis",
+    "take_along_dim",
+]
+
+
+def _constant(part: Any) -> Any:
+    """A part of an index as the tape may keep it."""
+    if isinstance(part, operators.tensor_class):
+        return part.array
+    if type(part) is slice:
+        ends = (part.start, part.stop, part.step)
+        if all(end is None or type(end) is int for end in ends):
+            return part
+        # A tensor or array there could be changed before the backward pass.
+        return slice(*[None if end is None else operator.index(end) for end in ends])
+    # NumPy takes an empty list for one of floats, which are no indices.
+    return np.array(part, np.intp if part == [] else None) if type(part) is list else arrays.own(part)
+
+
+def _index(index: Any) -> Index:
+    if isinstance(index, tuple):
+        return tuple([_constant(part) for part in index])
+    return _constant(index)
+
+
+def _selected(input: Tensor, index: Index) -> Tensor:
+    try:
+        return apply_unary(indexing.getitem, input, index)
+    except IndexError as error:
+        raise IndexError(f"{error} (the tensor has shape {input.shape})") from None
+
+
+def getitem(input: Tensor, index: Any) -> Tensor:
+    """`input[index]`, with NumPy's indices: integers, slices, `...`, None, lists, tensors and arrays of integers or
+    booleans, and tuples of these.
+
+    The derivative adds the cotangent to zeros at `index`: what was selected twice gets both contributions.
+
+    Raises:
+        IndexError: for an index out of range, too many of them, or a mask of another shape.
+
+    >>> getitem(tensor([[1, 2], [3, 4]]), (slice(None), 0))
+    tensor([1, 3])
+    """
+    return _selected(input, _index(index))
+
+
+def select(input: Tensor, dim: int, index: int) -> Tensor:
+    """Slice number `index` of a dimension, without the dimension.
+
+    >>> select(tensor([[1, 2], [3, 4]]), 1, 0)
+    tensor([1, 3])
+    """
+    at = one_dim(dim, checked(input, "select").ndim, "select")
+    return _selected(input, indexing.at(at, operator.index(index)))
+
+
+def narrow(input: Tensor, dim: int, start: int, length: int) -> Tensor:
+    """`length` slices of a dimension, from `start` on.
+
+    Raises:
+        ShapeError: where they are not all there.
+
+    >>> narrow(tensor([1, 2, 3, 4]), 0, 1, 2)
+    tensor([2, 3])
+    """
+    at = one_dim(dim, checked(input, "narrow").ndim, "narrow")
+    start, length = operator.index(start), operator.index(length)
+    first = start + input.shape[at] if start < 0 else start
+    if length < 0 or not 0 <= first <= first + length <= input.shape[at]:
+        raise ShapeError(f"narrow: {length} from {start} on are not in dimension {at} of length {input.shape[at]}")
+    return _selected(input, indexing.at(at, slice(first, first + length)))
+
+
+def _integers(index: Any, name: str, ndim: int | None = None) -> Array:
+    """An array of integers from a tensor, array, list or number.
+
+    Raises:
+        DtypeError: where they are no integers.
+        ShapeError: unless the array has `ndim` dimensions.
+    """
+    found = _constant(index)
+    array = found if hasattr(found, "dtype") else np.asarray(found)
+    if "int" not in str(array.dtype):
+        raise DtypeError(f"{name}: an index consists of integers, not {array.dtype}")
+    if ndim is not None and len(array.shape) != ndim:
+        raise ShapeError(f"{name}: the index has shape {array.shape}, and {ndim} dimensions are needed")
+    return array
+
+
+def index_select(input: Tensor, dim: int, index: Any) -> Tensor:
+    """The slices of a dimension whose numbers are in the vector `index`; its derivative is `index_add`.
+
+    Raises:
+        IndexError: for a number out of range.
+        ShapeError: unless `index` is a vector or a number.
+
+    >>> index_select(tensor([10, 20, 30]), 0, tensor([2, 0]))
+    tensor([30, 10])
+    """
+    at = one_dim(dim, checked(input, "index_select").ndim, "index_select")
+    numbers = _integers(index, "index_select")
+    if len(numbers.shape) > 1:
+        raise ShapeError(f"index_select: expects a vector of integers, not shape {numbers.shape}")
+    return _selected(input, indexing.at(at, numbers.reshape(-1)))
+
+
+def take(input: Tensor, index: Any, axis: int | None = None, *, dim: int | None = None) -> Tensor:
+    """The elements with the numbers `index`, counted row by row, in the shape of `index`.
+
+    With `axis` (or `dim`), as in NumPy, slices of that dimension.
+
+    Raises:
+        IndexError: for a number out of range.
+
+    >>> take(tensor([[1, 2], [3, 4]]), tensor([0, 3]))
+    tensor([1, 4])
+    """
+    axis = dim if axis is None else axis
+    numbers = _integers(index, "take")
+    if axis is None:
+        return _selected(reshape(checked(input, "take"), -1), numbers)
+    at = one_dim(axis, checked(input, "take").ndim, "take")
+    return _selected(input, indexing.at(at, numbers))
+
+
+def _along(shape: Shape, dim: int, index: Any, name: str) -> tuple[int, tuple[Array, ...], Shape]:
+    """The dimension, the index of each element that gather and scatter visit, and the shape of `index`."""
+    at = one_dim(dim, len(shape) or 1, name)
+    numbers = _integers(index, name, len(shape))
+    if any(i != at and n > length for i, (n, length) in enumerate(zip(numbers.shape, shape))):
+        raise ShapeError(
+            f"{name}: an index of shape {numbers.shape} does not fit a tensor of shape {shape}: "
+            f"it may be longer in dimension {at} only"
+        )
+    return at, indexing.along(numbers, at), numbers.shape
+
+
+def gather(input: Tensor, dim: int, index: Any) -> Tensor:
+    """In the shape of `index`, and for dimension 0: yᵢⱼ = x[indexᵢⱼ, j]; the derivative is `scatter_add`.
+
+    Raises:
+        ShapeError: where `index` has another number of dimensions, or is longer in another dimension.
+        IndexError: for a number out of range.
+
+    >>> gather(tensor([[1, 2], [3, 4]]), 1, tensor([[0, 0], [1, 0]]))
+    tensor([[1, 1],
+            [4, 3]])
+    """
+    _, places, _ = _along(checked(input, "gather").shape, dim, index, "gather")
+    return _selected(input, places)
+
+
+def take_along_dim(input: Tensor, indices: Any, dim: int | None = None, *, axis: int | None = None) -> Tensor:
+    """`gather` with lengths of 1 repeated where they meet others: takes what `argsort` or `argmax` point at.
+
+    Without `dim`, from the flattened tensor. NumPy's names are `take_along_axis` and `axis`.
+
+    Raises:
+        ShapeError: where the shapes do not broadcast outside `dim`.
+        IndexError: for a number out of range.
+
+    >>> take_along_dim(tensor([[1, 2], [3, 4]]), tensor([[1], [0]]), 1)
+    tensor([[2],
+            [3]])
+    """
+    dim = axis if dim is None else dim
+    numbers = _integers(indices, "take_along_dim")
+    if dim is None:
+        return _selected(reshape(checked(input, "take_along_dim"), -1), numbers.reshape(-1))
+    shape = checked(input, "take_along_dim").shape
+    at = one_dim(dim, len(shape), "take_along_dim")
+    if len(numbers.shape) != len(shape):
+        raise ShapeError(f"take_along_dim: {len(numbers.shape)}-d indices for a tensor of shape {shape}")
+    outside = [(*s[:at], 1, *s[at + 1 :]) for s in (shape, numbers.shape)]
+    common = broadcast_shape(outside, "take_along_dim")
+    xp = namespace(numbers)
+    numbers = xp.broadcast_to(numbers, (*common[:at], numbers.shape[at], *common[at + 1 :]))
+    return _selected(expand(input, (*common[:at], shape[at], *common[at + 1 :])), indexing.along(numbers, at))
+
+
+take_along_axis = take_along_dim
+
+
+def masked_select(input: Tensor, mask: Any) -> Tensor:
+    """The elements where `mask` holds, as a vector; tensor and mask are broadcast to each other first.
+
+    >>> masked_select(tensor([1, 2, 3]), tensor([True, False, True]))
+    tensor([1, 3])
+    """
+    chosen = _constant(mask)
+    chosen = chosen if hasattr(chosen, "dtype") else np.asarray(chosen)
+    if "bool" not in str(chosen.dtype):
+        raise DtypeError(f"masked_select: a mask consists of booleans, not {chosen.dtype}; compare: x > 0")
+    shape = broadcast_shape([checked(input, "masked_select").shape, chosen.shape], "masked_select")
+    return _selected(expand(input, shape), namespace(chosen).broadcast_to(chosen, shape))
+
+
+def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
+    """The indices of the elements that are not 0: one row each, or with `as_tuple` one vector a dimension.
+
+    >>> nonzero(tensor([0.0, 2.0, 3.0]))
+    tensor([[1],
+            [2]])
+    """
+    array = checked(input, "nonzero").array
+    xp = namespace(array)
+    found = xp.nonzero(array) if input.ndim else xp.nonzero(xp.reshape(array, (1,)))[:0]
+    if as_tuple:
+        return tuple(wrap(numbers, None) for numbers in found)
+    if not found:
+        return wrap(xp.zeros((int(bool(array)), 0), dtype=xp.int64), None)
+    return wrap(xp.stack(found, axis=1), None)
+
+
+def _source(values: Any, input: Tensor, name: str) -> Any:
+    """What is to be set in `input`: a tensor of a dtype that fits, or a number.
+
+    Raises:
+        DtypeError: where a conversion would lose the fraction or precision of `values`.
+    """
+    found = values if isinstance(values, operators.tensor_class) else operators.operand(values)
+    if found is None:
+        raise DtypeError(f"{name}: expects a tensor, an array or a number as values, not {type(values).__name__}")
+    if isinstance(found, (int, float)):
+        loses = isinstance(found, float) and not is_floating(input.dtype)
+        found = namespace(input.array).asarray(found, dtype=None if loses else input.dtype)
+    if not isinstance(found, operators.tensor_class):
+        found = wrap(found, None)
+    if is_floating(found.dtype) and found.dtype != input.dtype:
+        raise DtypeError(
+            f"{name}: {found.dtype} values cannot be set in a {input.dtype} tensor; convert one of them with .to()"
+        )
+    return found
+
+
+def _set(input: Tensor, index: Index, values: Any, accumulate: bool, name: str) -> Tensor:
+    """`input` with `values`, repeated as needed, set or added at `index`."""
+    values = _source(values, input, name)
+    shape, xp = input.shape, namespace(input.array)
+    try:
+        numbers = xp.reshape(xp.arange(input.numel()), shape)[index]
+    except IndexError as error:
+        raise IndexError(f"{name}: {error} (the tensor has shape {shape})") from None
+    if broadcast_shape([values.shape, numbers.shape], name) != numbers.shape:
+        raise ShapeError(f"{name}: values of shape {values.shape} do not fit shape {numbers.shape} of what is selected")
+    values = values if values.shape == numbers.shape else expand(values, numbers.shape)
+    if accumulate:
+        return input + apply_unary(indexing.put, values, shape, index)
+    if not indexing.selects_once(index):
+        # Of several values for one element only the last counts, and only it may get a gradient.
+        flat = arrays.on_cpu(numbers).reshape(-1)
+        kept, last = np.unique(flat[::-1], return_index=True)
+        if kept.size != flat.size:
+            index = tuple(xp.asarray(part) for part in np.unravel_index(kept, shape))
+            values = _selected(reshape(values, -1), xp.asarray(flat.size - 1 - last))
+    return apply_operation(indexing.replace, input, values, index)
+
+
+def index_put(input: Tensor, indices: Any, values: Any, accumulate: bool = False) -> Tensor:
+    """A new tensor like `input` with `values` at `indices`, or with `accumulate` added there.
+
+    `indices` is whatever may stand in brackets, as in `input[indices] = values`, usually a tuple of tensors. Of several
+    values for one element the last counts; with `accumulate` all of them. The derivative of `input` is 0 where an
+    element was replaced, and that of `values` the cotangent at `indices`.
+
+    Raises:
+        IndexError: for an index out of range, too many of them, or a mask of another shape.
+        ShapeError: where `values` cannot be repeated to what `indices` select.
+        DtypeError: for values that lose precision in the dtype of `input`.
+
+    >>> index_put(tensor([1.0, 2.0, 3.0]), (tensor([0, 2]),), tensor([10.0, 30.0]))
+    tensor([10.,  2., 30.])
+    """
+    found = tuple(indices) if isinstance(indices, list) and any(hasattr(i, "dtype") for i in indices) else indices
+    return _set(checked(input, "index_put"), _index(found), values, accumulate, "index_put")
+
+
+def index_add(input: Tensor, dim: int, index: Any, source: Any, *, alpha: float = 1) -> Tensor:
+    """`input` with slice i of `alpha · source` added to its slice number index[i] of dimension `dim`.
+
+    Raises:
+        IndexError: for a number out of range.
+        ShapeError: unless `index` is a vector and `source` fits.
+
+    >>> index_add(tensor([0.0, 0.0]), 0, tensor([1, 1]), tensor([5.0, 6.0]))
+    tensor([ 0., 11.])
+    """
+    at = one_dim(dim, checked(input, "index_add").ndim, "index_add")
+    numbers = _integers(index, "index_add", 1)
+    source = _source(source, input, "index_add")
+    fits = (*input.shape[:at], *numbers.shape, *input.shape[at + 1 :])
+    if source.shape != fits:
+        raise ShapeError(f"index_add: source has shape {source.shape}, but {fits} is needed")
+    added = source if alpha == 1 else source * alpha
+    return _set(input, indexing.at(at, numbers), added, True, "index_add")
+
+
+def scatter(input: Tensor, dim: int, index: Any, src: Any) -> Tensor:
+    """A new tensor like `input` with y[indexᵢⱼ, j] = srcᵢⱼ (for dimension 0); `src` may be a number.
+
+    Of several values for one element the last counts.
+
+    Raises:
+        ShapeError: where `index` has another number of dimensions than `input`, or is longer than `src`.
+        IndexError: for a number out of range.
+
+    >>> scatter(tensor([1, 2, 3]), 0, tensor([2, 0]), tensor([30, 10]))
+    tensor([10,  2, 30])
+    """
+    return _scatter(input, dim, index, src, False, "scatter")
+
+
+def scatter_add(input: Tensor, dim: int, index: Any, src: Any) -> Tensor:
+    """A new tensor like `input` with srcᵢⱼ added to y[indexᵢⱼ, j] (for dimension 0): undoes `gather`.
+
+    Raises:
+        ShapeError: where `index` has another number of dimensions than `input`, or is longer than `src`.
+        IndexError: for a number out of range.
+
+    >>> scatter_add(tensor([0, 0]), 0, tensor([1, 1]), tensor([5, 6]))
+    tensor([ 0, 11])
+    """
+    return _scatter(input, dim, index, src, True, "scatter_add")
+
+
+def _scatter(input: Tensor, dim: int, index: Any, src: Any, accumulate: bool, name: str) -> Tensor:
+    _, places, visited = _along(checked(input, name).shape, dim, index, name)
+    source = _source(src, input, name)
+    if source.ndim:
+        if source.ndim != len(visited) or any(n > have for n, have in zip(visited, source.shape)):
+            raise ShapeError(f"{name}: an index of shape {visited} is longer than its source, {source.shape}")
+        source = _selected(source, tuple(slice(n) for n in visited))
+    return _set(input, places, source, accumulate, name)

@@ -1,0 +1,358 @@
+"""Functions that join tensors, split them, repeat them, or put something around them.
+
+All are linear, with derivatives everywhere: what was joined gets its part of the cotangent, and what was
+repeated the sum over its repetitions.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tinygrad_poly import arrays
+from tinygrad_poly.arrays import Shape
+from tinygrad_poly.derivatives import indexing, shapes
+from tinygrad_poly.errors import DtypeError, ShapeError
+from tinygrad_poly.functions.shapes import expand, lengths, movedim, one_dim, reshape, unsqueeze
+from tinygrad_poly.operators import apply_operation, apply_unary, checked, wrap
+
+if TYPE_CHECKING:
+    from tinygrad_poly.tensor import Tensor
+
+__all__ = [
+    "broadcast_arrays",
+    "broadcast_tensors",
+    "cat",
+    "chunk",
+    "concat",
+    "concatenate",
+    "hstack",
+    "meshgrid",
+    "pad",
+    "repeat",
+    "repeat_interleave",
+    "split",
+    "stack",
+    "tensor_split",
+    "tile",
+    "unbind",
+    "unstack",
+    "vstack",
+]
+
+
+def _each(tensors: Any, name: str) -> tuple[Tensor, ...]:
+    """`tensors` one by one; NumPy arrays among them are copied into tensors."""
+    if hasattr(tensors, "shape") or not isinstance(tensors, Sequence):
+        raise DtypeError(f"{name}: expects a list or tuple of tensors, not {type(tensors).__name__}")
+    if not tensors:
+        raise ShapeError(f"{name}: expects at least one tensor")
+    return tuple(wrap(arrays.own(x), None) if isinstance(x, np.ndarray) else checked(x, name) for x in tensors)
+
+
+def cat(tensors: Sequence[Tensor], dim: int | None = 0, *, axis: int | None = None) -> Tensor:
+    """One after the other along an existing dimension; each gets its part of the cotangent.
+
+    The array API's name for `dim` is `axis`; None joins the flattened tensors.
+
+    Raises:
+        ShapeError: where another length than that of `dim` differs.
+
+    >>> cat([tensor([[1, 2]]), tensor([[3, 4]])])
+    tensor([[1, 2],
+            [3, 4]])
+    """
+    given = _each(tensors, "cat")
+    if dim is None:
+        given, dim = tuple(reshape(x, -1) for x in given), 0
+    ndim = given[0].ndim
+    if not ndim:
+        raise ShapeError("cat: 0-dimensional tensors have no dimension to be joined along; use stack")
+    at = one_dim(dim if axis is None else axis, ndim, "cat")
+    others = {(*x.shape[:at], None, *x.shape[at + 1 :]) for x in given}
+    if len(others) > 1 or any(x.ndim != ndim for x in given):
+        found = " and ".join(str(x.shape) for x in given)
+        raise ShapeError(f"cat: shapes {found} may differ in dimension {at} only")
+    return apply_operation(shapes.cat.of(len(given)), *given, at)
+
+
+concat = concatenate = cat
+
+
+def stack(tensors: Sequence[Tensor], dim: int = 0, *, axis: int | None = None) -> Tensor:
+    """Side by side along a new dimension, `dim` of the result; NumPy's name for it is `axis`.
+
+    Raises:
+        ShapeError: for different shapes.
+
+    >>> stack([tensor([1, 2]), tensor([3, 4])], dim=1)
+    tensor([[1, 3],
+            [2, 4]])
+    """
+    given = _each(tensors, "stack")
+    if len({x.shape for x in given}) > 1:
+        raise ShapeError(f"stack: expects equal shapes, not {' and '.join(str(x.shape) for x in given)}")
+    at = one_dim(dim if axis is None else axis, given[0].ndim + 1, "stack")
+    return apply_operation(shapes.stack.of(len(given)), *given, at)
+
+
+def hstack(tensors: Sequence[Tensor]) -> Tensor:
+    """Joined horizontally: along dimension 1, vectors along their only one.
+
+    >>> hstack([tensor([[1], [2]]), tensor([[3], [4]])])
+    tensor([[1, 3],
+            [2, 4]])
+    """
+    given = [x if x.ndim else reshape(x, 1) for x in _each(tensors, "hstack")]
+    return cat(given, 0 if given[0].ndim == 1 else 1)
+
+
+def vstack(tensors: Sequence[Tensor]) -> Tensor:
+    """Joined vertically: along dimension 0, vectors as rows.
+
+    >>> vstack([tensor([1, 2]), tensor([3, 4])])
+    tensor([[1, 2],
+            [3, 4]])
+    """
+    return cat([x if x.ndim > 1 else reshape(x, (1, -1)) for x in _each(tensors, "vstack")], 0)
+
+
+def _parts(input: Tensor, ends: Sequence[int], dim: int) -> tuple[Tensor, ...]:
+    """`input` cut along `dim` at `ends`, of which the last is where the last part ends."""
+    pairs = itertools.pairwise([0, *ends])
+    return tuple(apply_unary(indexing.getitem, input, indexing.at(dim, slice(*pair))) for pair in pairs)
+
+
+def split(input: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
+    """Parts of a length (the last may be shorter), or of several lengths that add up to that of `dim`.
+
+    Raises:
+        ShapeError: for lengths that are negative or do not add up.
+
+    >>> split(tensor([1, 2, 3]), 2)
+    (tensor([1, 2]), tensor([3]))
+    >>> split(tensor([1, 2, 3]), [1, 2])
+    (tensor([1]), tensor([2, 3]))
+    """
+    at = one_dim(dim, checked(input, "split").ndim, "split")
+    length = input.shape[at]
+    if isinstance(split_size_or_sections, (tuple, list)):
+        sections = lengths(split_size_or_sections)
+        if sum(sections) != length or min(sections, default=0) < 0:
+            raise ShapeError(f"split: sections {sections} do not add up to {length}, the length of dimension {at}")
+        return _parts(input, list(itertools.accumulate(sections)), at)
+    (size,) = lengths((split_size_or_sections,))
+    if size < 1 and (length or size):
+        raise ShapeError(f"split: a part needs a length of 1 or more, not {size}")
+    return _parts(input, [*range(size, length, size), length] if length else [0], at)
+
+
+def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
+    """At most `chunks` parts of equal lengths; the last may be shorter, and there may be fewer.
+
+    Raises:
+        ShapeError: for fewer than 1 chunk.
+
+    >>> chunk(tensor([1, 2, 3]), 2)
+    (tensor([1, 2]), tensor([3]))
+    """
+    at = one_dim(dim, checked(input, "chunk").ndim, "chunk")
+    if chunks < 1:
+        raise ShapeError(f"chunk: expects 1 chunk or more, not {chunks}")
+    length = input.shape[at]
+    return split(input, -(-length // chunks), at) if length else _parts(input, [0] * chunks, at)
+
+
+def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
+    """Exactly so many parts, the first ones longer by 1 where they cannot be equal; or cut at indices.
+
+    Raises:
+        ShapeError: for fewer than 1 part.
+
+    >>> tensor_split(tensor([1, 2, 3]), 2)
+    (tensor([1, 2]), tensor([3]))
+    """
+    at = one_dim(dim, checked(input, "tensor_split").ndim, "tensor_split")
+    length = input.shape[at]
+    if isinstance(indices_or_sections, (tuple, list)):
+        return _parts(input, [*lengths(indices_or_sections), length], at)
+    (parts,) = lengths((indices_or_sections,))
+    if parts < 1:
+        raise ShapeError(f"tensor_split: expects 1 part or more, not {parts}")
+    size, longer = divmod(length, parts)
+    return _parts(input, [size * i + min(i, longer) for i in range(1, parts + 1)], at)
+
+
+def unbind(input: Tensor, dim: int = 0, *, axis: int | None = None) -> tuple[Tensor, ...]:
+    """The slices along a dimension, without it: undoes `stack`. The array API's name for `dim` is `axis`.
+
+    >>> unbind(tensor([[1, 2], [3, 4]]), 1)
+    (tensor([1, 3]), tensor([2, 4]))
+    """
+    at = one_dim(dim if axis is None else axis, checked(input, "unbind").ndim, "unbind")
+    return tuple(apply_unary(indexing.getitem, input, indexing.at(at, i)) for i in range(input.shape[at]))
+
+
+unstack = unbind
+
+
+def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Tensor:
+    """With a border of `value` (0 by default): `pad` counts elements before and after, from the last dimension.
+
+    (1, 2) puts one before and two after each row; (1, 2, 0, 3) also three rows after the last. A negative
+    number takes elements away.
+
+    Raises:
+        ShapeError: for an odd number of counts, more than dimensions, or more taken away than there are.
+        DtypeError: for another mode than "constant".
+
+    >>> pad(tensor([1, 2]), (1, 2))
+    tensor([0, 1, 2, 0, 0])
+    """
+    counts = lengths((tuple(pad),))
+    shape = checked(input, "pad").shape
+    if mode != "constant":
+        raise DtypeError(f"pad: mode {mode!r} is not there; only 'constant' is")
+    if len(counts) % 2 or len(counts) > 2 * len(shape):
+        raise ShapeError(
+            f"pad: {counts} does not fit shape {shape}: two counts for each dimension padded, the last one first"
+        )
+    padded = [(0, 0)] * (len(shape) - len(counts) // 2) + [*zip(counts[::2], counts[1::2])][::-1]
+    if any(n + before + after < 0 for n, (before, after) in zip(shape, padded)):
+        raise ShapeError(f"pad: {counts} takes more elements away than shape {shape} has")
+    if min(counts, default=0) < 0:
+        kept = tuple(slice(max(-before, 0), n - max(-after, 0)) for n, (before, after) in zip(shape, padded))
+        input = apply_unary(indexing.getitem, input, kept)
+    first, last = (tuple(max(count[side], 0) for count in padded) for side in (0, 1))
+    return apply_unary(shapes.pad, input, first, last, 0 if value is None else value)
+
+
+def repeated(input: Tensor, *repeats: Any) -> Tensor:
+    """The method `repeat`: copies side by side, so many along each dimension, new dimensions first.
+
+    Raises:
+        ShapeError: for fewer numbers than dimensions, or negative ones.
+
+    >>> repeated(tensor([1, 2]), 2, 2)
+    tensor([[1, 2, 1, 2],
+            [1, 2, 1, 2]])
+    """
+    times = lengths(repeats)
+    if len(times) < checked(input, "repeat").ndim:
+        raise ShapeError(f"repeat: shape {input.shape} needs at least {input.ndim} numbers of repeats, not {times}")
+    return tile(input, times)
+
+
+def tile(input: Tensor, *dims: Any) -> Tensor:
+    """Copies side by side, so many along each of the last dimensions; the derivative adds them up.
+
+    Raises:
+        ShapeError: for a negative number of copies.
+
+    >>> tile(tensor([1, 2]), 2)
+    tensor([1, 2, 1, 2])
+    """
+    times = lengths(dims)
+    if min(times, default=0) < 0:
+        raise ShapeError(f"tile: a number of copies is 0 or more, not {times}")
+    ndim = max(len(times), checked(input, "tile").ndim)
+    times = (1,) * (ndim - len(times)) + times
+    shape = (1,) * (ndim - input.ndim) + input.shape
+    # Each dimension of length n becomes (1, n), is repeated to (times, n), and merged.
+    apart = reshape(input, tuple(n for length in shape for n in (1, length)))
+    copies = expand(apart, tuple(n for pair in zip(times, shape) for n in pair))
+    return reshape(copies, tuple(k * n for k, n in zip(times, shape)))
+
+
+def repeat_interleave(input: Tensor, repeats: Any, dim: int | None = None, *, axis: int | None = None) -> Tensor:
+    """Each element, or slice of `dim`, so many times in a row; the derivative adds them up.
+
+    Without `dim` the tensor is flattened first. `repeats` is a number, or a list or tensor of one for each slice.
+    The array API's names are `repeat` and `axis`.
+
+    Raises:
+        ShapeError: for negative repeats, or not one for each slice.
+
+    >>> repeat_interleave(tensor([1, 2]), 2)
+    tensor([1, 1, 2, 2])
+    """
+    dim = axis if dim is None else dim
+    if dim is None:
+        input, dim = reshape(checked(input, "repeat_interleave"), -1), 0
+    at = one_dim(dim, checked(input, "repeat_interleave").ndim, "repeat_interleave")
+    shape = input.shape
+    counts = np.asarray(repeats)
+    if counts.dtype.kind not in "iu" or counts.ndim > 1 or (counts < 0).any() or counts.size not in (1, shape[at]):
+        raise ShapeError(
+            f"repeat_interleave: expects a number of 0 or more, or {shape[at]} of them for dimension {at}, "
+            f"not {repeats}"
+        )
+    if counts.size != 1:
+        places = np.repeat(np.arange(shape[at]), counts)
+        return apply_unary(indexing.getitem, input, indexing.at(at, places))
+    times = counts.item()
+    copies = expand(unsqueeze(input, at + 1), (*shape[: at + 1], times, *shape[at + 1 :]))
+    return reshape(copies, (*shape[:at], shape[at] * times, *shape[at + 1 :]))
+
+
+repeat = repeat_interleave
+
+
+def broadcast_shape(given: Sequence[Shape], name: str) -> Shape:
+    """The shape to which all of `given` can be repeated.
+
+    Raises:
+        ShapeError: if there is none; `name` is the operation's.
+    """
+    try:
+        return np.broadcast_shapes(*given)
+    except ValueError:
+        raise ShapeError(
+            f"{name}: shapes {' and '.join(map(str, given))} do not fit together: "
+            "counted from the last dimension, lengths must be equal or 1"
+        ) from None
+
+
+def broadcast_tensors(*tensors: Tensor) -> tuple[Tensor, ...]:
+    """All repeated to the one shape that they broadcast to.
+
+    Raises:
+        ShapeError: if there is none.
+
+    >>> [x.shape for x in broadcast_tensors(zeros(3, 1), zeros(4))]
+    [(3, 4), (3, 4)]
+    """
+    given = _each(tensors, "broadcast_tensors")
+    shape = broadcast_shape([x.shape for x in given], "broadcast_tensors")
+    return tuple(expand(x, shape) for x in given)
+
+
+broadcast_arrays = broadcast_tensors
+
+
+def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
+    """The coordinates of a grid from those of its axes: result k is xₖ, repeated along the other axes.
+
+    With `indexing="xy"`, NumPy's default, the first two dimensions are exchanged.
+
+    Raises:
+        ShapeError: for axes of more than one dimension.
+        DtypeError: for another indexing.
+
+    >>> meshgrid(tensor([1, 2]), tensor([3, 4]))
+    (tensor([[1, 1],
+            [2, 2]]), tensor([[3, 4],
+            [3, 4]]))
+    """
+    given = _each(tensors[0] if len(tensors) == 1 and isinstance(tensors[0], (tuple, list)) else tensors, "meshgrid")
+    if indexing not in ("ij", "xy"):
+        raise DtypeError(f"meshgrid: indexing is 'ij' or 'xy', not {indexing!r}")
+    if any(x.ndim > 1 for x in given):
+        raise ShapeError(f"meshgrid: expects vectors, not shapes {[x.shape for x in given]}")
+    shape = tuple(x.numel() for x in given)
+    columns = [reshape(x, (-1,) + (1,) * (len(given) - 1 - i)) for i, x in enumerate(given)]
+    grids = tuple(expand(x, shape) for x in columns)
+    return tuple(movedim(grid, 0, 1) for grid in grids) if indexing == "xy" and len(grids) > 1 else grids

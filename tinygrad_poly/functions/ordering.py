@@ -1,0 +1,252 @@
+"""Elements found by comparing them, and where they were found.
+
+`axis` is NumPy's name for `dim`. A 0-d tensor counts as one of length 1, with dimension 0 or −1.
+NaN counts as the largest number in an order, and is the result of `max`, `min` and `median` where one
+is among the elements. Indices are int64 and have no derivative.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from tinygrad_poly.arrays import Array, astype, is_floating, namespace
+from tinygrad_poly.derivatives import ordering, reductions
+from tinygrad_poly.derivatives.indexing import at as along_axis
+from tinygrad_poly.errors import ShapeError
+from tinygrad_poly.functions import arithmetic
+from tinygrad_poly.functions.reductions import check_nonempty
+from tinygrad_poly.functions.scans import at_least_1d, one_axis
+from tinygrad_poly.functions.shapes import reshape
+from tinygrad_poly.operators import apply_unary, checked, wrap
+
+if TYPE_CHECKING:
+    from tinygrad_poly.tensor import Tensor
+
+__all__ = [
+    "argmax",
+    "argmin",
+    "argsort",
+    "max",
+    "median",
+    "min",
+    "sort",
+    "topk",
+]
+
+
+class ValuesAndIndices(NamedTuple):
+    """Elements, and where along the dimension they were found."""
+
+    values: Tensor
+    indices: Tensor
+
+
+def _as_given(result: Tensor, input: Tensor) -> Tensor:
+    """What came of the 0-d `input` seen as 1-d, 0-d again."""
+    return result if input.ndim else reshape(result, ())
+
+
+def _picked(input: Tensor, index: Array, axis: int, keepdim: bool) -> ValuesAndIndices:
+    """The elements at `index`, which has length 1 along `axis`."""
+    values = apply_unary(ordering.pick, at_least_1d(input), index, axis)
+    shape: tuple[int, ...] = ()
+    if input.ndim:
+        shape = (*index.shape[:axis], *[1] * keepdim, *index.shape[axis + 1 :])
+    return ValuesAndIndices(reshape(values, shape), reshape(wrap(index, None), shape))
+
+
+def _extreme(input: Tensor, dim: Any, keepdim: bool, name: str) -> Any:
+    checked(input, name)
+    if dim is None:
+        check_nonempty(input, None, name)
+        return apply_unary(reductions.max_of_all if name == "max" else reductions.min_of_all, input)
+    axis = one_axis(input, dim, name)
+    array = at_least_1d(input).array
+    check_nonempty(wrap(array, None), (axis,), name)
+    xp = namespace(array)
+    index = (xp.argmax if name == "max" else xp.argmin)(array, axis=axis, keepdims=True)
+    return _picked(input, index, axis, keepdim)
+
+
+def max(input: Tensor, dim: Any = None, keepdim: bool = False, *, axis: Any = None, keepdims: bool = False) -> Any:
+    """The largest element: of all, or over one dimension with its index, or of two tensors.
+
+    - `max(x)` is a tensor. Where k elements are the largest there is no derivative: each is given 1/k.
+    - `max(x, dim)` is the pair (values, indices). Of equal elements the first is found, and it is
+      given all of the derivative.
+    - `max(x, other)` is `maximum(x, other)`, element by element.
+
+    Raises:
+        ShapeError: for no elements.
+        DimensionError: for a dimension out of range, or several (see `amax`).
+
+    >>> max(tensor([3.0, 7.0, 5.0]))
+    tensor(7.)
+    >>> max(tensor([[3.0, 7.0, 5.0]]), dim=1)
+    ValuesAndIndices(values=tensor([7.]), indices=tensor([1]))
+    """
+    dim = axis if dim is None else dim
+    if hasattr(dim, "array"):
+        return arithmetic.maximum(input, dim)
+    return _extreme(input, dim, keepdim or keepdims, "max")
+
+
+def min(input: Tensor, dim: Any = None, keepdim: bool = False, *, axis: Any = None, keepdims: bool = False) -> Any:
+    """The smallest element: of all, or over one dimension with its index, or of two tensors.
+
+    - `min(x)` is a tensor. Where k elements are the smallest there is no derivative: each is given 1/k.
+    - `min(x, dim)` is the pair (values, indices). Of equal elements the first is found, and it is
+      given all of the derivative.
+    - `min(x, other)` is `minimum(x, other)`, element by element.
+
+    Raises:
+        ShapeError: for no elements.
+        DimensionError: for a dimension out of range, or several (see `amin`).
+
+    >>> min(tensor([3.0, 7.0, 5.0]))
+    tensor(3.)
+    >>> min(tensor([[3.0, 7.0, 5.0]]), dim=1)
+    ValuesAndIndices(values=tensor([3.]), indices=tensor([0]))
+    """
+    dim = axis if dim is None else dim
+    if hasattr(dim, "array"):
+        return arithmetic.minimum(input, dim)
+    return _extreme(input, dim, keepdim or keepdims, "min")
+
+
+def median(input: Tensor, dim: Any = None, keepdim: bool = False, *, axis: Any = None, keepdims: bool = False) -> Any:
+    """The element in the middle of the order; of two in the middle the smaller, as in torch.
+
+    `median(x)` is a tensor; `median(x, dim)` is the pair (values, indices). The derivative is 1 for
+    that element. Of k equal to it, `median(x)` gives each 1/k, and `median(x, dim)` gives one all.
+
+    Raises:
+        ShapeError: for no elements.
+        DimensionError: for a dimension out of range, or several.
+
+    >>> median(tensor([4.0, 1.0, 3.0, 2.0]))
+    tensor(2.)
+    """
+    dim = axis if dim is None else dim
+    if dim is None:
+        check_nonempty(checked(input, "median"), None, "median")
+        return apply_unary(reductions.median_of_all, input)
+    at = one_axis(input, dim, "median")
+    array = at_least_1d(input).array
+    check_nonempty(wrap(array, None), (at,), "median")
+    xp = namespace(array)
+    order = xp.argsort(array, axis=at, stable=True)
+    middle = (order.shape[at] - 1) // 2
+    index = order[along_axis(at, slice(middle, middle + 1))]
+    if is_floating(array.dtype):
+        nan = astype(array != array, array.dtype)
+        index = xp.where(xp.max(nan, axis=at, keepdims=True) > 0, xp.argmax(nan, axis=at, keepdims=True), index)
+    return _picked(input, index, at, keepdim or keepdims)
+
+
+def _place(input: Tensor, dim: Any, keepdim: bool, name: str) -> Tensor:
+    at = None if dim is None else one_axis(input, dim, name)
+    array = checked(input, name).array if at is None else at_least_1d(input).array
+    check_nonempty(input, None if at is None or not input.ndim else (at,), name)
+    xp = namespace(array)
+    find = xp.argmax if name == "argmax" else xp.argmin
+    found = wrap(xp.asarray(find(array, axis=at, keepdims=keepdim)), None)
+    return found if input.ndim else reshape(found, ())
+
+
+def argmax(
+    input: Tensor, dim: Any = None, keepdim: bool = False, *, axis: Any = None, keepdims: bool = False
+) -> Tensor:
+    """Where the largest element is along `dim`, or in the flattened tensor; the first of equal ones.
+
+    Raises:
+        ShapeError: for no elements.
+        DimensionError: for a dimension out of range.
+
+    >>> argmax(tensor([[3.0, 7.0], [5.0, 1.0]]), dim=1)
+    tensor([1, 0])
+    """
+    return _place(input, axis if dim is None else dim, keepdim or keepdims, "argmax")
+
+
+def argmin(
+    input: Tensor, dim: Any = None, keepdim: bool = False, *, axis: Any = None, keepdims: bool = False
+) -> Tensor:
+    """Where the smallest element is along `dim`, or in the flattened tensor; the first of equal ones.
+
+    Raises:
+        ShapeError: for no elements.
+        DimensionError: for a dimension out of range.
+
+    >>> argmin(tensor([[3.0, 7.0], [5.0, 1.0]]), dim=1)
+    tensor([0, 1])
+    """
+    return _place(input, axis if dim is None else dim, keepdim or keepdims, "argmin")
+
+
+def _order(array: Array, axis: int, descending: bool) -> Array:
+    """The indices that sort `array`; equal elements keep their order, also where it is descending."""
+    xp = namespace(array)
+    if not descending:
+        return xp.argsort(array, axis=axis, stable=True)
+    return array.shape[axis] - 1 - xp.flip(xp.argsort(xp.flip(array, axis=axis), axis=axis, stable=True), axis=axis)
+
+
+def sort(
+    input: Tensor, dim: Any = -1, descending: bool = False, stable: bool = True, *, axis: Any = None
+) -> ValuesAndIndices:
+    """The elements in order along `dim`, and where they were; the derivative goes back to where they were.
+
+    The order is always stable: equal elements stay as they were. NaN is the largest.
+
+    Raises:
+        DimensionError: for a dimension out of range.
+
+    >>> sort(tensor([3.0, 1.0, 2.0]))
+    ValuesAndIndices(values=tensor([1., 2., 3.]), indices=tensor([1, 2, 0]))
+    """
+    at = one_axis(input, dim if axis is None else axis, "sort")
+    raised = at_least_1d(input)
+    order = _order(raised.array, at, descending)
+    inverse = namespace(order).argsort(order, axis=at) if raised.requires_grad else None
+    values, indices = apply_unary(ordering.rearrange, raised, order, inverse, at), wrap(order, None)
+    return ValuesAndIndices(_as_given(values, input), _as_given(indices, input))
+
+
+def argsort(input: Tensor, dim: Any = -1, descending: bool = False, stable: bool = True, *, axis: Any = None) -> Tensor:
+    """The indices that `sort` returns.
+
+    Raises:
+        DimensionError: for a dimension out of range.
+
+    >>> argsort(tensor([3.0, 1.0, 2.0]), descending=True)
+    tensor([0, 2, 1])
+    """
+    at = one_axis(input, dim if axis is None else axis, "argsort")
+    return _as_given(wrap(_order(at_least_1d(input).array, at, descending), None), input)
+
+
+def topk(
+    input: Tensor, k: int, dim: Any = -1, largest: bool = True, sorted: bool = True, *, axis: Any = None
+) -> ValuesAndIndices:
+    """The k largest (or smallest) elements along `dim` in order, and where they were.
+
+    The derivative goes back to where they were. The result is sorted whatever `sorted` says.
+
+    Raises:
+        ShapeError: for k below 0 or above the length of the dimension.
+        DimensionError: for a dimension out of range.
+
+    >>> topk(tensor([3.0, 1.0, 2.0]), 2)
+    ValuesAndIndices(values=tensor([3., 2.]), indices=tensor([0, 2]))
+    """
+    at = one_axis(input, dim if axis is None else axis, "topk")
+    length = at_least_1d(input).shape[at]
+    if not isinstance(k, int) or not 0 <= k <= length:
+        raise ShapeError(f"topk: k must be a whole number from 0 to {length}, the length of dimension {at}, not {k}")
+    values, indices = sort(at_least_1d(input), at, descending=largest)
+    first = along_axis(at, slice(k))
+    values, indices = values[first], indices[first]
+    if not k:
+        return ValuesAndIndices(values, indices)
+    return ValuesAndIndices(_as_given(values, input), _as_given(indices, input))

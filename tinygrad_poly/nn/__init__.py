@@ -1,0 +1,30 @@
+"""Models made of layers, as in `torch.nn`."""
+
+from tinygrad_poly.nn import functional as functional
+from tinygrad_poly.nn import utils as utils
+from tinygrad_poly.nn.activations import ELU as ELU
+from tinygrad_poly.nn.activations import GELU as GELU
+from tinygrad_poly.nn.activations import LeakyReLU as LeakyReLU
+from tinygrad_poly.nn.activations import LogSigmoid as LogSigmoid
+from tinygrad_poly.nn.activations import LogSoftmax as LogSoftmax
+from tinygrad_poly.nn.activations import ReLU as ReLU
+from tinygrad_poly.nn.activations import Sigmoid as Sigmoid
+from tinygrad_poly.nn.activations import SiLU as SiLU
+from tinygrad_poly.nn.activations import Softmax as Softmax
+from tinygrad_poly.nn.activations import Softplus as Softplus
+from tinygrad_poly.nn.activations import Tanh as Tanh
+from tinygrad_poly.nn.layers import Dropout as Dropout
+from tinygrad_poly.nn.layers import Flatten as Flatten
+from tinygrad_poly.nn.layers import Identity as Identity
+from tinygrad_poly.nn.layers import Linear as Linear
+from tinygrad_poly.nn.layers import ModuleList as ModuleList
+from tinygrad_poly.nn.layers import Sequential as Sequential
+from tinygrad_poly.nn.losses import BCEWithLogitsLoss as BCEWithLogitsLoss
+from tinygrad_poly.nn.losses import CrossEntropyLoss as CrossEntropyLoss
+from tinygrad_poly.nn.losses import HuberLoss as HuberLoss
+from tinygrad_poly.nn.losses import L1Loss as L1Loss
+from tinygrad_poly.nn.losses import MSELoss as MSELoss
+from tinygrad_poly.nn.losses import NLLLoss as NLLLoss
+from tinygrad_poly.nn.losses import SmoothL1Loss as SmoothL1Loss
+from tinygrad_poly.nn.module import Module as Module
+from tinygrad_poly.nn.module import Parameter as Parameter

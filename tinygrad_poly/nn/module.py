@@ -1,0 +1,318 @@
+"""Parameters, and the modules that hold them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple, Self
+
+from tinygrad_poly import arrays
+from tinygrad_poly.creation import zeros_like
+from tinygrad_poly.errors import DtypeError, ShapeError
+from tinygrad_poly.operators import new
+from tinygrad_poly.tensor import Tensor
+
+
+class Parameter(Tensor):
+    """A tensor that a module counts among its weights; it requires grad unless told otherwise.
+
+    >>> Parameter(zeros(1))
+    Parameter containing:
+    tensor([0.], requires_grad=True)
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, data: Tensor, requires_grad: bool = True) -> Parameter:
+        """A tensor of the same array, of this class."""
+        if not isinstance(data, Tensor):
+            raise DtypeError(f"Parameter() expects a tensor, not {type(data).__name__}")
+        parameter = new(cls)
+        parameter.array = data.array
+        parameter.node = None
+        parameter.requires_grad_(requires_grad)
+        return parameter
+
+    def __init__(self, data: Tensor, requires_grad: bool = True) -> None:
+        pass
+
+    def __format__(self, spec: str) -> str:
+        return format(str(self), spec)
+
+    def __repr__(self) -> str:
+        return f"Parameter containing:\n{super().__repr__()}"
+
+
+class _Names(NamedTuple):
+    missing_keys: list[str]
+    unexpected_keys: list[str]
+
+
+class IncompatibleKeys(_Names):
+    """Which names of a state and a module have no counterpart in the other."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        if not any(self):
+            return "<All keys matched successfully>"
+        return f"_IncompatibleKeys(missing_keys={self.missing_keys}, unexpected_keys={self.unexpected_keys})"
+
+
+KINDS = ("_parameters", "_buffers", "_modules")
+
+
+class Module:
+    """A model or a part of one: assign parameters and other modules to its attributes, define `forward`.
+
+    >>> from tinygrad_poly.nn import Linear
+    >>> class Line(Module):
+    ...     def __init__(self):
+    ...         super().__init__()
+    ...         self.layer = Linear(1, 1)
+    ...     def forward(self, x):
+    ...         return self.layer(x)
+    >>> [name for name, _ in Line().named_parameters()]
+    ['layer.weight', 'layer.bias']
+    """
+
+    _parameters: dict[str, Parameter | None]
+    _buffers: dict[str, Tensor | None]
+    _modules: dict[str, Module | None]
+    _unsaved: set[str]
+    training: bool
+
+    def __init__(self) -> None:
+        # Written past __setattr__, which needs them.
+        self.__dict__.update(_parameters={}, _buffers={}, _modules={}, _unsaved=set(), training=True)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(value, (Parameter, Module)):
+            self._put("_parameters" if isinstance(value, Parameter) else "_modules", name, value)
+            return
+        for kind, what, allowed in (
+            ("_parameters", "a parameter", "nn.Parameter(tensor)"),
+            ("_modules", "a module", "a module"),
+            ("_buffers", "a buffer", "a tensor"),
+        ):
+            if name in self.__dict__.get(kind, ()):
+                if value is not None and not (kind == "_buffers" and isinstance(value, Tensor)):
+                    raise DtypeError(f"{name} is {what}; assign {allowed} or None to it, not {type(value).__name__}")
+                self.__dict__[kind][name] = value
+                return
+        self.__dict__[name] = value
+
+    def _put(self, kind: str, name: str, value: Any) -> None:
+        if kind not in self.__dict__:
+            raise AttributeError(f"call super().__init__() before assigning {type(self).__name__}.{name}")
+        for other in KINDS:
+            if other != kind:
+                self.__dict__[other].pop(name, None)
+        self.__dict__.pop(name, None)
+        self.__dict__[kind][name] = value
+
+    def __getattr__(self, name: str) -> Any:
+        for kind in KINDS:
+            if name in self.__dict__.get(kind, ()):
+                return self.__dict__[kind][name]
+        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+
+    def __delattr__(self, name: str) -> None:
+        for kind in KINDS:
+            if name in self.__dict__.get(kind, ()):
+                del self.__dict__[kind][name]
+                return
+        super().__delattr__(name)
+
+    def forward(self, *inputs: Any) -> Any:
+        """What the module computes; a subclass defines it."""
+        raise NotImplementedError(f"{type(self).__name__} must define forward()")
+
+    def __call__(self, *inputs: Any, **options: Any) -> Any:
+        """What `forward` computes."""
+        return self.forward(*inputs, **options)
+
+    # What is inside
+
+    def register_parameter(self, name: str, param: Parameter | None) -> None:
+        """Add a parameter under `name`, or note that it is absent."""
+        if param is not None and not isinstance(param, Parameter):
+            raise DtypeError(f"register_parameter() expects nn.Parameter(tensor) or None, not {type(param).__name__}")
+        self._put("_parameters", name, param)
+
+    def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
+        """Add a tensor that belongs to the module and is not trained; `persistent` ones are in `state_dict`."""
+        if tensor is not None and not isinstance(tensor, Tensor):
+            raise DtypeError(f"register_buffer() expects a tensor or None, not {type(tensor).__name__}")
+        self._put("_buffers", name, tensor)
+        self._unsaved.discard(name)
+        if not persistent:
+            self._unsaved.add(name)
+
+    def register_module(self, name: str, module: Module | None) -> None:
+        """Add a module under `name`, which may be one that is no attribute's, such as "0"."""
+        if module is not None and not isinstance(module, Module):
+            raise DtypeError(f"register_module() expects a module or None, not {type(module).__name__}")
+        self._put("_modules", name, module)
+
+    add_module = register_module
+
+    def named_children(self) -> Iterator[tuple[str, Module]]:
+        """The modules directly inside this one with their names; one that is used twice is listed once."""
+        seen: set[Module] = set()
+        for name, module in self._modules.items():
+            if module is not None and module not in seen:
+                seen.add(module)
+                yield name, module
+
+    def children(self) -> Iterator[Module]:
+        """The modules directly inside this one."""
+        return (module for _, module in self.named_children())
+
+    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
+        """Yield this module and all modules inside it with their dotted names, each once."""
+        return _each_once(self._all_modules(prefix))
+
+    def modules(self) -> Iterator[Module]:
+        """Yield this module and all modules inside it."""
+        return (module for _, module in self.named_modules())
+
+    def named_parameters(self, prefix: str = "") -> Iterator[tuple[str, Parameter]]:
+        """All parameters with their dotted names; one that is used twice is listed once."""
+        return _each_once(self._members("_parameters", prefix))
+
+    def parameters(self) -> Iterator[Parameter]:
+        """All parameters, for an optimizer."""
+        return (parameter for _, parameter in self.named_parameters())
+
+    def named_buffers(self, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
+        """All buffers with their dotted names; one that is used twice is listed once."""
+        return _each_once(self._members("_buffers", prefix))
+
+    def buffers(self) -> Iterator[Tensor]:
+        """All buffers."""
+        return (buffer for _, buffer in self.named_buffers())
+
+    def _all_modules(self, prefix: str) -> Iterator[tuple[str, Module]]:
+        yield prefix, self
+        for name, module in self._modules.items():
+            if module is not None:
+                yield from module._all_modules(f"{prefix}.{name}" if prefix else name)
+
+    def _members(self, kind: str, prefix: str) -> Iterator[tuple[str, Any]]:
+        for path, module in self._all_modules(prefix):
+            for name, value in module.__dict__[kind].items():
+                if value is not None:
+                    yield (f"{path}.{name}" if path else name), value
+
+    # States
+
+    def _saved(self) -> dict[str, Tensor]:
+        """What a state holds, in torch's order: of each module the parameters and then the buffers."""
+        found: dict[str, Tensor] = {}
+        for path, module in self._all_modules(""):
+            buffers = {name: value for name, value in module._buffers.items() if name not in module._unsaved}
+            for name, value in (module._parameters | buffers).items():
+                if value is not None:
+                    found[f"{path}.{name}" if path else name] = value
+        return found
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """The numbers of all parameters and buffers by name; later steps do not change what was returned."""
+        return {name: value.detach() for name, value in self._saved().items()}
+
+    def load_state_dict(self, state_dict: Mapping[str, Tensor], strict: bool = True) -> IncompatibleKeys:
+        """Take over the numbers that `state_dict` returned.
+
+        Args:
+            state_dict: the numbers by name.
+            strict: whether every name must be in both.
+
+        Raises:
+            ShapeError: where names or shapes differ; nothing is changed then.
+        """
+        own = self._saved()
+        missing = [name for name in own if name not in state_dict]
+        unexpected = [name for name in state_dict if name not in own]
+        if strict and (missing or unexpected):
+            raise ShapeError(f"the state does not fit the module: missing {missing}, unknown {unexpected}")
+        common = [name for name in own if name in state_dict]
+        for name in common:
+            if own[name].shape != state_dict[name].shape:
+                raise ShapeError(f"{name} has shape {own[name].shape}, but the state holds {state_dict[name].shape}")
+        for name in common:
+            own[name].data = state_dict[name].detach().to(own[name].dtype)
+        return IncompatibleKeys(missing, unexpected)
+
+    # Changes to all that is inside
+
+    def apply(self, fn: Callable[[Module], Any]) -> Self:
+        """Call `fn` with every module inside, then with this one; returns the module."""
+        for child in self.children():
+            child.apply(fn)
+        fn(self)
+        return self
+
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
+        """Ask for the gradients of all parameters, or freeze them; returns the module."""
+        for parameter in self.parameters():
+            parameter.requires_grad_(requires_grad)
+        return self
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients of all parameters."""
+        for parameter in self.parameters():
+            if parameter.grad is not None:
+                parameter.grad = None if set_to_none else zeros_like(parameter)
+
+    def to(self, *args: Any, **kwargs: Any) -> Self:
+        """Move parameters and buffers to another floating dtype or device, in place; returns the module."""
+        for tensor in (*self.parameters(), *self.buffers()):
+            moved = tensor.data.to(*args, **kwargs)
+            if not arrays.is_floating(tensor.dtype):
+                moved = moved.to(tensor.dtype)
+            tensor.data = moved
+        return self
+
+    def float(self) -> Self:
+        """In float32."""
+        return self.to(dtype="float32")
+
+    def double(self) -> Self:
+        """In float64."""
+        return self.to(dtype="float64")
+
+    def train(self, mode: bool = True) -> Self:
+        """Set `training` here and in all modules inside; returns the module."""
+        for module in self.modules():
+            module.training = mode
+        return self
+
+    def eval(self) -> Self:
+        """The opposite of `train`."""
+        return self.train(False)
+
+    # Printing
+
+    def extra_repr(self) -> str:
+        """What stands between the brackets when the module is printed."""
+        return ""
+
+    def __repr__(self) -> str:
+        name, extra = type(self).__name__, self.extra_repr()
+        lines = extra.split("\n") if extra else []
+        inside = [f"({key}): {text}".replace("\n", "\n  ") for key, text in self._inner_reprs()]
+        if not inside and len(lines) < 2:
+            return f"{name}({extra})"
+        return f"{name}(\n  " + "\n  ".join(lines + inside) + "\n)"
+
+    def _inner_reprs(self) -> Iterator[tuple[str, str]]:
+        for name, module in self._modules.items():
+            yield name, repr(module)
+
+
+def _each_once(named: Iterator[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
+    seen: set[Any] = set()
+    for name, value in named:
+        if value not in seen:
+            seen.add(value)
+            yield name, value

@@ -1,0 +1,123 @@
+"""Steps of a size that hardly depends on the gradient's: Adam and AdamW."""
+
+from __future__ import annotations
+
+from tinygrad_poly.arrays import Array, namespace
+from tinygrad_poly.creation import zeros_like
+from tinygrad_poly.operators import wrap
+from tinygrad_poly.optim.optimizer import Group, Optimizer, Params, gradients, not_negative, number
+
+
+class Adam(Optimizer):
+    """w ← w − lr · m̂ / (√v̂ + eps), with averages m of the gradients g and v of their squares.
+
+    m ← β₁ m + (1 − β₁) g and v ← β₂ v + (1 − β₂) g² start at 0. After t steps they have seen only
+    m̂ = m / (1 − β₁ᵗ) and v̂ = v / (1 − β₂ᵗ) of their weight.
+
+    Kingma and Ba, Adam: A Method for Stochastic Optimization, 2014.
+
+    Args:
+        params: the weights to update, or groups of them.
+        lr: the learning rate.
+        betas: β₁ and β₂, from 0 to below 1.
+        eps: what keeps the quotient finite where the gradients are 0.
+        weight_decay: λ of the penalty ½ λ w², whose gradient is added to g.
+        amsgrad: whether to divide by the largest √v so far.
+        maximize: whether to go uphill.
+
+    Raises:
+        ValueError: for options that are out of range.
+
+    >>> w = tensor([1.0], requires_grad=True)
+    >>> optimizer = Adam([w], lr=0.1)
+    >>> (1000 * w).sum().backward()
+    >>> optimizer.step()                # the first step is lr long, whatever the gradient
+    >>> w
+    tensor([0.9000], requires_grad=True)
+    """
+
+    _decoupled = False
+
+    def __init__(
+        self,
+        params: Params,
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0,
+        amsgrad: bool = False,
+        *,
+        maximize: bool = False,
+    ) -> None:
+        super().__init__(
+            params,
+            {
+                "lr": lr,
+                "betas": betas,
+                "eps": eps,
+                "weight_decay": weight_decay,
+                "amsgrad": amsgrad,
+                "maximize": maximize,
+            },
+        )
+
+    def _check(self, group: Group) -> None:
+        not_negative(group, "lr", "eps", "weight_decay")
+        first, second = group["betas"]
+        wanted = "must be from 0 to below 1"
+        group["betas"] = (number(first, "betas[0]", 0, 1, wanted), number(second, "betas[1]", 0, 1, wanted))
+
+    def _update(self, group: Group) -> None:
+        lr, eps, weight_decay = float(group["lr"]), group["eps"], group["weight_decay"]
+        beta1, beta2 = group["betas"]
+        for p, g in gradients(group, 0 if self._decoupled else weight_decay):
+            state = self.state[p]
+            if not state:
+                state.update(step=0, exp_avg=zeros_like(p), exp_avg_sq=zeros_like(p))
+            state["step"] = t = state["step"] + 1
+            m, v = state["exp_avg"].array, state["exp_avg_sq"].array
+            m = m + (1 - beta1) * (g - m)
+            v = beta2 * v + (1 - beta2) * (g * g)
+            state["exp_avg"], state["exp_avg_sq"] = wrap(m, None), wrap(v, None)
+            if group["amsgrad"]:
+                v = self._largest(p, v)
+            denominator = namespace(v).sqrt(v) / (1 - beta2**t) ** 0.5 + eps
+            w = p.array * (1 - lr * weight_decay) if self._decoupled and weight_decay else p.array
+            p.array = w - lr / (1 - beta1**t) * (m / denominator)
+
+    def _largest(self, p: Array, v: Array) -> Array:
+        """The largest v so far."""
+        state = self.state[p]
+        if "max_exp_avg_sq" in state:
+            v = namespace(v).maximum(state["max_exp_avg_sq"].array, v)
+        state["max_exp_avg_sq"] = wrap(v, None)
+        return v
+
+
+class AdamW(Adam):
+    """Adam whose weight decay is no part of the gradient: first w ← (1 − lr · weight_decay) w.
+
+    Loshchilov and Hutter, Decoupled Weight Decay Regularization, 2017.
+
+    >>> w = tensor([1.0], requires_grad=True)
+    >>> optimizer = AdamW([w], lr=0.1, weight_decay=0.5)
+    >>> (1000 * w).sum().backward()
+    >>> optimizer.step()                # 1 · (1 - 0.05) - 0.1
+    >>> w
+    tensor([0.8500], requires_grad=True)
+    """
+
+    _decoupled = True
+
+    def __init__(
+        self,
+        params: Params,
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 1e-2,
+        amsgrad: bool = False,
+        *,
+        maximize: bool = False,
+    ) -> None:
+        super().__init__(params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize)

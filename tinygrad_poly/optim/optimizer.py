@@ -1,0 +1,225 @@
+"""What all optimizers share: groups of parameters with options, and a state for each parameter."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from tinygrad_poly.arrays import Array, namespace
+from tinygrad_poly.errors import DtypeError, GraphError
+from tinygrad_poly.operators import wrap
+from tinygrad_poly.recording import enable_grad
+from tinygrad_poly.tensor import Tensor
+
+Group = dict[str, Any]
+Params = Iterable[Tensor] | Iterable[Group]
+Closure = Callable[[], Any]
+
+
+class Optimizer:
+    """Changes parameters by their gradients: `zero_grad()`, `loss.backward()`, `step()`.
+
+    A subclass defines `_update(group)`, or `step` as one would for torch.
+
+    Args:
+        params: leaves to update, or groups of them: dicts with "params" and the options that differ
+            from the defaults, such as `[{"params": [w]}, {"params": [b], "lr": 0.1}]`.
+        defaults: the options of groups that do not say otherwise.
+
+    Attributes:
+        param_groups: the groups, each with all options. Changing `group["lr"]` changes the next step.
+        state: what is remembered between steps, for each parameter.
+    """
+
+    needs_closure = False
+    """Whether `step` evaluates the loss itself."""
+
+    def __init__(self, params: Params, defaults: dict[str, Any]) -> None:
+        if isinstance(params, Tensor):
+            raise DtypeError("an optimizer takes a list of parameters: write [w] instead of w")
+        if isinstance(params, (Mapping, set, frozenset)):
+            raise DtypeError(
+                f"an optimizer takes a list of parameters, in an order that stays the same, not a "
+                f"{type(params).__name__}"
+            )
+        given: list[Any] = list(params)
+        if not given:
+            raise ValueError("an optimizer needs at least one parameter, and was given none: the list is empty")
+        self.defaults = defaults
+        self.state: defaultdict[Tensor, dict[str, Any]] = defaultdict(dict)
+        self.param_groups: list[Group] = []
+        for group in given if isinstance(given[0], dict) else [{"params": given}]:
+            self.add_param_group(group)
+
+    def add_param_group(self, param_group: Group) -> None:
+        """Update these parameters too, with their own options.
+
+        Raises:
+            DtypeError: for what is no tensor.
+            GraphError: for a tensor that was computed, and will never have a gradient.
+            ValueError: for a parameter that is already there, or an option that makes no sense.
+        """
+        if not isinstance(param_group, dict) or "params" not in param_group:
+            raise DtypeError(f"a group of parameters is a dict with a key 'params', not {param_group!r:.60}")
+        params = param_group["params"]
+        group = self.defaults | param_group | {"params": [params] if isinstance(params, Tensor) else list(params)}
+        known = {p for other in self.param_groups for p in other["params"]}
+        for position, p in enumerate(group["params"]):
+            self._check_parameter(position, p)
+            if p in known:
+                raise ValueError(f"parameter {position}, of shape {p.shape}, is in the optimizer twice")
+            known.add(p)
+        self._check(group)
+        self.param_groups.append(group)
+
+    @staticmethod
+    def _check_parameter(position: int, p: Any) -> None:
+        if not isinstance(p, Tensor):
+            raise DtypeError(f"parameter {position} is not a tensor but {type(p).__name__}")
+        if not p.is_leaf:
+            raise GraphError(
+                f"parameter {position} was computed from other tensors, so it will never get a gradient: "
+                "detach it and call requires_grad_()"
+            )
+
+    def _check(self, group: Group) -> None:
+        """Refuse options that make no sense, and make numbers of array libraries Python's, which never promote."""
+        not_negative(group, "lr", "weight_decay")
+
+    @property
+    def lr(self) -> float:
+        """The learning rate, where it is the same in all groups; setting it sets it in all.
+
+        Raises:
+            ValueError: where groups differ; ask `param_groups` then.
+        """
+        rates = {group["lr"] for group in self.param_groups}
+        if len(rates) > 1:
+            raise ValueError(f"the groups have different learning rates, {sorted(rates)}: see param_groups")
+        return float(rates.pop())
+
+    @lr.setter
+    def lr(self, value: float) -> None:
+        for group in self.param_groups:
+            group["lr"] = float(value)
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients, so that the next `backward` does not add to them."""
+        for group in self.param_groups:
+            for p in group["params"]:
+                node = p.node
+                if node is not None and node.grad is not None:
+                    node.grad = None if set_to_none else wrap(namespace(p.array).zeros_like(p.array), None)
+
+    def step(self, closure: Closure | None = None) -> Any:
+        """Update every parameter that has a gradient.
+
+        Args:
+            closure: computes the loss anew, calls `backward` on it and returns it; called before the update.
+
+        Returns:
+            What `closure` returned.
+        """
+        loss = None
+        if closure is not None:
+            with enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            self._update(group)
+        return loss
+
+    def _update(self, group: Group) -> None:
+        raise NotImplementedError(f"{type(self).__name__} must define step()")
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a later run needs to go on as this one would have, parameters being numbered in their order.
+
+        Later steps do not change what was returned.
+        """
+        numbers = {p: i for i, p in enumerate(self._parameters())}
+        groups = [{**group, "params": [numbers[p] for p in group["params"]]} for group in self.param_groups]
+        return {"state": {numbers[p]: _copied(state) for p, state in self.state.items()}, "param_groups": groups}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Go on from what `state_dict` returned.
+
+        Raises:
+            ValueError: where it is for other groups of parameters; nothing is changed then.
+        """
+        if not {"state", "param_groups"} <= state_dict.keys():
+            raise ValueError(f"the state of an optimizer has 'state' and 'param_groups', not {sorted(state_dict)}")
+        groups = state_dict["param_groups"]
+        have, found = ([len(group["params"]) for group in some] for some in (self.param_groups, groups))
+        if have != found:
+            raise ValueError(f"the state is for groups of {found} parameters, and the optimizer's have {have}")
+        numbers = [number for group in groups for number in group["params"]]
+        new = [{**group, "params": own["params"]} for group, own in zip(groups, self.param_groups)]
+        for group in new:
+            self._check(group)
+        self.param_groups = new
+        self.state.clear()
+        for number, p in zip(numbers, self._parameters(), strict=True):
+            if number in state_dict["state"]:
+                self.state[p] = _copied(state_dict["state"][number], p)
+
+    def _parameters(self) -> Iterator[Tensor]:
+        for group in self.param_groups:
+            yield from group["params"]
+
+    def __repr__(self) -> str:
+        lines = [f"{type(self).__name__} ("]
+        for i, group in enumerate(self.param_groups):
+            lines.append(f"Parameter Group {i}")
+            lines += [f"    {name}: {group[name]}" for name in sorted(group) if name != "params"]
+        return "\n".join([*lines, ")"])
+
+
+def _copied(value: Any, parameter: Tensor | None = None) -> Any:
+    """A copy of dicts and lists, with floating tensors in the dtype of `parameter`; their arrays need no copy."""
+    if isinstance(value, dict):
+        return {key: _copied(item, parameter) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_copied(item, parameter) for item in value]
+    if isinstance(value, Tensor) and parameter is not None:
+        return value.detach().to(parameter.dtype)
+    return value
+
+
+def gradients(group: Group, weight_decay: float) -> Iterator[tuple[Tensor, Array]]:
+    """The parameters of a group that have a gradient, each with the direction to go against.
+
+    That is the gradient of L + ½ weight_decay · w², or of −L where the group maximizes.
+    """
+    sign_changed = group["maximize"]
+    for p in group["params"]:
+        node = p.node
+        if node is None or node.grad is None:
+            continue
+        g = -node.grad.array if sign_changed else node.grad.array
+        yield p, g + weight_decay * p.array if weight_decay else g
+
+
+def not_negative(group: Group, *names: str) -> None:
+    """Make these options Python numbers.
+
+    Raises:
+        ValueError: for one that is negative, infinite or NaN.
+    """
+    for name in names:
+        if name in group:
+            group[name] = number(group[name], name, 0, math.inf, "must be 0 or more")
+
+
+def number(value: Any, name: str, low: float, end: float, wanted: str) -> float:
+    """`value` as a Python number.
+
+    Raises:
+        ValueError: unless low ≤ value < end; `wanted` says so in words.
+    """
+    found = value if type(value) is int else float(value)
+    if not low <= found < end:
+        what = "the learning rate" if name == "lr" else name
+        raise ValueError(f"{what} {wanted}, not {value}")
+    return found
