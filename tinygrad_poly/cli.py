@@ -162,6 +162,7 @@ def _add_fit(kinds: Any, name: str, problem: problems.Problem) -> None:
     add("--save", metavar="FILE", help="save the run as .json, so that it can be resumed")
     add("--resume", metavar="FILE", help="go on with a saved run, up to --steps steps in all")
     add("--compile", action="store_true", help="run the steps as one compiled program, many times faster")
+    add("--hoist", choices=("algebra",), help="sum over the points once, and take the steps from the sums")
     add("--show-program", action="store_true", help="print that program: forward, backward and update in one loop")
     add("--quiet", action="store_true", help="print the result only")
 

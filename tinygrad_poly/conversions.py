@@ -75,7 +75,7 @@ class Conversions:
         """
         if self.array.size != 1:
             raise ShapeError(f"only a tensor with one element is a number, and this one has shape {self.array.shape}")
-        return self.array.item()
+        return on_cpu(self.array).item()
 
     def tolist(self) -> Any:
         """The elements as nested lists of Python numbers (a number for a 0-d tensor)."""

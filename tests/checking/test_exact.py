@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given, settings
 
 from tinygrad_poly.checking import strategies
-from tinygrad_poly.checking.exact import Exact, Jet, answers
+from tinygrad_poly.checking.exact import Jet, answers
 from tinygrad_poly.checking.judge import Case, check_exactly
 from tinygrad_poly.checking.programs import Input, Problem, Program
+from tinygrad_poly.checking.rationals import Exact
 
 
 def of(program, cotangent, *directions):
@@ -16,7 +17,7 @@ def of(program, cotangent, *directions):
     return [x.fractions() for x in (found.value, *found.gradients, *found.seconds)]
 
 
-def test_a_quotient_rule_on_paper():
+def test_a_product_rule_on_paper():
     # f = (a − b) a² has ∂f/∂a = 3a² − 2ab, ∂f/∂b = −a²; along w = (1, 2) they change by 6a − 2b − 4a and −2a.
     program = Program((Input((), (5.0,)), Input((), (2.0,))), (("subtract", 0, 1), ("power", 0, 2), ("multiply", 2, 3)))
     value, by_a, by_b, second_a, second_b = of(program, (1.0,), (1.0,), (2.0,))

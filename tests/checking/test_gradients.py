@@ -15,7 +15,7 @@ LIBRARIES = [tg, torch]
 quick = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 
 
-@settings(quick, max_examples=500)
+@settings(quick, max_examples=300)
 @given(case=strategies.gradient_problems())
 def test_programs_have_the_right_gradients_in_both_libraries(case):
     judge(case, LIBRARIES, Tally())

@@ -6,7 +6,6 @@ from tinygrad_poly.checking.mutants import Mutant
 from tinygrad_poly.checking.programs import Input, Problem, Program
 from tinygrad_poly.checking.prove import sample
 
-
 BOX = Input((1, 2, 3), (1.0, 2.0, 3.0, 4.0, 5.0, 6.0))
 # What few problems in a small sample would show.
 RARE = [

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tinygrad_poly as tg
@@ -93,7 +93,7 @@ def rounding_bound(problem: Problem, dtype: str, weights: list[Any]) -> list[flo
     columns = [np.broadcast_to(problem.model(list(unit), x), x.shape) for unit in np.eye(len(w))]
     size = sum(abs(v * column) for v, column in zip(w, columns, strict=True)) + abs(y)
     slope = problem.lr * np.array([2 * np.sum(size * abs(column)) for column in columns])
-    # T1 to T5 minimise a sum, the others a mean or half of it.
+    # T1 to T5 minimise a sum, the others a mean.
     scale = 1.0 if problem.loss(np.ones(2), np.zeros(2)) == 2 else 1.0 / len(x)
     u = UNIT_ROUNDOFF[dtype]
     return [*(64 * u * (scale * slope + abs(w))), 64 * u * scale * np.sum(size**2)]
@@ -129,16 +129,18 @@ def test_a_linear_layer_with_mse_loss_is_a_step_of_six_moments() -> None:
     assert numbers(after) == pytest.approx(numbers(before), rel=16 * UNIT_ROUNDOFF["float32"])
 
 
-# Whole numbers and small powers of two: nothing is rounded, neither in the sums nor in the polynomials.
-quarters = st.integers(-8, 8).map(lambda n: n / 4)
-terms = st.tuples(quarters, *[st.integers(0, 2)] * 4)
+# Halves: all terms of a residual are multiples of 2⁻⁵ below 2¹¹, and of a loss or gradient multiples of 2⁻¹⁰ below
+# 2²⁷, around a center as well. So nothing is rounded, neither in the sums nor in the polynomials.
+halves = st.integers(-4, 4).map(lambda n: n / 2)
+terms = st.tuples(halves, *[st.integers(0, 2)] * 4)
 
 
+@settings(deadline=None)  # tracing takes some time
 @given(
     st.lists(terms, min_size=1, max_size=4),
-    st.lists(st.tuples(st.integers(-3, 3), st.integers(-3, 3)), min_size=2, max_size=9),
-    quarters,
-    quarters,
+    st.lists(st.tuples(st.integers(-2, 2), st.integers(-2, 2)), min_size=2, max_size=9),
+    halves,
+    halves,
     st.booleans(),
 )
 def test_a_polynomial_loss_with_dyadic_numbers_is_hoisted_exactly(
@@ -156,7 +158,7 @@ def test_a_polynomial_loss_with_dyadic_numbers_is_hoisted_exactly(
 
     x, y = np.array(points, float).T
     step = traced(loss, scalars(a=a, b=b), {"x": x, "y": y})
-    center = [np.float64(0.5), np.float64(-0.25)] if centered else None
+    center = [np.float64(0.5), np.float64(-0.5)] if centered else None
     hoisted = with_moments(step, [x, y], center)
     assert numbers(hoisted.run([a, b])) == numbers(unhoisted(step, [np.float64(a), np.float64(b)], [x, y]))
 
@@ -179,6 +181,14 @@ def test_data_in_float32_are_summed_in_float64() -> None:
     found = dict(zip((s.name for s in hoisted.step.data), hoisted.values, strict=True))
     exact = 3000 * Fraction(float(x[0]))
     assert abs(Fraction(float(found["sum_x"])) - exact) <= exact * Fraction(32 * 2.0**-53)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_data_that_are_no_numbers_are_seen_in_the_loss(value: float) -> None:
+    x = np.array([1.0, value, 2.0])
+    step = traced(line, scalars(a=1.0, b=1.0), {"x": x, "y": np.ones(3)})
+    with np.errstate(invalid="ignore"):
+        assert not math.isfinite(numbers(with_moments(step, [x, np.ones(3)]).run([1.0, 1.0]))[-1])
 
 
 # What may be in a sum.
@@ -210,7 +220,7 @@ def test_what_does_not_mix_weights_and_data_may_be_any_function(loss: Loss, cent
 
 
 NOT_POLYNOMIAL: dict[str, tuple[Loss, str]] = {
-    "sin": (lambda w, x, y: (w["a"] * x).sin().sum(), r"sin of shape \(4,\)|cos of shape \(4,\)"),
+    "sin": (lambda w, x, y: (w["a"] * x).sin().sum(), r"sin of shape \(4,\)"),
     "division by a weight and data": (lambda w, x, y: (y / (w["a"] * x + 9)).sum(), "divide"),
     "a choice by a weight": (lambda w, x, y: tg.where(w["a"] * x > 0, x, y).sum() * w["a"], "greater"),
     "a power": (lambda w, x, y: ((w["a"] * x) ** 2.5).sum(), "power"),

@@ -95,12 +95,13 @@ CURVES = {
     "falling line": (lambda t: -t, lambda t: -1.0),
     "corner": (lambda t: abs(t - 1), lambda t: math.copysign(1, t - 1)),
     "ripples": (lambda t: t * t / 50 - t / 2 - math.sin(3 * t), lambda t: t / 25 - 0.5 - 3 * math.cos(3 * t)),
+    "slow waves": (lambda t: math.cos(3 * t) - 0.01 * t, lambda t: -3 * math.sin(3 * t) - 0.01),
     "well": (lambda t: -t / (t * t + 2), lambda t: (t * t - 2) / (t * t + 2) ** 2),
 }
 
 
 @pytest.mark.parametrize("most", [1, 3, 25])
-@pytest.mark.parametrize("first", [1e-3, 0.1, 1.0, 7.0, 40.0])
+@pytest.mark.parametrize("first", [1e-3, 0.1, 1.0, 3.0, 7.0, 40.0])
 @pytest.mark.parametrize("name", CURVES)
 def test_a_line_search_tries_torchs_steps(torch_lbfgs, name, first, most):
     f, slope = CURVES[name]

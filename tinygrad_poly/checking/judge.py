@@ -14,8 +14,9 @@ import numpy as np
 import tinygrad_poly as tg
 from tinygrad_poly import backward
 from tinygrad_poly.checking.bounds import Estimate, Estimates, allowed, estimate
-from tinygrad_poly.checking.exact import Answers, Exact, Library, answers
+from tinygrad_poly.checking.exact import Answers, answers
 from tinygrad_poly.checking.programs import Problem
+from tinygrad_poly.checking.rationals import Exact, Library
 from tinygrad_poly.operators import wrap
 
 DTYPES = ("float32", "float64")

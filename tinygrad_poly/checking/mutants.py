@@ -17,9 +17,9 @@ import numpy as np
 
 import tinygrad_poly as tg
 from tinygrad_poly import arrays, backward
-from tinygrad_poly.checking.exact import Exact
 from tinygrad_poly.checking.judge import DTYPES, Case, check, solve_exactly
 from tinygrad_poly.checking.programs import Input, Program
+from tinygrad_poly.checking.rationals import Exact
 from tinygrad_poly.derivatives.operation import Operation
 from tinygrad_poly.tensor import Tensor
 

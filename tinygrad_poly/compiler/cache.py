@@ -19,8 +19,8 @@ def folder() -> Path | None:
     """
     given = os.environ.get("TINYGRAD_POLY_CACHE")
     home = os.environ.get("LOCALAPPDATA") if sys.platform == "win32" else os.environ.get("XDG_CACHE_HOME")
-    path = Path(given) if given else Path(home or Path.home() / ".cache") / "tinygrad_poly"
     try:
+        path = Path(given) if given else Path(home or Path.home() / ".cache") / "tinygrad_poly"
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         found = path.stat()
         if hasattr(os, "getuid"):
@@ -33,22 +33,23 @@ def folder() -> Path | None:
         return None
 
 
-def load(source: str) -> ModuleType:
+def load(source: str, elsewhere: bool = False) -> ModuleType:
     """The module with this source.
 
     The file is compared with the source before it is imported, and written anew where it differs: a damaged or
     foreign file is never executed.
+
+    Args:
+        source: of the module.
+        elsewhere: make the module again, in a folder of its own.
     """
     name = f"tinygrad_poly_{hashlib.sha256(source.encode()).hexdigest()[:32]}"
-    if name in sys.modules:
+    if name in sys.modules and not elsewhere:
         return sys.modules[name]
-    place = folder() or Path(tempfile.mkdtemp(prefix="tinygrad_poly_"))
-    path = place / f"{name}.py"
-    # Numba looks at the file's time stamp: one that is right already must not be touched.
-    if path.is_symlink() or not path.is_file() or path.read_bytes() != source.encode():
-        unfinished = path.with_suffix(f".{os.getpid()}.part")
-        unfinished.write_bytes(source.encode())
-        os.replace(unfinished, path)
+    try:
+        path = _file(None if elsewhere else folder(), name, source)
+    except OSError:  # a full disk, or a folder where the file should be
+        path = _file(None, name, source)
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None
@@ -57,3 +58,14 @@ def load(source: str) -> ModuleType:
     exec(compile(source, str(path), "exec"), module.__dict__)  # noqa: S102
     sys.modules[name] = module
     return module
+
+
+def _file(place: Path | None, name: str, source: str) -> Path:
+    """The file with this source, in a temporary folder if there is no place for it."""
+    path = (place or Path(tempfile.mkdtemp(prefix="tinygrad_poly_"))) / f"{name}.py"
+    # Numba looks at the file's time stamp: one that is right already must not be touched.
+    if path.is_symlink() or not path.is_file() or path.read_bytes() != source.encode():
+        unfinished = path.with_suffix(f".{os.getpid()}.part")
+        unfinished.write_bytes(source.encode())
+        os.replace(unfinished, path)
+    return path

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_poly.arrays import get_default_dtype
 from tinygrad_poly.backward import leaf
 from tinygrad_poly.compiler import numba_runner
 from tinygrad_poly.compiler.fuse import NotFusable, fuse
@@ -17,10 +18,11 @@ from tinygrad_poly.compiler.numpy_runner import NumpyProgram
 from tinygrad_poly.compiler.program import Program
 from tinygrad_poly.compiler.simplify import simplify
 from tinygrad_poly.compiler.steps import captured_arrays
-from tinygrad_poly.compiler.symbols import Symbol, placeholder
+from tinygrad_poly.compiler.outside import Captured, nothing_kept
+from tinygrad_poly.compiler.symbols import Symbol, placeholder, record
 from tinygrad_poly.errors import TraceError
 from tinygrad_poly.func.containers import flatten
-from tinygrad_poly.operators import wrap
+from tinygrad_poly.operators import is_recording, wrap
 from tinygrad_poly.tensor import Tensor
 
 
@@ -69,7 +71,9 @@ class CompiledFunction:
         tensors = [x for x in leaves if isinstance(x, Tensor)]
         key = (
             repr(structure),
-            tuple((x.shape, x.dtype, x.requires_grad) if isinstance(x, Tensor) else (type(x), x) for x in leaves),
+            tuple(_kind(x) for x in leaves),
+            is_recording(),
+            get_default_dtype(),
         )
         try:
             traced = self._programs.get(key)
@@ -78,7 +82,7 @@ class CompiledFunction:
                 "the arguments of a compiled function must be tensors, containers of them, or values that can be "
                 f"compared and hashed, not {', '.join(sorted({type(x).__name__ for x in leaves}))}"
             ) from None
-        if traced is None:
+        if traced is None or not traced.captured.unchanged():
             traced = self._programs[key] = _Traced(self._function, leaves, structure)
         self._last = traced
         return traced(tensors)
@@ -102,27 +106,8 @@ class _Traced:
     """The program of a function for one kind of arguments."""
 
     def __init__(self, function: Callable[..., Any], leaves: list[Any], structure: Any) -> None:
-        inputs: list[Symbol] = []
-        given: list[Any] = []
-        names = _names(function, structure)
-        for x, name in zip(leaves, names, strict=True):
-            if isinstance(x, Tensor):
-                symbol = placeholder(name, x.shape, x.dtype)
-                inputs.append(symbol)
-                given.append(wrap(symbol, leaf(symbol) if x.requires_grad else None))
-            else:
-                given.append(x)
-        args, kwargs = structure.unflatten(given)
-        results, self._structure = flatten(function(*args, **kwargs))
-        for result in results:
-            if not isinstance(result, Tensor):
-                raise TraceError(
-                    f"a compiled function returns tensors, alone or in containers, and {function!r} returned "
-                    f"{type(result).__name__}"
-                )
-        self._constants = {i: r.array for i, r in enumerate(results) if not isinstance(r.array, Symbol)}
-        outputs = [r.array for r in results if isinstance(r.array, Symbol)]
-        self.program = simplify(Program.of(inputs, outputs))
+        with nothing_kept(function):
+            self._trace(function, leaves, structure)
         self._dtypes = [(s.shape, s.dtype) for s in self.program.outputs]
         captured = captured_arrays(self.program)
         try:
@@ -138,6 +123,32 @@ class _Traced:
         else:
             self._run = NumpyProgram(self.program, {}, self.program.inputs).once()
 
+    def _trace(self, function: Callable[..., Any], leaves: list[Any], structure: Any) -> None:
+        inputs: list[Symbol] = []
+        given: list[Any] = []
+        names = _names(function, structure)
+        for x, name in zip(leaves, names, strict=True):
+            if isinstance(x, Tensor):
+                symbol = placeholder(name, x.shape, x.dtype)
+                inputs.append(symbol)
+                # The function gets a symbol that the program has no need of, so that it shows if it is kept.
+                symbol = record("reshape", symbol, shape=x.shape)
+                given.append(wrap(symbol, leaf(symbol) if x.requires_grad else None))
+            else:
+                given.append(x)
+        args, kwargs = structure.unflatten(given)
+        results, self._structure = flatten(function(*args, **kwargs))
+        for result in results:
+            if not isinstance(result, Tensor):
+                raise TraceError(
+                    f"a compiled function returns tensors, alone or in containers, and {function!r} returned "
+                    f"{type(result).__name__}"
+                )
+        self._constants = {i: r.array for i, r in enumerate(results) if not isinstance(r.array, Symbol)}
+        program = Program.of(inputs, [r.array for r in results if isinstance(r.array, Symbol)])
+        self.captured = Captured(program, [r for r in results if not isinstance(r.array, Symbol)])
+        self.program = simplify(program)
+
     def __call__(self, tensors: list[Tensor]) -> Any:
         values = iter(self._run(*(t.array for t in tensors)))
         kinds = iter(self._dtypes)
@@ -150,6 +161,13 @@ class _Traced:
                 array = np.asarray(next(values), dtype).reshape(shape)
             results.append(wrap(array[()] if array.shape == () else array, None))
         return self._structure.unflatten(results)
+
+
+def _kind(x: Any) -> Any:
+    """What a program is made for, of an argument."""
+    if isinstance(x, Tensor):
+        return x.shape, x.dtype, x.requires_grad
+    return type(x), x.hex() if isinstance(x, float) else x  # 0.0 == -0.0, but they are not the same
 
 
 def _names(function: Callable[..., Any], structure: Any) -> list[str]:

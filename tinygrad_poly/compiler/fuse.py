@@ -14,9 +14,31 @@ from dataclasses import dataclass, field
 
 from tinygrad_poly.arrays import Shape
 from tinygrad_poly.compiler.program import Program, in_order
-from tinygrad_poly.compiler.symbols import Symbol, is_elementwise
+from tinygrad_poly.compiler.symbols import Symbol
 
 REDUCTIONS = ("sum", "max", "min", "prod")
+
+LONGEST = 1000
+"""How many instructions a fused program may have: Numba compiles a few hundred of them in a second."""
+
+# What Numba computes as NumPy does, by the kind of the result. (Its // differs at infinities, its fmod of integers.)
+_OF_ANY = ("where", "astype")
+_OF_BOOLEANS = ("bitwise_and", "bitwise_or", "bitwise_xor", "invert", "logical_and", "logical_or", "logical_not")
+_FUSED = {
+    "b": (
+        *(*_OF_ANY, *_OF_BOOLEANS, "equal", "not_equal", "less", "less_equal", "greater", "greater_equal"),
+        *("isfinite", "isinf", "isnan", "signbit"),
+    ),
+    "i": (*_OF_ANY, *_OF_BOOLEANS[:4], "add", "subtract", "multiply", "negative", "absolute", "maximum", "minimum"),
+    "f": (
+        *(*_OF_ANY, "add", "subtract", "multiply", "divide", "negative", "absolute", "maximum", "minimum"),
+        *("fmax", "fmin", "remainder", "fmod", "power", "float_power", "square", "sqrt", "cbrt", "reciprocal", "hypot"),
+        *("exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "logaddexp", "logaddexp2"),
+        *("sin", "cos", "tan", "arcsin", "arccos", "arctan", "arctan2"),
+        *("sinh", "cosh", "tanh", "arcsinh", "arccosh", "arctanh"),
+        *("floor", "ceil", "trunc", "rint", "sign", "copysign", "fabs", "positive", "nextafter"),
+    ),
+}
 
 
 @dataclass
@@ -64,6 +86,8 @@ def fuse(program: Program, carried: Iterable[Symbol] = ()) -> Plan:
     Raises:
         NotFusable: naming the instruction that no loop can do.
     """
+    if len(program.instructions) > LONGEST:
+        raise NotFusable(f"{len(program.instructions)} instructions are too many for one loop")
     changing = set(carried)
     steps = bool(changing)
     for s in program.instructions:
@@ -76,6 +100,8 @@ def fuse(program: Program, carried: Iterable[Symbol] = ()) -> Plan:
     for s in program.instructions:
         if s in ready or s not in needed:
             continue
+        if str(s.dtype) not in ("float32", "float64", "int64", "bool"):
+            raise NotFusable(f"{s.function} gives {s.dtype}, with which loops do not compute as NumPy does")
         after = max((ready[x] for x in s.inputs if isinstance(x, Symbol)), default=0)
         while len(stages) <= after:
             stages.append(Stage())
@@ -87,7 +113,7 @@ def fuse(program: Program, carried: Iterable[Symbol] = ()) -> Plan:
             ready[s] = after + 1
             while len(stages) <= after + 1:
                 stages.append(Stage())
-        elif is_elementwise(s.function) or is_view(s) or is_sum_of_one(s):
+        elif _can_be_fused(s) or is_view(s) or is_sum_of_one(s):
             ready[s] = after
             if s.size == 1:
                 stages[after].numbers.append(s)
@@ -102,6 +128,11 @@ def fuse(program: Program, carried: Iterable[Symbol] = ()) -> Plan:
 def is_reduction(s: Symbol) -> bool:
     """Whether `s` makes one number of all elements of an array."""
     return s.function in REDUCTIONS and s.size == 1 and s.inputs[0].size != 1
+
+
+def _can_be_fused(s: Symbol) -> bool:
+    """Whether `s` is elementwise, and the same in a loop as in NumPy."""
+    return s.function in _FUSED[s.dtype.kind] and (not s.attributes or s.function == "astype")
 
 
 def is_sum_of_one(s: Symbol) -> bool:

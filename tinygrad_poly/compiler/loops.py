@@ -29,7 +29,7 @@ EXPRESSIONS = {
     "greater_equal": ("{} >= {}", COMPARISON, (SUM, SUM)),
     "where": ("{1} if {0} else {2}", CONDITION, (COMPARISON, COMPARISON, COMPARISON)),
 }
-START = {"sum": "0.0", "prod": "1.0", "max": "-np.inf", "min": "np.inf"}
+START = {"sum": 0, "prod": 1, "max": -np.inf, "min": np.inf}
 COLLECT = {
     "sum": "{0} += {1}",
     "prod": "{0} *= {1}",
@@ -144,11 +144,11 @@ class Printer:
         totals = []
         for s in loop.reductions:
             totals.append(self._named(s, (), s.name or s.function))
-            self._line(depth, f"{totals[-1]} = {self._typed(START[s.function], s.dtype)}")
+            self._line(depth, f"{totals[-1]} = {self._literal(_start(s), s.dtype)}")
         stored = []
         for s in loop.stores:
             stored.append(self._fresh(s.name or "v"))
-            self._line(depth, f"{stored[-1]} = np.empty({s.shape}, np.{s.dtype})")
+            self._line(depth, f"{stored[-1]} = np.empty({s.shape}, np.{'bool_' if s.dtype == np.bool_ else s.dtype})")
         long = [axis for axis, length in enumerate(loop.space) if length != 1]
         variables = tuple(
             "0" if axis not in long else "i" if len(long) == 1 else f"i{axis}" for axis in range(len(loop.space))
@@ -170,7 +170,7 @@ class Printer:
         """What stands for element `index` of `x` in an expression; what needs a statement first gets it."""
         if not isinstance(x, Symbol):
             return self._constant(x, index)
-        if x.function == "full":
+        if x.function == "full" and (x, ()) not in self.names:
             return self._literal(dict(x.attributes)["fill_value"], x.dtype), ATOM
         if not index and x.size != 1:
             return self.names[x, ()], ATOM
@@ -196,6 +196,8 @@ class Printer:
         """A number in the dtype that it is computed in: Numba would take a plain one for float64."""
         if isinstance(value, (bool, np.bool_)):
             return str(bool(value))
+        if dtype.kind == "i" and value == int(value):
+            return f"({int(value)})" if value < 0 else str(int(value))
         text = {"inf": "np.inf", "-inf": "-np.inf", "nan": "np.nan"}.get(repr(float(value)), repr(float(value)))
         return self._typed(text, dtype)
 
@@ -210,7 +212,8 @@ class Printer:
             return self._value(s.inputs[0], _inner_index(s, index), depth)
         if is_sum_of_one(s):
             return self._value(s.inputs[0], (), depth)
-        dtype = s.dtype if s.dtype.kind == "f" else next(x.dtype for x in s.inputs if isinstance(x, Symbol))
+        # A comparison of a float32 array with a number is one of float32 numbers.
+        dtype = s.dtype if s.dtype.kind != "b" else next((x.dtype for x in s.inputs if hasattr(x, "dtype")), s.dtype)
         template, binds, wanted = EXPRESSIONS.get(
             s.function, (f"np.{s.function}({', '.join(['{}'] * len(s.inputs))})", ATOM, (CONDITION,) * len(s.inputs))
         )
@@ -224,8 +227,20 @@ class Printer:
                     text, binding = f"np.float32({text})", ATOM
                 given.append(text if binding >= tightly else f"({text})")
         if s.function == "astype":
-            return f"np.{s.dtype}({given[0]})", ATOM
+            return f"np.{'bool_' if s.dtype == np.bool_ else s.dtype}({given[0]})", ATOM
         return template.format(*given), binds
+
+
+def _start(s: Symbol) -> Any:
+    """What a reduction starts from."""
+    start = START[s.function]
+    if s.dtype.kind != "i" or np.isfinite(start):
+        return start
+    return np.iinfo(s.dtype).min if start < 0 else np.iinfo(s.dtype).max
+
+
+DEEPEST = 12
+"""How many expressions are written inside each other."""
 
 
 def _uses(plan: Plan) -> Counter[Symbol]:
@@ -236,6 +251,14 @@ def _uses(plan: Plan) -> Counter[Symbol]:
         for x in s.inputs:
             if isinstance(x, Symbol):
                 uses[x] += times
+    nested: dict[Any, int] = {}
+    for s in plan.program.instructions:
+        nested[s] = 1 + max((nested.get(x, 0) for x in s.inputs if isinstance(x, Symbol)), default=0)
+        if uses[s] > 1 or s.name or is_view(s):
+            nested[s] = nested.get(s.inputs[0], 0) if is_view(s) else 0
+        elif nested[s] > DEEPEST:
+            uses[s] += 1  # it gets a name
+            nested[s] = 0
     return uses
 
 

@@ -159,7 +159,8 @@ class _Hoisting:
             if s.size != 1:
                 raise NotPolynomial(f"{s.name} has shape {s.shape}, and only single numbers can be carried")
             self._variable(s)  # in this order they are written
-        for s in in_order(self.step.program.outputs):
+        # The loss first: what is in the way has then the name that the user gave it, not its derivative's.
+        for s in in_order(self.step.program.outputs[::-1]):
             if not changing.isdisjoint(x for x in s.inputs if isinstance(x, Symbol)):
                 changing.add(s)
             if s in changing and s not in self.numbers and s.size == 1:

@@ -32,10 +32,10 @@ def available() -> bool:
     """Whether a Numba is installed that can be used; says once why not."""
     try:
         import numba
-    except ImportError:
+    except ImportError as error:
         warnings.warn(
-            "Numba is not installed, so the compiled program runs on NumPy, several times slower: "
-            "pip install 'tinygrad_poly[compile]'",
+            "Numba is not installed or does not work here, so the compiled program runs on NumPy, several times "
+            f"slower: pip install 'tinygrad_poly[compile]' ({error})",
             stacklevel=2,
         )
         return False
@@ -51,8 +51,27 @@ def available() -> bool:
 
 def compiled(source: str) -> Callable[..., tuple[Any, ...]]:
     """The function `run` of a source, compiled by Numba when it is first called."""
+    from numba.core.errors import NumbaError
+
     run: Callable[..., tuple[Any, ...]] = sources.load(HEADER + source).run
-    return run
+    called = False
+
+    def call(*arguments: Any) -> tuple[Any, ...]:
+        nonlocal run, called
+        if called:
+            return run(*arguments)
+        try:
+            results = run(*arguments)
+        except NumbaError:
+            raise
+        except Exception:
+            # Numba does not get over a damaged file of its own beside the source: it gets another folder.
+            run = sources.load(HEADER + source, elsewhere=True).run
+            results = run(*arguments)
+        called = True
+        return results
+
+    return call
 
 
 def arguments(arrays: Sequence[Any]) -> list[Any]:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from threading import Lock
 from typing import Any
 
 import numpy as np
 
 from tinygrad_poly.compiler.program import Program
-from tinygrad_poly.compiler.symbols import Symbol, call
+from tinygrad_poly.compiler.symbols import Symbol, call, is_elementwise
 
-VIEWS = ("reshape", "broadcast_to", "swapaxes", "permute_dims", "transpose", "getitem")
-"""Functions whose result shares the memory of their input."""
+NEW = ("sum", "prod", "max", "min", "matmul")
+"""Functions that are not elementwise and whose result shares no memory with their inputs."""
 
 
 class NumpyProgram:
@@ -70,7 +71,13 @@ class NumpyProgram:
         # All names in these lines were made here; what they stand for is in the namespace.
         exec(compile("\n".join(lines), "<compiled for NumPy>", "exec"), self._namespace)  # noqa: S102
         run: Callable[..., tuple[Any, ...]] = self._namespace["run"]
-        return run
+        lock = Lock()
+
+        def one_at_a_time(*arguments: Any) -> tuple[Any, ...]:
+            with lock:  # Two threads must not write into the same memory.
+                return run(*arguments)
+
+        return one_at_a_time
 
     def _calls(self) -> list[str]:
         memory = _memory(self._computed, self._outputs)
@@ -111,20 +118,21 @@ def _call(function: str, attributes: Any, *inputs: Any) -> Any:
 
 def _memory(instructions: Sequence[Symbol], outputs: Sequence[Symbol]) -> dict[Symbol, Any]:
     """The array that each result is written into; two results share one if the first is not read any more."""
-    owner: dict[Symbol, Symbol] = {}
+    # Whose memory a result may lie in: what is no new array may be a view of any input.
+    owners: dict[Any, set[Symbol]] = {}
     last_reader: dict[Symbol, int] = {}
     for i, s in enumerate(instructions):
-        x = s.inputs[0]
-        owner[s] = owner.get(x, x) if s.function in VIEWS and isinstance(x, Symbol) else s
-        last_reader.update({owner.get(x, x): i for x in s.inputs if isinstance(x, Symbol)})
-    kept = {owner.get(s, s) for s in outputs}
+        read = set().union(*(owners.get(x, {x}) for x in s.inputs if isinstance(x, Symbol)))
+        owners[s] = {s} if is_elementwise(s.function) or s.function in NEW else {s} | read
+        last_reader.update(dict.fromkeys(read, i))
+    kept = set().union(*(owners.get(s, {s}) for s in outputs))
     memory: dict[Symbol, Any] = {}
     free: dict[Any, list[Any]] = {}
     for i, s in enumerate(instructions):
         if is_ufunc(s) and s.size > 1 and s not in kept:
             spare = free.get((s.shape, s.dtype))
             memory[s] = spare.pop() if spare else np.empty(s.shape, s.dtype)
-        for x in {owner.get(x, x) for x in s.inputs if isinstance(x, Symbol)}:
+        for x in set().union(*(owners.get(x, {x}) for x in s.inputs if isinstance(x, Symbol))):
             if x in memory and last_reader[x] == i:
                 free.setdefault((x.shape, x.dtype), []).append(memory[x])
     return memory

@@ -8,7 +8,7 @@ import numpy as np
 
 from tinygrad_poly.arrays import Shape
 from tinygrad_poly.compiler.program import Program, in_order
-from tinygrad_poly.compiler.symbols import Symbol, call, constant, is_elementwise
+from tinygrad_poly.compiler.symbols import Place, Symbol, call, constant, is_elementwise
 
 
 def simplify(program: Program) -> Program:
@@ -31,7 +31,7 @@ def simplify(program: Program) -> Program:
             inputs = tuple(_unexpanded(x, s) for x in inputs)
         simpler = next((r for rule in (_identity, _known, _reshaped) if (r := rule(s, inputs)) is not None), None)
         if simpler is None:
-            key = (s.function, tuple(_key(x) for x in inputs), repr(s.attributes), s if s.function == "input" else None)
+            key = (s.function, tuple(_key(x) for x in inputs), _attribute_key(s.attributes), s if s.function == "input" else None)
             simpler = known.get(key)
             if simpler is None:
                 simpler = Symbol(s.function, inputs, s.attributes, s.shape, s.dtype, s.name)
@@ -51,9 +51,16 @@ def simplify(program: Program) -> Program:
 def _key(x: Any) -> Any:
     if isinstance(x, Symbol):
         if x.function == "full":
-            return ("full", repr(x.attributes))
+            return ("full", _attribute_key(x.attributes))
         return id(x)
     return (type(x), repr(x)) if isinstance(x, (bool, int, float)) else id(x)
+
+
+def _attribute_key(value: Any) -> Any:
+    """What tells one attribute from another: arrays and rows of the table may look alike when printed."""
+    if isinstance(value, (tuple, list)):
+        return tuple(_attribute_key(x) for x in value)
+    return repr(value) if isinstance(value, (bool, int, float, str, slice, np.dtype, Place)) else id(value)
 
 
 def number(x: Any) -> Any:

@@ -10,6 +10,7 @@ import numpy as np
 from tinygrad_poly.compiler import numba_runner
 from tinygrad_poly.compiler.fuse import NotFusable, Plan, fuse
 from tinygrad_poly.compiler.loops import Printer
+from tinygrad_poly.compiler.moments import centered_moments
 from tinygrad_poly.compiler.numpy_runner import NumpyProgram
 from tinygrad_poly.compiler.program import Program
 from tinygrad_poly.compiler.symbols import Symbol
@@ -23,11 +24,13 @@ class CompiledSteps:
     Args:
         loss: `loss(params, *data)`, a scalar tensor.
         arrange: makes `params` of the weights by name.
-        weights: the arrays to start from, by name; only their shapes and dtypes matter here.
+        weights: the arrays to start from, by name; only their shapes and dtypes matter, unless `hoist` is given.
         data: the arrays that `loss` gets, by name, in order.
         optimizer: the optimizer of the weights, in the same order.
+        hoist: "algebra" to sum over the data once and take each step from the sums, see `moments`.
 
     Raises:
+        NotPolynomial: where `hoist` is asked for and a sum is no polynomial in the weights.
         TraceError: where a step depends on numbers that a trace does not have.
         StateAppears: where the optimizer has to take one ordinary step first.
     """
@@ -39,10 +42,17 @@ class CompiledSteps:
         weights: Mapping[str, Any],
         data: Mapping[str, Any],
         optimizer: Any,
+        hoist: str | None = None,
     ) -> None:
+        if hoist not in (None, "algebra"):
+            raise ValueError(f"hoist must be None or 'algebra', not {hoist!r}")
         self.optimizer = optimizer
         self.step = trace(loss, arrange, weights, data, optimizer)
         self.data = [np.asarray(array) for array in data.values()]
+        if hoist == "algebra":
+            start = carried_values(self.step, list(weights.values()), optimizer)
+            hoisted = centered_moments(self.step, self.data, start)
+            self.step, self.data = hoisted.step, [np.asarray(value) for value in hoisted.values]
         self.captured = captured_arrays(self.step.program)
         self.plan: Plan | None = None
         self.why_not_fused = ""

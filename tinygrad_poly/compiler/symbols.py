@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import traceback
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -17,8 +20,11 @@ from tinygrad_poly.errors import TraceError
 
 Attributes = tuple[tuple[str, Any], ...]
 
-_PACKAGE = Path(__file__).parents[1]
+_LIBRARIES = (Path(__file__).parents[1], Path(np.__file__).parent)
 _phase: ContextVar[str] = ContextVar("phase", default="")
+
+recorded: ContextVar[list[weakref.ref[Symbol]] | None] = ContextVar("recorded", default=None)
+"""Where to note each new symbol, if somebody wants to know of them."""
 
 
 @contextmanager
@@ -39,8 +45,7 @@ class Symbol:
     the ordinary tape runs on it: forward, backward and update leave behind one graph of symbols.
     """
 
-    __slots__ = ("attributes", "dtype", "function", "inputs", "name", "phase", "shape", "weak")
-    __array_ufunc__ = None  # so that `ndarray * symbol` asks the symbol
+    __slots__ = ("__weakref__", "attributes", "dtype", "function", "inputs", "name", "phase", "shape", "weak")
     __hash__ = object.__hash__
 
     def __init__(
@@ -55,6 +60,8 @@ class Symbol:
         self.phase = _phase.get()
         # A Python number that changes from step to step, such as a step count: it promotes nothing.
         self.weak = False
+        if (noted := recorded.get()) is not None and function != "input":
+            noted.append(weakref.ref(self))
 
     @property
     def ndim(self) -> int:
@@ -74,20 +81,35 @@ class Symbol:
     def __array_namespace__(self, *, api_version: str | None = None) -> Any:
         return NAMESPACE
 
-    def _has_no_number(self, *_: Any) -> NoReturn:
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **keywords: Any) -> Any:
+        """`ndarray * symbol` and `np.sin(symbol)`."""
+        if method != "__call__" or keywords.get("out") is not None:
+            self._has_no_number()
+        return record(ufunc.__name__, *inputs, **keywords)
+
+    def __array_function__(self, function: Any, types: Any, inputs: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+        """`np.where(array, symbol, array)` and `np.linalg.det(symbol)`."""
+        module = function.__module__.removeprefix("numpy").removeprefix(".")
+        return _Namespace.record(f"{module}.{function.__name__}" if module else function.__name__, inputs, keywords)
+
+    def _has_no_number(self, *_: Any, **__: Any) -> NoReturn:
         """Say that there is nothing to convert or to branch on."""
         raise TraceError(
             f"a traced value has no number yet, so Python cannot branch on it, print it or convert it{_where()}: "
             "choose with where(condition, a, b), and look at numbers outside of the compiled function"
         )
 
-    __bool__ = __float__ = __int__ = __index__ = __complex__ = item = tolist = _has_no_number
+    __bool__ = __float__ = __int__ = __index__ = __complex__ = __array__ = item = tolist = _has_no_number
 
     def __getitem__(self, index: Any) -> Symbol:
         return record("getitem", self, index=index)
 
     def __len__(self) -> int:
         return int(self.shape[0])
+
+    def reshape(self, *shape: Any) -> Symbol:
+        """The same elements in another shape."""
+        return record("reshape", self, shape=shape[0] if len(shape) == 1 else shape)
 
     @staticmethod
     def defer(row: Any, arguments: tuple[Any, ...]) -> Symbol:
@@ -102,7 +124,7 @@ class Symbol:
 def _where() -> str:
     """The user's line that is being executed, as far as it can be told from the library's own."""
     for frame in reversed(traceback.extract_stack()):
-        if _PACKAGE not in Path(frame.filename).parents:
+        if not any(library in Path(frame.filename).parents for library in _LIBRARIES):
             return f" ({frame.filename}, line {frame.lineno}: {frame.line})"
     return ""
 
@@ -141,9 +163,51 @@ for _name, _function in _OPERATORS.items():
     setattr(Symbol, f"__r{_name}__", _operator(_function, reflected=True))
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where in a container, among an instruction's arguments or attributes, one of its inputs belongs."""
+
+    position: int
+
+
+def _taken_out(value: Any, symbols: list[Any]) -> Any:
+    """`value` with places for the symbols in it, which are appended to `symbols`."""
+    match value:
+        case Symbol():
+            symbols.append(value)
+            return Place(len(symbols) - 1)
+        case tuple():
+            return tuple(_taken_out(x, symbols) for x in value)
+        case list():
+            return [_taken_out(x, symbols) for x in value]
+        case slice():
+            return slice(*(_taken_out(x, symbols) for x in (value.start, value.stop, value.step)))
+        case _:
+            return value
+
+
+def _put_in(value: Any, inputs: tuple[Any, ...]) -> Any:
+    """Undoes `_taken_out`."""
+    match value:
+        case Place():
+            return inputs[value.position]
+        case tuple():
+            return tuple(_put_in(x, inputs) for x in value)
+        case list():
+            return [_put_in(x, inputs) for x in value]
+        case slice():
+            return slice(*(_put_in(x, inputs) for x in (value.start, value.stop, value.step)))
+        case _:
+            return value
+
+
 def call(function: str, inputs: tuple[Any, ...], attributes: Attributes) -> Any:
     """Compute what a symbol stands for: the slow and obvious way."""
     keywords = dict(attributes)
+    if "arguments" in keywords:
+        keywords = {key: _put_in(value, inputs) for key, value in attributes}
+        inputs = keywords.pop("arguments")
+    part = keywords.pop("part", None)
     match function:
         case "getitem":
             return inputs[0][keywords["index"]]
@@ -152,7 +216,8 @@ def call(function: str, inputs: tuple[Any, ...], attributes: Attributes) -> Any:
         case "row":
             return keywords["row"].forward(*inputs, *keywords["options"])
         case _:
-            return getattr(np, function)(*inputs, **keywords)
+            result = functools.reduce(getattr, function.split("."), np)(*inputs, **keywords)  # type: ignore[operator]
+            return result if part is None else result[part]
 
 
 def is_elementwise(function: str) -> bool:
@@ -162,11 +227,19 @@ def is_elementwise(function: str) -> bool:
     )
 
 
-def record(function: str, *inputs: Any, **attributes: Any) -> Symbol:
-    """The symbol of a call; its shape and dtype are found by calling it on arrays that take no memory."""
-    sorted_attributes = tuple(sorted(attributes.items()))
+# How many elements the result has depends on numbers.
+_OF_UNKNOWN_SHAPE = ("nonzero", "argwhere", "flatnonzero", "unique", "unique_values", "extract", "compress", "repeat")
+
+
+def record(function: str, *inputs: Any, **attributes: Any) -> Any:
+    """The symbol of a call; its shape and dtype are found by calling it on arrays that take no memory.
+
+    Where the result is a tuple of arrays there is a symbol for each.
+    """
+    inputs = tuple(x[()] if isinstance(x, np.ndarray) and not x.shape else x for x in inputs)
     if is_elementwise(function):
         # One element tells the dtype, and the shapes alone tell the shape.
+        sorted_attributes = tuple(sorted(attributes.items()))
         samples = tuple(_sample(x) for x in inputs)
         shape = np.broadcast_shapes(*(getattr(x, "shape", ()) for x in inputs))
         with np.errstate(all="ignore"):
@@ -174,10 +247,38 @@ def record(function: str, *inputs: Any, **attributes: Any) -> Symbol:
         symbol = Symbol(function, inputs, sorted_attributes, shape, dtype)
         symbol.weak = all(x.weak if isinstance(x, Symbol) else isinstance(x, (bool, int, float)) for x in inputs)
         return symbol
-    samples = tuple(np.broadcast_to(np.ones((), x.dtype), x.shape) if isinstance(x, Symbol) else x for x in inputs)
+    symbols: list[Any] = []
+    arguments = _taken_out(inputs, symbols)
+    count = len(symbols)
+    attributes = {key: _taken_out(value, symbols) for key, value in attributes.items()}
+    masked = function in ("getitem", "row") and any(s.dtype == np.bool_ for s in symbols[count:])
+    if masked or function in _OF_UNKNOWN_SHAPE or (function == "where" and len(inputs) == 1):
+        raise TraceError(
+            f"how many elements are selected{_where()} depends on numbers, and a traced value has none yet: choose "
+            "with where(condition, a, b), which has as many elements as a and b"
+        )
+    if count < len(symbols) or any(isinstance(x, (tuple, list)) for x in inputs):
+        inputs, attributes["arguments"] = tuple(symbols), arguments
+    sorted_attributes = tuple(sorted(attributes.items()))
+    samples = tuple(_sample_array(x, function) for x in inputs)
     with np.errstate(all="ignore"):
-        result = np.asarray(call(function, samples, sorted_attributes))
+        result = call(function, samples, sorted_attributes)
+    if isinstance(result, tuple):
+        return tuple(
+            Symbol(function, inputs, (*sorted_attributes, ("part", i)), np.shape(each), np.asarray(each).dtype)
+            for i, each in enumerate(result)
+        )
+    result = np.asarray(result)
     return Symbol(function, inputs, sorted_attributes, result.shape, result.dtype)
+
+
+def _sample_array(x: Any, function: str) -> Any:
+    """An array like `x`: of zeros where they may be indices, and of unit matrices, which can be inverted and factored."""
+    if not isinstance(x, Symbol):
+        return x
+    if (function == "row" or "." in function) and x.ndim >= 2:
+        return np.broadcast_to(np.eye(*x.shape[-2:], dtype=x.dtype), x.shape)
+    return np.broadcast_to(np.zeros((), x.dtype) if x.dtype.kind in "iu" else np.ones((), x.dtype), x.shape)
 
 
 def _sample(x: Any) -> Any:
@@ -210,7 +311,6 @@ _POSITIONAL = {
     "max": "axis",
     "min": "axis",
     "cumsum": "axis",
-    "take_along_axis": "",
 }
 
 
@@ -226,22 +326,33 @@ class _Namespace:
         function = getattr(np, name)
         if isinstance(function, type) or not callable(function) or name in ABOUT_DTYPES:
             return function
-        return lambda *inputs, **keywords: self._record(name, inputs, keywords)
+        return lambda *inputs, **keywords: self.record(name, inputs, keywords)
 
     @staticmethod
-    def _record(name: str, inputs: tuple[Any, ...], keywords: dict[str, Any]) -> Symbol:
+    def record(name: str, inputs: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+        """The symbol of a call, or a constant."""
         if name in ("ones_like", "zeros_like"):
             value = 1 if name == "ones_like" else 0
             return constant(value, inputs[0].shape, keywords.get("dtype") or inputs[0].dtype)
-        if name in ("zeros", "ones"):
-            return constant(0 if name == "zeros" else 1, inputs[0], keywords.get("dtype", np.float64))
-        if name == "asarray":
-            (value,) = inputs
-            if isinstance(value, Symbol):
-                return value
-            array = np.asarray(value, keywords.get("dtype"))
-            return record("asarray", array) if array.shape else constant(array.item(), (), array.dtype)
-        if name in _POSITIONAL and len(inputs) == 2 and _POSITIONAL[name]:
+        if name in ("zeros", "ones", "full"):
+            shape, *value = inputs
+            shape = shape if isinstance(shape, tuple) else (shape,)
+            if not isinstance(value[0] if value else 0, Symbol):
+                number = value[0] if value else int(name == "ones")
+                return constant(number, shape, keywords.get("dtype") or np.asarray(number, float).dtype)
+        if name == "asarray" and isinstance(inputs[0], Symbol):
+            return inputs[0]
+        symbols: list[Any] = []
+        _taken_out((inputs, tuple(keywords.values())), symbols)
+        if not symbols:  # of shapes and numbers alone: known now
+            return getattr(np, name)(*inputs, **keywords)
+        if name == "clip":
+            x, low, high = inputs
+            x = x if low is None else record("maximum", x, low)
+            return x if high is None else record("minimum", x, high)
+        if name == "round" and len(inputs) == 1 and not keywords:
+            name = "rint"
+        if name in _POSITIONAL and len(inputs) == 2:
             inputs, keywords = inputs[:1], {_POSITIONAL[name]: inputs[1], **keywords}
         return record(name, *inputs, **keywords)
 

@@ -200,6 +200,7 @@ median_of_all = Operation(
     _median_of_all,
     _to_the_same,
     saves="both",
+    opaque=True,
     formula="the lower of the middle elements of the whole tensor",
     derivative="1 where xᵢ = y, otherwise 0",
     special="k elements equal to y get 1/k each, also k that are NaN",

@@ -72,6 +72,7 @@ recurrence: Operation = Operation(
     ),
     saves="both",
     expands=True,
+    opaque=True,
     formula="yₖ = bₖ + aₖ yₖ₋₁",
     derivative="∂yₖ/∂bᵢ = aᵢ₊₁ ⋯ aₖ; ∂yₖ/∂aᵢ = yᵢ₋₁ aᵢ₊₁ ⋯ aₖ, for i ≤ k",
     special="none",

@@ -70,8 +70,8 @@ def run(options: argparse.Namespace) -> FitResult:
     say(f"{settings['steps']} steps of {settings['optimizer']} from {plan.origin}, learning rate {settings['lr']}{how}")
     if options.show_program:
         wanted = {name: settings[name] for name in ("lr", "optimizer")}
-        highlighted(program(task.loss, task.start, task.x, task.y, **wanted))
-    result = _descend(plan, options.quiet, options.compile)
+        highlighted(program(task.loss, task.start, task.x, task.y, **wanted, hoist=options.hoist))
+    result = _descend(plan, options)
     print(f"Result: {text(_numbers(result.params.values()))}")
     if result.interrupted:
         say(f"Interrupted after {result.step} of {settings['steps']} steps.")
@@ -152,13 +152,14 @@ def _half_the_largest(task: Task) -> float:
     return rounded_down(quadratic.largest_stable_lr / 2)
 
 
-def _descend(plan: Plan, quiet: bool, compile: bool) -> FitResult:
+def _descend(plan: Plan, options: argparse.Namespace) -> FitResult:
     task, how = plan.task, {name: plan.settings[name] for name in DESCENT}
     completed = plan.before.step if plan.before else 0
-    with nullcontext(progress.nothing) if quiet else progress.shown(completed, how["steps"]) as report:
+    compiling: dict[str, Any] = {"compile": options.compile or options.hoist is not None, "hoist": options.hoist}
+    with nullcontext(progress.nothing) if options.quiet else progress.shown(completed, how["steps"]) as report:
         if plan.before is None:
-            return fit(task.loss, task.start, task.x, task.y, **how, progress=report, compile=compile)
-        return resume(plan.before, task.loss, task.x, task.y, how["steps"], how["lr"], progress=report, compile=compile)
+            return fit(task.loss, task.start, task.x, task.y, **how, progress=report, **compiling)
+        return resume(plan.before, task.loss, task.x, task.y, how["steps"], how["lr"], progress=report, **compiling)
 
 
 def _draw(result: FitResult, path: str, say: Callable[..., None]) -> None:

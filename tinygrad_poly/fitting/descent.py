@@ -6,6 +6,7 @@ import dataclasses
 import math
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ def fit(
     log_every: int = 100,
     progress: bool | Report = True,
     compile: bool = False,
+    hoist: str | None = None,
 ) -> FitResult:
     """Minimize a loss by gradient descent: the training loop of the tutorials, with what they leave out.
 
@@ -53,6 +55,8 @@ def fit(
         progress: whether to print the losses, and at the end how far this is from the optimum; or a
             function to call with each step and loss instead.
         compile: run the steps inside a compiled program, many times faster; see `tinygrad_poly.compiler`.
+        hoist: "algebra", with `compile`, to sum over the data once and take the steps from the sums: their cost does
+            not depend on the number of points then. For losses that are polynomials in the weights.
 
     Raises:
         TraceError: where `compile` is asked for and a step depends on numbers, as in `if loss < 1`.
@@ -80,7 +84,7 @@ def fit(
     name, factory = named(optimizer)
     start = {key: np.asarray(on_cpu(w.array)) for key, w in weights.items()}
     run = Run(start, start, 0, steps, {}, name, {}, lr, log_every, target.listed)
-    return _descend(target, run, factory, steps, progress, compile)
+    return _descend(target, run, factory, steps, progress, compile, hoist)
 
 
 def resume(
@@ -93,6 +97,7 @@ def resume(
     optimizer: Factory | None = None,
     progress: bool | Report = True,
     compile: bool = False,
+    hoist: str | None = None,
 ) -> FitResult:
     """Go on with a saved fit, bit for bit as if it had not stopped.
 
@@ -105,6 +110,7 @@ def resume(
         lr: another learning rate for the steps to come.
         optimizer: what made the optimizer, where the fit was given a function and not a name.
         progress: as in `fit`.
+        hoist: as in `fit`.
         compile: as in `fit`; a compiled program adds up in another order, so that the last bits may differ.
 
     Raises:
@@ -121,11 +127,17 @@ def resume(
     if lr is not None:
         _check_lr(lr)
         saved_run = dataclasses.replace(saved_run, lr=lr)
-    return _descend(target, saved_run, factory, saved_run.steps if steps is None else steps, progress, compile)
+    return _descend(target, saved_run, factory, saved_run.steps if steps is None else steps, progress, compile, hoist)
 
 
 def program(
-    loss: Loss, params: Params, x: Any, y: Any, lr: float = 1e-6, optimizer: str | Factory = "sgd", log_every: int = 100
+    loss: Loss,
+    params: Params,
+    x: Any,
+    y: Any,
+    lr: float = 1e-6,
+    optimizer: str | Factory = "sgd",
+    hoist: str | None = None,
 ) -> str:
     """The compiled program of a fit as Python source, to be read: forward, backward and update in one loop.
 
@@ -136,7 +148,7 @@ def program(
         y: the data.
         lr: the learning rate.
         optimizer: a name or what makes one.
-        log_every: not used; so that the settings of a fit can be passed on as they are.
+        hoist: as for `fit`.
 
     >>> print(program(lambda params, x, y: (params["w"] * x - y).pow(2).sum(), {"w": 0.5}, [1.0, 2.0], [2.0, 4.0]))
     def run(first, last, log_every, losses, x, y, w):
@@ -160,17 +172,25 @@ def program(
     _, factory = named(optimizer)
     weights = leaves(weights)
     made = factory(list(weights.values()), lr=lr)
-    compiled = compiled_steps(target, weights, made)
+    compiled = compiled_steps(target, weights, made, hoist)
     if compiled is None:
         eager_loop(target, weights, made, range(1), 1, {}, nothing)
-        compiled = compiled_steps(target, weights, made)
+        compiled = compiled_steps(target, weights, made, hoist)
     return str(compiled.source(pretty=True))
 
 
 def _descend(
-    target: Objective, run: Run, factory: Factory, steps: int, progress: bool | Report, compile: bool
+    target: Objective,
+    run: Run,
+    factory: Factory,
+    steps: int,
+    progress: bool | Report,
+    compile: bool,
+    hoist: str | None,
 ) -> FitResult:
     """Take a run to `steps` steps."""
+    if hoist and not compile:
+        raise ValueError("hoist is a way of compiling: pass compile=True as well")
     _check(steps, "steps", run.step)
     weights = leaves(run.params)
     optimizer = factory(list(weights.values()), lr=run.lr)
@@ -180,7 +200,7 @@ def _descend(
     losses = dict(run.losses)
     with ExitStack() as stack:
         report = stack.enter_context(shown(run.step, steps)) if progress is True else progress or nothing
-        loop = compiled_loop if compile else eager_loop
+        loop = partial(compiled_loop, hoist=hoist) if compile else eager_loop
         end = loop(target, weights, optimizer, range(run.step, steps), run.log_every, losses, report)
     now = dataclasses.replace(
         run,
@@ -190,7 +210,7 @@ def _descend(
         losses=losses,
         optimizer_state=optimizer.state_dict(),
     )
-    result = FitResult(target, now, _further(target, factory, compile), end.interrupted)
+    result = FitResult(target, now, _further(target, factory, compile, hoist), end.interrupted)
     if end.diverged:
         raise _divergence(result, end)
     if progress is True:
@@ -202,8 +222,10 @@ def _numbers(weights: Weights) -> saved.Arrays:
     return {name: np.asarray(on_cpu(w.array)) for name, w in weights.items()}
 
 
-def _further(target: Objective, factory: Factory, compile: bool) -> Callable[[Run, int, bool | Report], FitResult]:
-    return lambda run, steps, progress: _descend(target, run, factory, steps, progress, compile)
+def _further(
+    target: Objective, factory: Factory, compile: bool, hoist: str | None
+) -> Callable[[Run, int, bool | Report], FitResult]:
+    return lambda run, steps, progress: _descend(target, run, factory, steps, progress, compile, hoist)
 
 
 def _divergence(result: FitResult, end: End) -> DivergenceError:

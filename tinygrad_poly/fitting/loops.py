@@ -77,7 +77,7 @@ def _put_back(tensors: list[Any], arrays: list[Any]) -> None:
         tensor.array = array
 
 
-def compiled_steps(target: Objective, weights: Weights, optimizer: Any) -> Any:
+def compiled_steps(target: Objective, weights: Weights, optimizer: Any, hoist: str | None = None) -> Any:
     """The steps as a compiled program; None if the optimizer has to take an ordinary step first."""
     # Tracing needs more than fitting does: it is imported where it is asked for.
     from tinygrad_poly.compiler.steps import CompiledSteps
@@ -87,7 +87,7 @@ def compiled_steps(target: Objective, weights: Weights, optimizer: Any) -> Any:
     data = {"x": target.x.array, "y": target.y.array}
     try:
         with enable_grad():
-            return CompiledSteps(target.loss, target.arranged, arrays, data, optimizer)
+            return CompiledSteps(target.loss, target.arranged, arrays, data, optimizer, hoist)
     except StateAppears:
         return None
 
@@ -104,6 +104,7 @@ def compiled_loop(
     log_every: int,
     losses: dict[int, float],
     report: Report,
+    hoist: str | None = None,
 ) -> End:
     """`eager_loop` in a compiled program, in chunks of steps.
 
@@ -114,13 +115,13 @@ def compiled_loop(
         return End(steps.start)
     with enable_grad():
         check_scalar(target(weights))
-    compiled = compiled_steps(target, weights, optimizer)
+    compiled = compiled_steps(target, weights, optimizer, hoist)
     if compiled is None:
         # The first step makes what the optimizer remembers; the others can be compiled.
         end = eager_loop(target, weights, optimizer, steps[:1], log_every, losses, report)
         if end.interrupted or end.diverged:
             return end
-        return compiled_loop(target, weights, optimizer, steps[1:], log_every, losses, report)
+        return compiled_loop(target, weights, optimizer, steps[1:], log_every, losses, report, hoist)
     tensors = list(weights.values())
     first, chunk = steps.start, 1
     with Interrupt() as interrupt, np.errstate(over="ignore", invalid="ignore"):
