@@ -141,3 +141,19 @@ def test_a_gpu_without_cupy_names_the_extra_to_install(monkeypatch, ask):
     monkeypatch.setitem(__import__("sys").modules, "cupy", None)
     with pytest.raises(DeviceError, match=r"pip install 'tinygrad_poly\[cuda\]'"):
         ask()
+
+
+def test_a_training_step_runs_on_jax_arrays_and_inside_jit():
+    jax = pytest.importorskip("jax", reason="JAX is not installed (group: peers)")
+    x = np.linspace(-1, 1, 5, dtype=np.float32)
+
+    def step(w, x):
+        w, x = tg.tensor(w, requires_grad=True), tg.tensor(x)
+        ((w * x - x.sin()) ** 2).sum().backward()
+        return (w - 0.1 * w.grad).array
+
+    expected = step(np.float32(0.5), x)
+    for run in (step, jax.jit(step)):
+        w = run(jax.numpy.float32(0.5), jax.numpy.asarray(x))
+        # Sums of five in float32, in any order, and sines that may differ by some units in the last place.
+        assert abs(float(w) - expected) <= 40 * 2.0**-24

@@ -2,6 +2,7 @@
 
 import math
 
+import array_api_strict as strict
 import numpy as np
 import pytest
 import torch
@@ -128,3 +129,18 @@ def test_what_cannot_be_a_tensor_is_refused():
         tg.linspace(0, 1, -1)
     with pytest.raises(ShapeError, match="step"):
         tg.arange(0, 1, 0)
+
+
+def test_an_array_of_another_library_stays_one():
+    x = tg.tensor(strict.asarray([1.0, 2.0], dtype=strict.float64), requires_grad=True)
+    (x * x).sum().backward()
+    assert x.array.__array_namespace__() is strict
+    assert x.grad.array.__array_namespace__() is strict
+    assert x.grad.tolist() == [2.0, 4.0]
+
+
+def test_an_array_of_another_library_is_copied():
+    array = strict.asarray([1.0, 2.0])
+    x = tg.tensor(array)
+    array[0] = 100.0
+    assert x.tolist() == [1.0, 2.0]

@@ -16,8 +16,8 @@ from tinygrad_poly.tensor import Tensor
 
 def made(array: Array, dtype: Any, device: Any, requires_grad: bool) -> Tensor:
     """A leaf of an array that nobody else holds, in `dtype` (None: as it is) on `device`."""
-    if dtype is not None and as_dtype(dtype) != array.dtype:
-        array = arrays.astype(array, as_dtype(dtype))
+    if dtype is not None and (not isinstance(array, arrays.NUMPY) or as_dtype(dtype) != array.dtype):
+        array = arrays.astype(array, as_dtype(dtype) if isinstance(array, arrays.NUMPY) else dtype)
     if device is not None:
         array = arrays.device(device).asarray(array)
     tensor = wrap(array, None)
@@ -25,9 +25,10 @@ def made(array: Array, dtype: Any, device: Any, requires_grad: bool) -> Tensor:
 
 
 def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """A tensor with a copy of `data`: a number, nested lists, a NumPy array or a tensor.
+    """A tensor with a copy of `data`: a number, nested lists, an array or a tensor.
 
-    Python floats become the default dtype (float32), ints int64, bools bool; arrays keep theirs.
+    Python floats become the default dtype (float32), ints int64, bools bool; arrays keep theirs. An array of another
+    library that follows the array API, such as JAX's, stays one: the tape computes on it.
 
     Raises:
         DtypeError: for what is not numeric, and for `requires_grad` on what is not floating.
@@ -39,6 +40,8 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
     """
     if isinstance(data, Tensor):
         return made(arrays.namespace(data.array).asarray(data.array, copy=True), dtype, device, requires_grad)
+    if hasattr(data, "__array_namespace__") and not isinstance(data, arrays.NUMPY):
+        return made(data.__array_namespace__().asarray(data, copy=True), dtype, device, requires_grad)
     try:
         array = np.array(_plain(data))
     except ValueError as error:
