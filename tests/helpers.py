@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -9,6 +12,7 @@ import pytest
 import torch
 
 import tinygrad_poly as tg
+from tinygrad_poly.backward import Node
 
 DTYPES = ("float32", "float64")
 # The same test on this library and on torch: the names mean the same.
@@ -42,6 +46,22 @@ def ours(array: np.ndarray[Any, Any], dtype: str, requires_grad: bool = True) ->
 
 def theirs(array: np.ndarray[Any, Any], dtype: str, requires_grad: bool = True) -> torch.Tensor:
     return torch.tensor(np.asarray(array, dtype), requires_grad=requires_grad)
+
+
+@contextmanager
+def nothing_left_for_the_garbage_collector() -> Iterator[None]:
+    """Check that no tensor and no node inside is left in a reference cycle; what other libraries leave is theirs."""
+    gc.collect()
+    gc.disable()
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        yield
+        gc.collect()
+        assert not [x for x in gc.garbage if isinstance(x, tg.Tensor | Node)]
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
 
 
 def leaf(m: Any, data: Any) -> Any:

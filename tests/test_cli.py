@@ -4,6 +4,7 @@ import subprocess
 import sys
 import types
 from dataclasses import dataclass
+from io import StringIO
 
 import numpy as np
 import pytest
@@ -424,6 +425,80 @@ class Outcome:
     deviation: float = 1.5e-5
     steps: int = 2000
     gradient_ratio: float = 0.25
+
+
+def same_but_for_rounding(out, reference):
+    """The same lines, and numbers that agree to nine digits."""
+    for line, expected in zip(out.splitlines(), reference.splitlines(), strict=True):
+        for word, wanted in zip(line.split(), expected.split(), strict=True):
+            try:
+                number = float(wanted.rstrip(",.;%"))
+            except ValueError:
+                assert word == wanted
+            else:
+                assert float(word.rstrip(",.;%")) == pytest.approx(number, rel=1e-9, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    "curve",
+    [
+        ("sin", "--steps", "250"),
+        ("line", "--steps", "150", "--log-every", "40"),
+        ("poly", "--degree", "2", "--steps", "200"),
+        ("poly", "--dtype", "float64", "--optimizer", "adam", "--lr", "0.01", "--steps", "50", "--log-every", "7"),
+    ],
+    ids=" ".join,
+)
+def test_a_compiled_fit_prints_what_an_eager_one_prints(run, points, curve):
+    pytest.importorskip("numba")
+    data = ("--data", points) if curve[0] == "poly" else ()
+    eager = run("fit", *curve, *data, "--no-picture")
+    compiled = run("fit", *curve, *data, "--no-picture", "--compile")
+    assert (compiled[0], compiled[2]) == (eager[0], eager[2])
+    same_but_for_rounding(compiled[1], eager[1])
+
+
+def test_a_compiled_fit_is_saved_and_resumed(run, folder):
+    pytest.importorskip("numba")
+    whole = run(*SIN, "--steps", "300", "--quiet")[1]
+    run(*SIN, "--steps", "130", "--compile", "--save", "run.json", "--quiet")
+    resumed = run(*SIN, "--steps", "300", "--resume", "run.json", "--compile", "--quiet")[1]
+    same_but_for_rounding(resumed, whole)
+
+
+def test_a_compiled_fit_that_diverges_says_when(run):
+    pytest.importorskip("numba")
+    errors = [run(*SIN, "--lr", "1e-4", *flag)[::2] for flag in ((), ("--compile",))]
+    assert errors[0][0] == errors[1][0] == 1
+    assert errors[0][1].split(" and before")[0] == errors[1][1].split(" and before")[0]
+
+
+def test_the_program_is_printed_before_the_fit(run):
+    status, out, _ = run(*SIN, "--steps", "1", "--show-program")
+    lines = out.splitlines()
+    assert status == 0
+    assert lines[2] == "def run(first, last, log_every, losses, x, y, a, b, c, d):"
+    assert any(line.lstrip().startswith("grad_y_pred = 2.0 * ") for line in lines)
+    assert any(line.endswith("# update") for line in lines)
+    assert lines.index("    return (a, b, c, d,)") < next(i for i, line in enumerate(lines) if "Result" in line)
+
+
+def test_on_a_terminal_with_rich_the_program_is_coloured(run):
+    pytest.importorskip("rich")
+    from tinygrad_poly.fitting.progress import highlighted
+
+    class Screen(StringIO):
+        def isatty(self):
+            return True
+
+    screen = Screen()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "stdout", screen)
+        patch.setenv("TERM", "xterm-256color")
+        patch.delenv("NO_COLOR", raising=False)
+        highlighted("def run(x):\n    return x\n")
+    assert "\x1b[" in screen.getvalue()
+    assert "return" in screen.getvalue()
 
 
 @pytest.fixture

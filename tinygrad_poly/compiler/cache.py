@@ -55,7 +55,7 @@ def load(source: str, elsewhere: bool = False) -> ModuleType:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     # The code object is compiled from the source at hand, not from a .pyc that may lie beside it.
-    exec(compile(source, str(path), "exec"), module.__dict__)  # noqa: S102
+    exec(compile(source, str(path), "exec"), module.__dict__)
     sys.modules[name] = module
     return module
 

@@ -15,11 +15,11 @@ from tinygrad_poly.compiler import numba_runner
 from tinygrad_poly.compiler.fuse import NotFusable, fuse
 from tinygrad_poly.compiler.loops import Printer
 from tinygrad_poly.compiler.numpy_runner import NumpyProgram
+from tinygrad_poly.compiler.outside import Captured, nothing_kept
 from tinygrad_poly.compiler.program import Program
 from tinygrad_poly.compiler.simplify import simplify
 from tinygrad_poly.compiler.steps import captured_arrays
-from tinygrad_poly.compiler.outside import Captured, nothing_kept
-from tinygrad_poly.compiler.symbols import Symbol, placeholder, record
+from tinygrad_poly.compiler.symbols import Symbol, placeholder, record, recorded
 from tinygrad_poly.errors import TraceError
 from tinygrad_poly.func.containers import flatten
 from tinygrad_poly.operators import is_recording, wrap
@@ -67,8 +67,11 @@ class CompiledFunction:
         self._last: _Traced | None = None
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """What the function returns, computed by the program for arguments like these."""
         leaves, structure = flatten((args, kwargs))
         tensors = [x for x in leaves if isinstance(x, Tensor)]
+        if any(isinstance(x.array, Symbol) for x in tensors):
+            return self._function(*args, **kwargs)  # part of a function that is being traced
         key = (
             repr(structure),
             tuple(_kind(x) for x in leaves),
@@ -116,10 +119,12 @@ class _Traced:
         except NotFusable as reason:
             self.source = f"# Executed by NumPy, call by call: {reason}.\n{self.program}\n"
             fused = False
-        if fused:
+        if not self._dtypes:
+            self._run: Callable[..., Any] = lambda *_: ()
+        elif fused:
             run = numba_runner.compiled(self.source)
             extra = numba_runner.arguments(list(captured.values()))
-            self._run: Callable[..., Any] = lambda *arrays: run(*numba_runner.arguments(list(arrays)), *extra)
+            self._run = lambda *arrays: run(*numba_runner.arguments(list(arrays)), *extra)
         else:
             self._run = NumpyProgram(self.program, {}, self.program.inputs).once()
 
@@ -146,7 +151,8 @@ class _Traced:
                 )
         self._constants = {i: r.array for i, r in enumerate(results) if not isinstance(r.array, Symbol)}
         program = Program.of(inputs, [r.array for r in results if isinstance(r.array, Symbol)])
-        self.captured = Captured(program, [r for r in results if not isinstance(r.array, Symbol)])
+        self.captured = Captured(function)
+        recorded.set(None)  # what comes now is kept
         self.program = simplify(program)
 
     def __call__(self, tensors: list[Tensor]) -> Any:

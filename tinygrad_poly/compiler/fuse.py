@@ -94,6 +94,7 @@ def fuse(program: Program, carried: Iterable[Symbol] = ()) -> Plan:
         if not changing.isdisjoint(x for x in s.inputs if isinstance(x, Symbol)):
             changing.add(s)
     hoisted = _hoisted(program, changing) if steps else []
+    before = set(hoisted)
     ready: dict[Symbol, int] = dict.fromkeys([*program.inputs, *hoisted], 0)
     stages: list[Stage] = []
     needed = _needed(program, hoisted)
@@ -120,7 +121,7 @@ def fuse(program: Program, carried: Iterable[Symbol] = ()) -> Plan:
         else:
             raise NotFusable(f"{s.function} of shape {s.shape} is no part of a loop")
     for output in dict.fromkeys(program.outputs):
-        if output.size != 1 and output.function != "input" and output not in hoisted:
+        if output.size != 1 and output.function != "input" and output not in before:
             stages[ready[output]].loops.setdefault(output.shape, Loop(output.shape)).stores.append(output)
     return Plan(program, tuple(hoisted), tuple(stage for stage in stages if stage.numbers or stage.loops))
 

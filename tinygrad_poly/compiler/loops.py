@@ -29,6 +29,9 @@ EXPRESSIONS = {
     "greater_equal": ("{} >= {}", COMPARISON, (SUM, SUM)),
     "where": ("{1} if {0} else {2}", CONDITION, (COMPARISON, COMPARISON, COMPARISON)),
 }
+WIDTH = 100
+"""How long a line may be before it is broken."""
+
 START = {"sum": 0, "prod": 1, "max": -np.inf, "min": np.inf}
 COLLECT = {
     "sum": "{0} += {1}",
@@ -58,7 +61,8 @@ class Printer:
         self.plan = plan
         self.typed = typed
         self.lines: list[str] = []
-        self.taken = {"run", "first", "last", "log_every", "losses", "t", "k", "np"}
+        self.taken = {"run", "first", "last", "log_every", "losses", "t", "k", "np", "range", "i"}
+        self.taken |= {f"i{axis}" for axis in range(64)}
         self.names: dict[tuple[Symbol, Index], str] = {}
         self.parameters = [self._named(s, (), s.name or "v") for s in (*plan.program.inputs, *plan.hoisted)]
         self.captured = {id(array): self._fresh(name) for name, array in (arrays or {}).items()}
@@ -114,8 +118,10 @@ class Printer:
                 self._loop(loop, depth)
 
     def _line(self, depth: int, text: str, comment: str = "") -> None:
-        text = "    " * depth + text
-        self.lines.append(f"{text:<64}  # {comment}" if comment else text)
+        indent = "    " * depth
+        *before, last = _broken(text) if len(indent) + len(text) > WIDTH else [text]
+        self.lines += [indent + line for line in before]
+        self.lines.append(f"{indent + last:<64}  # {comment}" if comment else indent + last)
 
     def _fresh(self, wish: str) -> str:
         """A name that is not taken, like `wish`."""
@@ -241,6 +247,20 @@ def _start(s: Symbol) -> Any:
 
 DEEPEST = 12
 """How many expressions are written inside each other."""
+
+
+def _broken(statement: str) -> list[str]:
+    """A long assignment with each term of its sum on a line of its own."""
+    name, equals, expression = statement.partition(" = ")
+    terms, depth, start = [], 0, 0
+    for i, character in enumerate(expression):
+        depth += (character in "([") - (character in ")]")
+        if not depth and expression[i : i + 3] in (" + ", " - "):
+            terms.append(expression[start:i])
+            start = i + 1
+    if not equals or not terms:
+        return [statement]
+    return [f"{name} = (", *(f"    {term}" for term in [*terms, expression[start:]]), ")"]
 
 
 def _uses(plan: Plan) -> Counter[Symbol]:

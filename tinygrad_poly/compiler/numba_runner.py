@@ -42,7 +42,8 @@ def available() -> bool:
     version = tuple(int(part) for part in numba.__version__.split(".")[:2])
     if version < OLDEST:
         warnings.warn(
-            f"Numba {numba.__version__} is too old, {OLDEST[0]}.{OLDEST[1]} is needed; the compiled program runs on NumPy",
+            f"Numba {numba.__version__} is too old, {OLDEST[0]}.{OLDEST[1]} is needed; the compiled program runs on "
+            "NumPy",
             stacklevel=2,
         )
         return False

@@ -69,7 +69,7 @@ class NumpyProgram:
 
     def _run(self, lines: Sequence[str]) -> Callable[..., tuple[Any, ...]]:
         # All names in these lines were made here; what they stand for is in the namespace.
-        exec(compile("\n".join(lines), "<compiled for NumPy>", "exec"), self._namespace)  # noqa: S102
+        exec(compile("\n".join(lines), "<compiled for NumPy>", "exec"), self._namespace)
         run: Callable[..., tuple[Any, ...]] = self._namespace["run"]
         lock = Lock()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -28,10 +28,15 @@ def simplify(program: Program) -> Program:
     for s in in_order(program.outputs):
         inputs = tuple(new[x] if isinstance(x, Symbol) else x for x in s.inputs)
         if is_elementwise(s.function):
-            inputs = tuple(_unexpanded(x, s) for x in inputs)
+            inputs = _unexpanded(inputs, s.shape)
         simpler = next((r for rule in (_identity, _known, _reshaped) if (r := rule(s, inputs)) is not None), None)
         if simpler is None:
-            key = (s.function, tuple(_key(x) for x in inputs), _attribute_key(s.attributes), s if s.function == "input" else None)
+            key = (
+                s.function,
+                tuple(_key(x) for x in inputs),
+                _attribute_key(s.attributes),
+                s if s.function == "input" else None,
+            )
             simpler = known.get(key)
             if simpler is None:
                 simpler = Symbol(s.function, inputs, s.attributes, s.shape, s.dtype, s.name)
@@ -72,14 +77,15 @@ def number(x: Any) -> Any:
     return x.item() if isinstance(x, np.generic) else None
 
 
-def _unexpanded(x: Any, consumer: Symbol) -> Any:
-    """The number whose expansion `x` is, if the consumer's shape does not depend on the expansion."""
-    if isinstance(x, Symbol) and x.function == "broadcast_to" and isinstance(x.inputs[0], Symbol):
-        inner = x.inputs[0]
-        others = [getattr(y, "shape", ()) for y in consumer.inputs if y is not x]
-        if np.broadcast_shapes(inner.shape, *others) == consumer.shape:
-            return inner
-    return x
+def _unexpanded(inputs: tuple[Any, ...], shape: Shape) -> tuple[Any, ...]:
+    """The inputs with numbers in place of their expansions, as far as the result keeps its shape without these."""
+    found = list(inputs)
+    for i, x in enumerate(found):
+        if isinstance(x, Symbol) and x.function == "broadcast_to":
+            shapes = [getattr(y, "shape", ()) for y in (*found[:i], x.inputs[0], *found[i + 1 :])]
+            if np.broadcast_shapes(*shapes) == shape:
+                found[i] = x.inputs[0]
+    return tuple(found)
 
 
 def _identity(s: Symbol, inputs: tuple[Any, ...]) -> Symbol | None:
@@ -122,13 +128,13 @@ def _known(s: Symbol, inputs: tuple[Any, ...]) -> Symbol | None:
 def _reshaped(s: Symbol, inputs: tuple[Any, ...]) -> Symbol | None:
     """Matrices that are a single row or column, without transposes and products of matrices."""
     if s.function in ("swapaxes", "permute_dims", "transpose", "reshape"):
-        (x,) = inputs
+        x: Any = inputs[0]
         if not isinstance(x, Symbol) or (s.function != "reshape" and sum(length != 1 for length in x.shape) > 1):
             return None
         while x.function == "reshape":
-            (x,) = x.inputs
+            x = x.inputs[0]
         if x.shape == s.shape:
-            return x
+            return cast(Symbol, x)
         if s.function == "reshape" and x is inputs[0]:
             return None
         return _like(s, "reshape", (x,), s.shape, shape=s.shape)

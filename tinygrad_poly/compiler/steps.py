@@ -12,6 +12,7 @@ from tinygrad_poly.compiler.fuse import NotFusable, Plan, fuse
 from tinygrad_poly.compiler.loops import Printer
 from tinygrad_poly.compiler.moments import centered_moments
 from tinygrad_poly.compiler.numpy_runner import NumpyProgram
+from tinygrad_poly.compiler.outside import nothing_kept
 from tinygrad_poly.compiler.program import Program
 from tinygrad_poly.compiler.symbols import Symbol
 from tinygrad_poly.compiler.training import carried_values, put_back, trace
@@ -47,7 +48,8 @@ class CompiledSteps:
         if hoist not in (None, "algebra"):
             raise ValueError(f"hoist must be None or 'algebra', not {hoist!r}")
         self.optimizer = optimizer
-        self.step = trace(loss, arrange, weights, data, optimizer)
+        with nothing_kept(loss):
+            self.step = trace(loss, arrange, weights, data, optimizer)
         self.data = [np.asarray(array) for array in data.values()]
         if hoist == "algebra":
             start = carried_values(self.step, list(weights.values()), optimizer)
@@ -75,6 +77,9 @@ class CompiledSteps:
     def run(self, first: int, last: int, log_every: int, losses: Any, weights: list[Any]) -> list[Any]:
         """Take the steps `first` to before `last`; returns the weights that they led to, and updates the optimizer.
 
+        Where a loss on the way that was asked for, a weight, or the loss that the steps led to is not finite, the
+        weights that are returned are NaN and the optimizer is left as it was.
+
         Args:
             first: the number of the first step.
             last: the number after the last step.
@@ -88,6 +93,11 @@ class CompiledSteps:
         results = self._run(first, last, log_every, losses, values)
         # Numba hands a float32 number out as a Python float.
         shaped = [np.asarray(w, s.dtype).reshape(s.shape) for w, s in zip(results, self.step.carried, strict=True)]
+        led_to = np.zeros(1)
+        self._run(last, last + 1, 1, led_to, shaped)
+        count = len(weights)
+        if not all(np.isfinite(x).all() for x in (losses, led_to, *shaped[:count])):
+            return [np.full(w.shape, np.nan, w.dtype) for w in shaped[:count]]
         return put_back(self.step, shaped, self.optimizer)
 
     def _with_numba(self) -> Callable[..., tuple[Any, ...]]:
@@ -113,6 +123,6 @@ def captured_arrays(program: Program) -> dict[str, Any]:
     found: dict[int, Any] = {}
     for s in program.instructions:
         for x in s.inputs:
-            if not isinstance(x, Symbol) and getattr(x, "shape", ()):
+            if not isinstance(x, Symbol) and getattr(x, "shape", None):
                 found[id(x)] = x
     return {f"constant_{i}": array for i, array in enumerate(found.values())}

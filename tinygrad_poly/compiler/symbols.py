@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 import numpy as np
 
@@ -231,14 +231,15 @@ def is_elementwise(function: str) -> bool:
 _OF_UNKNOWN_SHAPE = ("nonzero", "argwhere", "flatnonzero", "unique", "unique_values", "extract", "compress", "repeat")
 
 
-def record(function: str, *inputs: Any, **attributes: Any) -> Any:
+def record(function: str, *inputs: Any, **attributes: Any) -> Symbol:
     """The symbol of a call; its shape and dtype are found by calling it on arrays that take no memory.
 
-    Where the result is a tuple of arrays there is a symbol for each.
+    Where the result is a tuple of arrays there is a tuple of symbols.
     """
     inputs = tuple(x[()] if isinstance(x, np.ndarray) and not x.shape else x for x in inputs)
     if is_elementwise(function):
-        # One element tells the dtype, and the shapes alone tell the shape.
+        # One element tells the dtype, and the shapes alone tell the shape. Of several names NumPy's own is taken.
+        function = getattr(getattr(np, function, None), "__name__", function)
         sorted_attributes = tuple(sorted(attributes.items()))
         samples = tuple(_sample(x) for x in inputs)
         shape = np.broadcast_shapes(*(getattr(x, "shape", ()) for x in inputs))
@@ -264,16 +265,17 @@ def record(function: str, *inputs: Any, **attributes: Any) -> Any:
     with np.errstate(all="ignore"):
         result = call(function, samples, sorted_attributes)
     if isinstance(result, tuple):
-        return tuple(
+        symbols = [
             Symbol(function, inputs, (*sorted_attributes, ("part", i)), np.shape(each), np.asarray(each).dtype)
             for i, each in enumerate(result)
-        )
+        ]
+        return cast(Symbol, tuple(symbols))
     result = np.asarray(result)
     return Symbol(function, inputs, sorted_attributes, result.shape, result.dtype)
 
 
 def _sample_array(x: Any, function: str) -> Any:
-    """An array like `x`: of zeros where they may be indices, and of unit matrices, which can be inverted and factored."""
+    """An array like `x`: of zeros where they may be indices, of unit matrices where they may have to be inverted."""
     if not isinstance(x, Symbol):
         return x
     if (function == "row" or "." in function) and x.ndim >= 2:
@@ -335,11 +337,11 @@ class _Namespace:
             value = 1 if name == "ones_like" else 0
             return constant(value, inputs[0].shape, keywords.get("dtype") or inputs[0].dtype)
         if name in ("zeros", "ones", "full"):
-            shape, *value = inputs
-            shape = shape if isinstance(shape, tuple) else (shape,)
-            if not isinstance(value[0] if value else 0, Symbol):
-                number = value[0] if value else int(name == "ones")
-                return constant(number, shape, keywords.get("dtype") or np.asarray(number, float).dtype)
+            shape = inputs[0] if isinstance(inputs[0], tuple) else (inputs[0],)
+            number = inputs[1] if name == "full" else int(name == "ones")
+            if not isinstance(number, Symbol):
+                default = np.asarray(number).dtype if name == "full" else np.float64
+                return constant(number, shape, keywords.get("dtype") or default)
         if name == "asarray" and isinstance(inputs[0], Symbol):
             return inputs[0]
         symbols: list[Any] = []
@@ -347,13 +349,14 @@ class _Namespace:
         if not symbols:  # of shapes and numbers alone: known now
             return getattr(np, name)(*inputs, **keywords)
         if name == "clip":
-            x, low, high = inputs
+            x, low, high = (*inputs, None, None)[:3]
             x = x if low is None else record("maximum", x, low)
             return x if high is None else record("minimum", x, high)
         if name == "round" and len(inputs) == 1 and not keywords:
             name = "rint"
-        if name in _POSITIONAL and len(inputs) == 2:
-            inputs, keywords = inputs[:1], {_POSITIONAL[name]: inputs[1], **keywords}
+        if name in _POSITIONAL:
+            x, *rest = inputs
+            inputs, keywords = (x,), keywords | dict(zip([_POSITIONAL[name]], rest))
         return record(name, *inputs, **keywords)
 
 

@@ -16,7 +16,7 @@ from tinygrad_poly.backward import leaf
 from tinygrad_poly.compiler.fuse import is_view
 from tinygrad_poly.compiler.program import Program
 from tinygrad_poly.compiler.simplify import simplify
-from tinygrad_poly.compiler.symbols import Symbol, phase, placeholder
+from tinygrad_poly.compiler.symbols import Symbol, phase, placeholder, recorded
 from tinygrad_poly.errors import TraceError
 from tinygrad_poly.operators import wrap
 from tinygrad_poly.tensor import Tensor
@@ -91,6 +91,8 @@ def trace(
         raise StateAppears
     outputs = [*(tensor.array for tensor in tensors.values()), *after.values(), output.array]
     carried = (*symbols.values(), *before.values())
+    _check_changes(optimizer, update)
+    recorded.set(None)  # what comes now is kept
     program = simplify(Program.of((*given.values(), *carried), outputs))
     return TrainingStep(program, carried, tuple(given.values()), tuple(before))
 
@@ -114,6 +116,26 @@ def _on_symbols(optimizer: Any, tensors: list[Tensor], names: list[str]) -> tupl
                 update.state[ours[p]][key] = symbol
             symbols[number, key] = symbol
     return update, symbols
+
+
+def _check_changes(before: Any, after: Any) -> None:
+    """Refuse an optimizer whose step changes more than weights and its `state`: the program would not.
+
+    Raises:
+        TraceError: naming what changes.
+    """
+    changed = [
+        key
+        for key, value in vars(after).items()
+        if key not in ("param_groups", "state") and value is not vars(before).get(key)
+    ]
+    for old, new in zip(before.param_groups, after.param_groups, strict=True):
+        changed += [key for key, value in new.items() if key != "params" and value is not old.get(key)]
+    if changed:
+        raise TraceError(
+            f"a step of {type(before).__name__} changes {', '.join(map(repr, changed))}, which a compiled program does "
+            "not know of: keep what changes from step to step in optimizer.state[parameter]"
+        )
 
 
 def _state(optimizer: Any) -> dict[StateKey, Any]:

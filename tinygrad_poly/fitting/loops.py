@@ -125,23 +125,27 @@ def compiled_loop(
     tensors = list(weights.values())
     first, chunk = steps.start, 1
     with Interrupt() as interrupt, np.errstate(over="ignore", invalid="ignore"):
-        while first < steps.stop:
-            if interrupt.requested:
-                return End(first, interrupted=True)
-            last = min(first + chunk, steps.stop)
-            logged = range(first + (log_every - 1 - first) % log_every, last, log_every)
-            values = np.empty(len(logged))
-            begin = time.perf_counter()
-            after = compiled.run(first, last, log_every, values, [w.array for w in tensors])
-            if not all(np.isfinite(w).all() for w in after) or not np.isfinite(values).all():
-                # Somewhere in this chunk; one by one they tell where, and put the weights back.
-                return eager_loop(target, weights, optimizer, range(first, steps.stop), log_every, losses, report)
-            for tensor, array in zip(tensors, after):
-                tensor.array = array if array.shape else array[()]
-            for t, value in zip(logged, values.tolist()):
-                losses[t] = value
-                report(t, value)
-            elapsed = time.perf_counter() - begin
-            chunk = max(1, min(chunk * 4, round(chunk * SECONDS_A_CHUNK / max(elapsed, 1e-9))))
-            first = last
+        try:
+            while first < steps.stop:
+                if interrupt.requested:
+                    return End(first, interrupted=True)
+                last = min(first + chunk, steps.stop)
+                logged = range(first + (log_every - 1 - first) % log_every, last, log_every)
+                values = np.empty(len(logged))
+                begin = time.perf_counter()
+                after = compiled.run(first, last, log_every, values, [w.array for w in tensors])
+                if not all(np.isfinite(w).all() for w in after) or not np.isfinite(values).all():
+                    # Somewhere in this chunk; one by one they tell where, and put the weights back.
+                    return eager_loop(target, weights, optimizer, range(first, steps.stop), log_every, losses, report)
+                for tensor, array in zip(tensors, after):
+                    tensor.array = array if array.shape else array[()]
+                for t, value in zip(logged, values.tolist()):
+                    losses[t] = value
+                    report(t, value)
+                elapsed = time.perf_counter() - begin
+                chunk = max(1, min(chunk * 4, round(chunk * SECONDS_A_CHUNK / max(elapsed, 1e-9))))
+                first = last
+        except KeyboardInterrupt:
+            # A second Ctrl-C, inside a chunk: the weights are those that the chunk began with.
+            return End(first, interrupted=True)
     return End(steps.stop)

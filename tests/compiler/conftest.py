@@ -1,0 +1,19 @@
+import pytest
+
+import tinygrad_poly as tg
+from tinygrad_poly.compiler import numba_runner
+
+from ..fitting.conftest import Sine
+from .routes import plainly
+
+
+@pytest.fixture
+def sine():
+    return Sine(tg.float64, points=50)
+
+
+@pytest.fixture
+def uncompiled(monkeypatch):
+    """Fused programs run as the Python source that they are: exact, and without a second for Numba each."""
+    monkeypatch.setattr(numba_runner, "available", lambda: True)
+    monkeypatch.setattr(numba_runner, "compiled", plainly)

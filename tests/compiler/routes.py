@@ -1,0 +1,52 @@
+"""The ways in which a traced function can be computed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from tinygrad_poly.backward import leaf
+from tinygrad_poly.compiler.fuse import NotFusable, fuse
+from tinygrad_poly.compiler.loops import Printer
+from tinygrad_poly.compiler.numba_runner import arguments
+from tinygrad_poly.compiler.numpy_runner import NumpyProgram
+from tinygrad_poly.compiler.program import Program
+from tinygrad_poly.compiler.simplify import simplify
+from tinygrad_poly.compiler.steps import captured_arrays
+from tinygrad_poly.compiler.symbols import Symbol, placeholder
+from tinygrad_poly.operators import wrap
+
+
+def plainly(source: str) -> Any:
+    """The function `run` of a fused program, not compiled: Python computes with NumPy's numbers, slowly."""
+    found: dict[str, Any] = {"np": np}
+    exec(source, found)
+    return found["run"]
+
+
+def traced(function: Callable[..., Any], tensors: list[Any]) -> Program:
+    """The program that a function of tensors, which returns a list of tensors, writes down; not simplified."""
+    inputs = [placeholder(f"x{i}", x.shape, x.dtype) for i, x in enumerate(tensors)]
+    given = [wrap(s, leaf(s) if x.requires_grad else None) for s, x in zip(inputs, tensors, strict=True)]
+    return Program.of(inputs, [y.array for y in function(*given) if isinstance(y.array, Symbol)])
+
+
+def routes(program: Program, arrays: list[Any]) -> Iterator[tuple[str, list[Any]]]:
+    """The outputs of a program, on each way."""
+    with np.errstate(all="ignore"):
+        yield "interpreter", program.run(dict(zip(program.inputs, arrays, strict=True)))
+        simple = simplify(program)
+        yield "simplified", simple.run(dict(zip(program.inputs, arrays, strict=True)))
+        run = NumpyProgram(simple, {}, simple.inputs).once()
+        run(*arrays)  # a second call writes into the memory of the first
+        yield "NumPy", list(run(*arrays))
+        captured = captured_arrays(simple)
+        try:
+            source = Printer(fuse(simple), captured).once()
+        except NotFusable:
+            return
+        found = plainly(source)(*arguments(arrays), *arguments(list(captured.values())))
+        kinds = [(s.dtype, s.shape) for s in simple.outputs]
+        yield "fused", [np.asarray(y, dtype).reshape(shape) for y, (dtype, shape) in zip(found, kinds, strict=True)]

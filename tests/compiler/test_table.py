@@ -1,0 +1,80 @@
+"""Every row of the derivative table compiles: the cases of its tests give the same through `compile`."""
+
+import numpy as np
+import pytest
+
+import tinygrad_poly as tg
+from tinygrad_poly.compiler import compile
+from tinygrad_poly.errors import TraceError
+
+from ..derivatives.cases.table import CASES, name
+from ..helpers import DTYPES, cotangent, dtype_name, numbers, ours
+
+# How many elements these give, or what, is decided by numbers.
+DEPEND_ON_NUMBERS = ("x[x > 0]", "x[x > 9]", "masked_select", "lstsq with more rows than unknowns")
+
+# Functions that NumPy has not: they are called element by element.
+CALLED = ("erf", "erfc", "gelu")
+
+RUNS = [(case, shapes) for cases in CASES.values() for case in cases for shapes in case.shapes]
+
+
+def value_and_gradients(case):
+    def function(v, *inputs):
+        y = case.call(tg, *inputs)
+        return [y, *tg.grad(y, inputs, v)]
+
+    return function
+
+
+def arguments(case, shapes, dtype):
+    rng = np.random.default_rng([len(shapes), *(n for shape in shapes for n in shape)])
+    inputs = [ours(a, dtype) for a in case.inputs(rng, shapes)]
+    y = case.call(tg, *inputs)
+    return [ours(cotangent(rng, y.shape), dtype_name(y), False), *inputs]
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(("case", "shapes"), [r for r in RUNS if r[0].label not in DEPEND_ON_NUMBERS], ids=name)
+def test_value_and_gradients_are_those_of_the_tape(uncompiled, case, shapes):
+    dtype = DTYPES[shapes == case.shapes[0]]
+    function, given = value_and_gradients(case), arguments(case, shapes, dtype)
+    expected, found = function(*given), compile(function)(*given)
+    for y, reference in zip(found, expected, strict=True):
+        assert y.shape == reference.shape
+        assert y.dtype == reference.dtype
+        # Both call NumPy for the same numbers in the same order, sums of a few elements included.
+        np.testing.assert_array_equal(numbers(y), numbers(reference))
+
+
+@pytest.mark.parametrize(("case", "shapes"), [r for r in RUNS if r[0].label in DEPEND_ON_NUMBERS], ids=name)
+def test_what_depends_on_numbers_is_refused(case, shapes):
+    with pytest.raises(TraceError, match=r"depends on numbers|has no number yet"):
+        compile(value_and_gradients(case))(*arguments(case, shapes, "float64"))
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_all_elementwise_rows_together_are_one_loop_for_numba(dtype):
+    pytest.importorskip("numba")
+    rng = np.random.default_rng(0)
+    families = [cases for family, cases in CASES.items() if family.__name__.endswith(("elementwise", "activations"))]
+    chosen = [case for cases in families for case in cases if len(case.shapes[0]) == 1 and case.label not in CALLED]
+    inputs = [[ours(a, dtype) for a in case.inputs(rng, ((7,),))] for case in chosen]
+
+    def function(every):
+        results = []
+        for case, given in zip(chosen, every, strict=True):
+            y = case.call(tg, *given)
+            results += [y, *tg.grad(y.sum(), given)]
+        return results
+
+    compiled = compile(function)
+    found, expected = compiled(inputs), function(inputs)
+    assert not compiled.source.startswith("# Executed by NumPy")
+    unit = np.finfo(dtype).eps / 2
+    for y, reference in zip(found, expected, strict=True):
+        assert y.dtype == reference.dtype
+        # Numba calls the C library where NumPy has its own functions, which may be 4 units off; the rest
+        # is the conditioning of the short formulas that follow.
+        assert np.all(np.abs(numbers(y) - numbers(reference)) <= 64 * unit * np.maximum(1, np.abs(numbers(reference))))
