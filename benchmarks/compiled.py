@@ -73,7 +73,7 @@ def _traced(fit: Fit, dtype: str) -> CompiledSteps:
 def compiled(fit: Fit, dtype: str) -> Loop:
     """The compiler of this engine, run by Numba."""
     steps, none = _traced(fit, dtype), np.empty(0)
-    return lambda n: np.array(steps.run(0, n, n + 1, none, _weights(fit, dtype)), "float64")
+    return lambda n: np.array(steps.run(0, n, n + 1, none, _weights(fit, dtype), final=False), "float64")
 
 
 def compiled_without_numba(fit: Fit, dtype: str) -> Loop:

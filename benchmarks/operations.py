@@ -30,7 +30,8 @@ def _named(*names: str, numpy: dict[str, str] | None = None) -> list[Case]:
 
     def case(name: str) -> Case:
         numpy_name = renamed.get(name, name)
-        has = hasattr(np, numpy_name)
+        # HIPS autograd knows that steps are flat, and refuses to differentiate them.
+        has = hasattr(np, numpy_name) and name not in ("floor", "sign")
         return Case(
             name,
             lambda m, x, y: getattr(m, name)(x),

@@ -74,7 +74,9 @@ class CompiledSteps:
             return f"# Executed by NumPy, call by call: {self.why_not_fused}.\n{self.step.program}\n"
         return Printer(self.plan, self.captured, typed=not pretty).steps(self.step.carried)
 
-    def run(self, first: int, last: int, log_every: int, losses: Any, weights: list[Any]) -> list[Any]:
+    def run(
+        self, first: int, last: int, log_every: int, losses: Any, weights: list[Any], final: bool = True
+    ) -> list[Any]:
         """Take the steps `first` to before `last`; returns the weights that they led to, and updates the optimizer.
 
         Where a loss on the way that was asked for, a weight, or the loss that the steps led to is not finite, the
@@ -86,6 +88,8 @@ class CompiledSteps:
             log_every: the loss of step t is written if t % log_every == log_every − 1.
             losses: an array with room for these losses, filled from its start.
             weights: arrays, in the order of the weights that this was made with.
+            final: whether to look at the loss that the steps led to, which takes as long as a step; where more steps
+                follow, they will.
         """
         if self._run is None:
             self._run = self._with_numba() if self.plan and numba_runner.available() else self._with_numpy()
@@ -94,7 +98,8 @@ class CompiledSteps:
         # Numba hands a float32 number out as a Python float.
         shaped = [np.asarray(w, s.dtype).reshape(s.shape) for w, s in zip(results, self.step.carried, strict=True)]
         led_to = np.zeros(1)
-        self._run(last, last + 1, 1, led_to, shaped)
+        if final:
+            self._run(last, last + 1, 1, led_to, shaped)
         count = len(weights)
         if not all(np.isfinite(x).all() for x in (losses, led_to, *shaped[:count])):
             return [np.full(w.shape, np.nan, w.dtype) for w in shaped[:count]]

@@ -133,7 +133,8 @@ def compiled_loop(
                 logged = range(first + (log_every - 1 - first) % log_every, last, log_every)
                 values = np.empty(len(logged))
                 begin = time.perf_counter()
-                after = compiled.run(first, last, log_every, values, [w.array for w in tensors])
+                before = [w.array for w in tensors]
+                after = compiled.run(first, last, log_every, values, before, final=last == steps.stop)
                 if not all(np.isfinite(w).all() for w in after) or not np.isfinite(values).all():
                     # Somewhere in this chunk; one by one they tell where, and put the weights back.
                     return eager_loop(target, weights, optimizer, range(first, steps.stop), log_every, losses, report)
