@@ -123,8 +123,10 @@ def unbroadcast(cotangent: Array, shape: Shape) -> Array:
     have = cotangent.shape
     if not have:
         return cotangent
-    if not shape or max(shape) == 1 < max(have):
+    if not shape:
         return total(cotangent)
+    if max(shape) == 1 < max(have):
+        return total(cotangent, None, len(have) == len(shape))
     leading = len(have) - len(shape)
     if leading > 0:
         cotangent = total(cotangent, tuple(range(leading)))

@@ -13,6 +13,9 @@ recording: ContextVar[bool] = ContextVar("recording", default=True)
 # What to go back to, for each mode that was entered: (the modes around it, the state before it).
 _outer: ContextVar[Any] = ContextVar("outer", default=None)
 
+# Looked up once: a training step enters no_grad every time.
+_get, _set, _get_outer, _set_outer = recording.get, recording.set, _outer.get, _outer.set
+
 
 def is_grad_enabled() -> bool:
     """Whether operations on tensors that require grad are recorded right now.
@@ -38,13 +41,13 @@ class Mode:
         self._value = value
 
     def __enter__(self) -> None:
-        _outer.set((_outer.get(), recording.get()))
-        recording.set(self._value)
+        _set_outer((_get_outer(), _get()))
+        _set(self._value)
 
     def __exit__(self, *exception: object) -> None:
-        outer, before = _outer.get()
-        _outer.set(outer)
-        recording.set(before)
+        outer, before = _get_outer()
+        _set_outer(outer)
+        _set(before)
 
     def __call__(self, function: Callable[..., Any] | None = None) -> Any:
         """The mode itself, or `function` made to run under it."""

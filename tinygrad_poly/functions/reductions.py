@@ -100,9 +100,10 @@ def sum(
     >>> sum(tensor([[1.0, 2.0], [3.0, 4.0]]), dim=0)
     tensor([4., 6.])
     """
+    checked(input, "sum")
     if dtype is not None:
-        input = checked(input, "sum").to(dtype=dtype)
-    axes = reduced(checked(input, "sum"), dim, axis, "sum")
+        input = input.to(dtype=dtype)
+    axes = None if dim is None is axis else reduced(input, dim, axis, "sum")
     return apply_unary(reductions.sum, input, axes, keepdim or keepdims)
 
 
@@ -126,11 +127,15 @@ def mean(
     >>> mean(tensor([1.0, 2.0, 6.0]))
     tensor(3.)
     """
+    checked(input, "mean")
     if dtype is not None:
-        input = checked(input, "mean").to(dtype=dtype)
-    axes = reduced(checked(input, "mean"), dim, axis, "mean")
-    check_floating(input, "mean")
-    return apply_unary(reductions.mean, input, axes, keepdim or keepdims)
+        input = input.to(dtype=dtype)
+    axes = None if dim is None is axis else reduced(input, dim, axis, "mean")
+    result = apply_unary(reductions.mean, input, axes, keepdim or keepdims)
+    # Only the mean of integers is in another dtype than they are.
+    if result.array.dtype is not input.array.dtype:
+        check_floating(input, "mean")
+    return result
 
 
 def prod(
