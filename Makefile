@@ -29,11 +29,13 @@ wheel: $(VENV)/.installed  ## Build the wheel and try it alone, outside the chec
 	build/wheel/env/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt build/wheel/*.whl
 	cd build/wheel && env/bin/tinygrad-poly fit line --no-picture && env/bin/tinygrad-poly tutorials T8
 
-docs: $(VENV)/.installed  ## Write the pages that are made from the code
+docs: $(VENV)/.test  ## Write the pages that are made from the code
 	$(BIN)/python -m tinygrad_poly.derivatives > docs/derivatives.md
+	$(BIN)/python -m benchmarks.report
 
 bench: $(VENV)/.bench  ## Measure speed against torch (minutes; leave the machine alone meanwhile)
-	$(BIN)/pytest benchmarks
+	$(BIN)/pytest benchmarks --benchmark-json=$(VENV)/benchmarks.json
+	$(BIN)/python -m benchmarks.report $(VENV)/benchmarks.json
 
 prove: $(VENV)/.test  ## Check a hundred thousand generated programs, then wrong engines (about 20 minutes)
 	$(BIN)/python -m tinygrad_poly.checking.prove

@@ -1,6 +1,8 @@
 """Runs the Python examples in README.md and docs/*.md as doctests."""
 
+import os
 from doctest import NORMALIZE_WHITESPACE
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,6 +10,9 @@ from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
 
 import tinygrad_poly
+
+# What tests compile belongs to the checkout, not to the user.
+os.environ.setdefault("TINYGRAD_POLY_CACHE", str(Path(__file__).parent / ".pytest_cache" / "compiled"))
 
 pytest_collect_file = Sybil(
     parsers=[PythonCodeBlockParser(doctest_optionflags=NORMALIZE_WHITESPACE), SkipParser()],

@@ -1,8 +1,13 @@
-"""Turns saved results into docs/benchmarks.md: `python -m benchmarks.report`."""
+"""Turns results into docs/benchmarks.md: `python -m benchmarks.report [FILE]`.
+
+FILE is what `pytest benchmarks --benchmark-json=FILE` wrote; what the page needs of it is kept in
+`benchmarks/results`. Without FILE the page is made again from what is there.
+"""
 
 from __future__ import annotations
 
 import json
+import sys
 from collections import defaultdict
 from pathlib import Path
 from statistics import median
@@ -24,6 +29,26 @@ def tables(results: dict[str, Any]) -> dict[str, list[Row]]:
         microseconds = benchmark["stats"]["median"] / info["loops"] * 1e6
         found[info["table"]].append({"row": info["row"], "µs": microseconds, "low": low, "ratio": middle, "high": high})
     return found
+
+
+def kept(results: dict[str, Any]) -> dict[str, Any]:
+    """The part of a results file that is committed: the machine, and each median and ratio."""
+    about = results["machine_info"]
+    cpu = {key: about["cpu"][key] for key in ("brand_raw", "count", "arch") if key in about["cpu"]}
+    names = ("processor", "machine", "python_version", "numpy", "torch", "system")
+    return {
+        "datetime": results["datetime"],
+        "commit": results["commit_info"].get("id"),
+        "machine_info": {name: about[name] for name in names} | {"cpu": cpu},
+        "benchmarks": [
+            {
+                "group": benchmark["group"],
+                "extra_info": benchmark["extra_info"],
+                "stats": {key: benchmark["stats"][key] for key in ("median", "iqr", "rounds")},
+            }
+            for benchmark in results["benchmarks"]
+        ],
+    }
 
 
 def load() -> dict[str, Any]:
@@ -58,18 +83,21 @@ def markdown(results: dict[str, Any]) -> str:
     few = {name: rows for name, rows in tables(results).items() if name not in many}
     lines = [EXPLANATIONS.read_text(encoding="utf-8").format(machine=machine(results), date=results["datetime"][:10])]
     for name, rows in few.items():
-        lines += [f"\n### {name}\n", "| | µs a step | ratio | quartiles |", "|---|---:|---:|---|"]
+        reference = "Numba by hand" if rows[0]["row"] == "Numba by hand" else "torch.autograd"
+        lines += [f"\n### {name}\n", f"| | µs a step | ratio to {reference} | quartiles |", "|---|---:|---:|---|"]
         lines += [
             f"| {r['row']} | {significant(r['µs'])} | {significant(r['ratio'])} "
             f"| {significant(r['low'])} to {significant(r['high'])} |"
             for r in rows
         ]
     lines += ["\n## Single operations, called and differentiated\n"]
-    lines += ["| | median ratio to torch | torch is faster at |", "|---|---:|---|"]
+    lines += ["| | median ratio to torch | torch is faster at (ratio) |", "|---|---:|---|"]
     for name, rows in many.items():
         slower = ", ".join(
             f"{r['row']} ({significant(r['ratio'])})" for r in sorted(rows, key=lambda r: -r["ratio"]) if r["ratio"] > 1
         )
+        if not name.endswith("tinygrad_poly"):
+            slower = "most"
         lines.append(
             f"| {name.removeprefix('operations on ')} | {median(r['ratio'] for r in rows):.2f} | {slower or 'none'} |"
         )
@@ -77,5 +105,10 @@ def markdown(results: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
+    for given in sys.argv[1:]:
+        results = json.loads(Path(given).read_text(encoding="utf-8"))
+        RESULTS.mkdir(exist_ok=True)
+        text = json.dumps(kept(results), indent=1) + "\n"
+        (RESULTS / "cpu.json").write_text(text, encoding="utf-8")
     PAGE.write_text(markdown(load()), encoding="utf-8")
     print(f"wrote {PAGE}")

@@ -18,7 +18,7 @@ SLOW = ("eager", "without Numba", "torch.autograd")
 @pytest.mark.parametrize("name", [*LOOPS, "torch.autograd"])
 @pytest.mark.parametrize("fit", FITS, ids=lambda fit: fit.name)
 def test_compiled(benchmark: Any, fit: Fit, name: str, dtype: str) -> None:
-    pytest.importorskip("numba", reason="Numba is not installed (group: peers)")
+    pytest.importorskip("numba", reason="Numba is not installed (group: test)")
     if name.startswith("JAX"):
         pytest.importorskip("jax", reason="JAX is not installed (group: peers)")
     with torch_threads(1):
@@ -31,7 +31,7 @@ def test_compiled(benchmark: Any, fit: Fit, name: str, dtype: str) -> None:
         assert np.max(np.abs(own(1) - reference(1))) <= allowed
         # Fewer steps of what takes hundreds of times longer.
         steps = max(1, fit.steps // (100 if name in SLOW else 1))
-        benchmark.group = f"{fit.name}, {dtype}"
+        benchmark.group = f"{fit.name}, {dtype}, many steps in one call"
         benchmark.extra_info.update(row=name, table=benchmark.group)
         paired(
             benchmark,
