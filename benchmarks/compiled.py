@@ -161,7 +161,8 @@ def jax_fori_loop(fit: Fit, dtype: str) -> Loop:
     import jax
 
     if dtype == "float64":
-        jax.config.update("jax_enable_x64", True)  # type: ignore[no-untyped-call]
+        config: Any = jax.config
+        config.update("jax_enable_x64", True)
     x, y = (jax.numpy.asarray(a) for a in fit.data(dtype))
     gradient = jax.grad(fit.loss)
 
