@@ -8,6 +8,7 @@
 (tensor(4.), tensor(2.))
 """
 
+from importlib import import_module as _import_module
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 from typing import Any as _Any
 
@@ -45,6 +46,7 @@ from tinygrad_poly.recording import no_grad as no_grad
 from tinygrad_poly.tensor import Tensor as Tensor
 
 if _TYPE_CHECKING:
+    from tinygrad_poly.compiler import compile as compile
     from tinygrad_poly.fitting import FitResult as FitResult
     from tinygrad_poly.fitting import fit as fit
 
@@ -57,10 +59,11 @@ int32 = int = _np.dtype(_np.int32)
 bool = _np.dtype(_np.bool_)
 
 
-def __getattr__(name: str) -> _Any:
-    # Fitting needs more of the standard library than differentiating: it is imported when it is asked for.
-    if name in ("fit", "FitResult"):
-        from tinygrad_poly import fitting
+# Fitting and compiling need more of the standard library than differentiating: they are imported when asked for.
+_LATER = {"fit": "fitting", "FitResult": "fitting", "compile": "compiler"}
 
-        return getattr(fitting, name)
+
+def __getattr__(name: str) -> _Any:
+    if name in _LATER:
+        return getattr(_import_module(f"tinygrad_poly.{_LATER[name]}"), name)
     raise AttributeError(f"module 'tinygrad_poly' has no attribute {name!r}")
