@@ -5,32 +5,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import tinygrad_poly as tg
-from tinygrad_poly.derivatives import indexing
 
-from ..helpers import DTYPES, both, leaf
-from .cases.table import name, runs
-from .checks import Run
-
-each_case = pytest.mark.parametrize(("case", "shapes"), runs(indexing), ids=name)
-each_dtype = pytest.mark.parametrize("dtype", DTYPES)
-
-
-@each_dtype
-@each_case
-def test_value_is_torchs(case, shapes, dtype):
-    Run(case, shapes, dtype).check_value()
-
-
-@each_dtype
-@each_case
-def test_gradient_is_torchs(case, shapes, dtype):
-    Run(case, shapes, dtype).check_gradient()
-
-
-@each_dtype
-@each_case
-def test_gradient_of_the_gradient_is_torchs(case, shapes, dtype):
-    Run(case, shapes, dtype).check_second_gradient()
+from ..helpers import both, leaf
 
 
 def test_a_slice_with_a_negative_step_carries_its_gradient_back():

@@ -2,31 +2,7 @@ import pytest
 
 from tinygrad_poly.derivatives import linalg
 
-from ..helpers import DTYPES
-from .cases.table import name, runs
-from .checks import Run
 from .test_operation import MISTAKES, cases_of, is_caught, planted
-
-each_case = pytest.mark.parametrize(("case", "shapes"), runs(linalg), ids=name)
-each_dtype = pytest.mark.parametrize("dtype", DTYPES)
-
-
-@each_dtype
-@each_case
-def test_value_is_torchs(case, shapes, dtype):
-    Run(case, shapes, dtype).check_value()
-
-
-@each_dtype
-@each_case
-def test_gradient_is_torchs(case, shapes, dtype):
-    Run(case, shapes, dtype).check_gradient()
-
-
-@each_dtype
-@each_case
-def test_gradient_of_the_gradient_is_torchs(case, shapes, dtype):
-    Run(case, shapes, dtype).check_second_gradient()
 
 
 @pytest.mark.parametrize("mistake", MISTAKES.values(), ids=MISTAKES)

@@ -6,32 +6,10 @@ import pytest
 import torch
 
 import tinygrad_poly as tg
-from tinygrad_poly.derivatives import piecewise
 
 from ..helpers import DTYPES, numbers
-from .cases.table import name, runs
-from .checks import Run
 
-each_case = pytest.mark.parametrize(("case", "shapes"), runs(piecewise), ids=name)
 each_dtype = pytest.mark.parametrize("dtype", DTYPES)
-
-
-@each_dtype
-@each_case
-def test_value_is_torchs(case, shapes, dtype):
-    Run(case, shapes, dtype).check_value()
-
-
-@each_dtype
-@each_case
-def test_gradient_is_torchs(case, shapes, dtype):
-    Run(case, shapes, dtype).check_gradient()
-
-
-@each_dtype
-@each_case
-def test_gradient_of_the_gradient_is_torchs(case, shapes, dtype):
-    Run(case, shapes, dtype).check_second_gradient()
 
 
 EDGES = [0.0, -0.0, 0.5, -0.5, 1.0, 1.5, -1.0, 2.5, 2e9, math.inf, -math.inf, math.nan]

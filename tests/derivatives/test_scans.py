@@ -7,32 +7,6 @@ import torch
 import tinygrad_poly as tg
 from tinygrad_poly.derivatives import scans
 
-from ..helpers import DTYPES
-from .cases.table import name, runs
-from .checks import Run
-
-each_case = pytest.mark.parametrize(("case", "shapes"), runs(scans), ids=name)
-each_dtype = pytest.mark.parametrize("dtype", DTYPES)
-
-
-@each_dtype
-@each_case
-def test_value_is_torchs(case, shapes, dtype):
-    Run(case, shapes, dtype).check_value()
-
-
-@each_dtype
-@each_case
-def test_gradient_is_torchs(case, shapes, dtype):
-    Run(case, shapes, dtype).check_gradient()
-
-
-@each_dtype
-@each_case
-def test_gradient_of_the_gradient_is_torchs(case, shapes, dtype):
-    Run(case, shapes, dtype).check_second_gradient()
-
-
 ZEROS = {
     "no zero": [2.0, -3.0, 4.0],
     "one zero": [2.0, 0.0, 4.0],

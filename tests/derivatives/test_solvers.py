@@ -15,30 +15,9 @@ from tinygrad_poly.operators import wrap
 
 from ..helpers import DTYPES, UNIT_ROUNDOFF, numbers, ours, theirs
 from .cases.solvers import definite, dyadic
-from .cases.table import name, runs
-from .checks import Run
 from .test_operation import cases_of, is_caught
 
-each_case = pytest.mark.parametrize(("case", "shapes"), runs(solvers), ids=name)
 each_dtype = pytest.mark.parametrize("dtype", DTYPES)
-
-
-@each_dtype
-@each_case
-def test_value_is_torchs(case, shapes, dtype):
-    Run(case, shapes, dtype).check_value()
-
-
-@each_dtype
-@each_case
-def test_gradient_is_torchs(case, shapes, dtype):
-    Run(case, shapes, dtype).check_gradient()
-
-
-@each_dtype
-@each_case
-def test_gradient_of_the_gradient_is_torchs(case, shapes, dtype):
-    Run(case, shapes, dtype).check_second_gradient()
 
 
 DROPPED = {

@@ -60,9 +60,9 @@ CASES: dict[ModuleType, list[Case]] = {
 }
 
 
-def runs(family: ModuleType) -> list[Any]:
-    """Every case of a family with each of its shapes."""
-    return [(case, given) for case in CASES[family] for given in case.shapes]
+def runs() -> list[Any]:
+    """Every case with each of its shapes."""
+    return [(case, given) for cases in CASES.values() for case in cases for given in case.shapes]
 
 
 def name(value: Any) -> str:
