@@ -15,10 +15,6 @@ from typing import Any as _Any
 import numpy as _np
 
 from tinygrad_poly import autograd as autograd
-from tinygrad_poly import func as func
-from tinygrad_poly import linalg as linalg
-from tinygrad_poly import nn as nn
-from tinygrad_poly import optim as optim
 from tinygrad_poly.arrays import device as device
 from tinygrad_poly.arrays import get_default_dtype as get_default_dtype
 from tinygrad_poly.arrays import set_default_dtype as set_default_dtype
@@ -46,6 +42,10 @@ from tinygrad_poly.recording import no_grad as no_grad
 from tinygrad_poly.tensor import Tensor as Tensor
 
 if _TYPE_CHECKING:
+    from tinygrad_poly import func as func
+    from tinygrad_poly import linalg as linalg
+    from tinygrad_poly import nn as nn
+    from tinygrad_poly import optim as optim
     from tinygrad_poly.compiler import compile as compile
     from tinygrad_poly.fitting import FitResult as FitResult
     from tinygrad_poly.fitting import fit as fit
@@ -59,11 +59,18 @@ int32 = int = _np.dtype(_np.int32)
 bool = _np.dtype(_np.bool_)
 
 
-# Fitting and compiling need more of the standard library than differentiating: they are imported when asked for.
-_LATER = {"fit": "fitting", "FitResult": "fitting", "compile": "compiler"}
+# What a program may not need is imported when it is asked for: whole modules, and names in modules.
+_MODULES = ("func", "linalg", "nn", "optim")
+_NAMES = {"fit": "fitting", "FitResult": "fitting", "compile": "compiler"}
 
 
 def __getattr__(name: str) -> _Any:
-    if name in _LATER:
-        return getattr(_import_module(f"tinygrad_poly.{_LATER[name]}"), name)
+    if name in _MODULES:
+        return _import_module(f"tinygrad_poly.{name}")
+    if name in _NAMES:
+        return getattr(_import_module(f"tinygrad_poly.{_NAMES[name]}"), name)
     raise AttributeError(f"module 'tinygrad_poly' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_MODULES, *_NAMES})
