@@ -23,8 +23,10 @@ from tinygrad_poly.creation import FloatTensor as FloatTensor
 from tinygrad_poly.creation import arange as arange
 from tinygrad_poly.creation import as_tensor as as_tensor
 from tinygrad_poly.creation import asarray as asarray
+from tinygrad_poly.creation import eye as eye
 from tinygrad_poly.creation import from_numpy as from_numpy
 from tinygrad_poly.creation import full as full
+from tinygrad_poly.creation import full_like as full_like
 from tinygrad_poly.creation import linspace as linspace
 from tinygrad_poly.creation import ones as ones
 from tinygrad_poly.creation import ones_like as ones_like
@@ -35,13 +37,16 @@ from tinygrad_poly.functions import *
 from tinygrad_poly.operators import apply_operation as apply_operation
 from tinygrad_poly.random import manual_seed as manual_seed
 from tinygrad_poly.random import rand as rand
+from tinygrad_poly.random import rand_like as rand_like
 from tinygrad_poly.random import randn as randn
+from tinygrad_poly.random import randn_like as randn_like
 from tinygrad_poly.recording import enable_grad as enable_grad
 from tinygrad_poly.recording import is_grad_enabled as is_grad_enabled
 from tinygrad_poly.recording import no_grad as no_grad
 from tinygrad_poly.tensor import Tensor as Tensor
 
 if _TYPE_CHECKING:
+    from tinygrad_poly import cuda as cuda
     from tinygrad_poly import func as func
     from tinygrad_poly import linalg as linalg
     from tinygrad_poly import nn as nn
@@ -60,7 +65,7 @@ bool = _np.dtype(_np.bool_)
 
 
 # What a program may not need is imported when it is asked for: whole modules, and names in modules.
-_MODULES = ("func", "linalg", "nn", "optim")
+_MODULES = ("cuda", "func", "linalg", "nn", "optim")
 _NAMES = {"fit": "fitting", "FitResult": "fitting", "compile": "compiler"}
 
 

@@ -7,6 +7,9 @@ scalar, an array of another library, or a `Tensor` while a backward pass is itse
 from __future__ import annotations
 
 import math
+import sys
+from contextlib import AbstractContextManager, nullcontext
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -19,6 +22,7 @@ Shape = tuple[int, ...]
 Index = Any
 
 NUMPY = (np.ndarray, np.generic)
+BESIDE_NUMPY = (*NUMPY, float, int, type(None))
 _add_reduce: Any = np.add.reduce
 
 
@@ -27,14 +31,30 @@ def namespace(array: Array) -> Any:
     if isinstance(array, NUMPY):
         return np
     find = getattr(array, "__array_namespace__", None)
-    return np if find is None else find()
+    if find is not None:
+        return find()
+    return sys.modules["cupy"] if is_cupy(array) else np
+
+
+def together(*arrays: Any) -> Any:
+    """The module whose functions work on all of `arrays`: JAX takes NumPy's arrays and numbers along."""
+    for array in arrays:
+        if not isinstance(array, BESIDE_NUMPY):
+            return namespace(array)
+    return np
+
+
+def is_cupy(array: Any) -> bool:
+    """Whether `array` is CuPy's, on a GPU: it has the functions of the array API, but no `__array_namespace__`."""
+    cupy = sys.modules.get("cupy")
+    return cupy is not None and isinstance(array, cupy.ndarray)
 
 
 def on_cpu(array: Array) -> Any:
-    """`array` in NumPy's memory."""
+    """`array` in NumPy's memory. A GPU is waited for until it has computed all that it was asked to."""
     if isinstance(array, NUMPY):
         return array
-    return array.get() if hasattr(array, "get") else np.asarray(array)
+    return array.get() if is_cupy(array) else np.asarray(array)
 
 
 def as_dtype(dtype: Any) -> np.dtype[Any]:
@@ -58,16 +78,47 @@ def is_floating(dtype: Any) -> bool:
     return kind == "f" if kind is not None else "float" in str(dtype)
 
 
+def order(array: Array, axis: int) -> Array:
+    """The indices that sort `array` along an axis; equal elements keep their order."""
+    xp = namespace(array)
+    # CuPy sorts in this way always, and has no parameter for it.
+    return xp.argsort(array, axis=axis) if is_cupy(array) else xp.argsort(array, axis=axis, stable=True)
+
+
+def linalg_errors(array: Array) -> AbstractContextManager[Any]:
+    """A context in which a matrix without what is asked of it raises, as LAPACK makes NumPy do.
+
+    CuPy returns numbers that make no sense instead, because the GPU has to be waited for to know.
+    """
+    if not is_cupy(array):
+        return nullcontext()
+    context: AbstractContextManager[Any] = import_module("cupyx").errstate(linalg="raise")
+    return context
+
+
 def astype(array: Array, dtype: Any) -> Array:
     """`array` in another dtype."""
-    return array.astype(dtype) if isinstance(array, NUMPY) else namespace(array).astype(array, dtype)
+    if isinstance(array, NUMPY):
+        return array.astype(dtype)
+    return namespace(array).astype(array, dtype_for(array, dtype))
+
+
+def dtype_for(array: Array, dtype: Any) -> Any:
+    """`dtype` as the library of `array` has it: under the name that NumPy gives it.
+
+    Raises:
+        DtypeError: where it names none.
+    """
+    if isinstance(array, NUMPY):
+        return as_dtype(dtype)
+    return getattr(namespace(array), as_dtype(dtype).name, dtype) if isinstance(dtype, (str, type, np.dtype)) else dtype
 
 
 def own(value: Any) -> Any:
     """`value` as the tape may keep it: an array or list that the user could still write into is copied."""
     if isinstance(value, (np.ndarray, list)):
         return np.array(value)
-    return value
+    return value.copy() if is_cupy(value) else value
 
 
 def without_integers(inputs: tuple[Array, ...], result: Any) -> tuple[Array, ...] | None:
@@ -189,8 +240,11 @@ def full_shape(shape: Shape, size: int, name: str) -> Shape:
 class device:  # noqa: N801 - torch's name
     """Where a tensor's array lives: `device("cpu")`, `device("cuda:0")`, `device("cuda", 0)`.
 
+    "cuda" without a number is the current GPU (see `tinygrad_poly.cuda`), the first one unless told otherwise; a
+    number alone is that GPU.
+
     Raises:
-        DeviceError: for a GPU whose array library is missing, or a name that is no device.
+        DeviceError: for a name that is no device, a GPU that is not there, or whose array library is missing.
 
     >>> device("cpu")
     device(type='cpu')
@@ -200,14 +254,27 @@ class device:  # noqa: N801 - torch's name
     type: str
     index: int | None
 
-    def __init__(self, type: str | device, index: int | None = None) -> None:
-        name, colon, number = str(type).partition(":")
+    def __init__(self, type: str | int | device, index: int | None = None) -> None:
+        name, colon, number = (f"cuda:{type}" if isinstance(type, int) else str(type)).partition(":")
         known = name in ("cpu", "cuda") and number.isdigit() == bool(colon)
         if not known or (number and index is not None):
             raise DeviceError(f"{type!r} is not a device; expected 'cpu', 'cuda' or 'cuda:0'")
         self.type = name
         self.index = int(number) if number else index
-        self.namespace()
+        if name == "cuda":
+            self._check()
+
+    def _check(self) -> None:
+        cupy = self.namespace()
+        try:
+            count = cupy.cuda.runtime.getDeviceCount()
+        except cupy.cuda.runtime.CUDARuntimeError as error:
+            raise DeviceError(
+                f"{self} cannot be used: CuPy is installed, but finds no GPU or no driver that fits it ({error}); "
+                "use device 'cpu'"
+            ) from None
+        if not 0 <= (self.index or 0) < count:
+            raise DeviceError(f"{self} does not exist: the GPUs here are cuda:0 to cuda:{count - 1}")
 
     def namespace(self) -> Any:
         """The array module of this device."""
@@ -222,15 +289,27 @@ class device:  # noqa: N801 - torch's name
             ) from None
         return cupy
 
+    def active(self) -> AbstractContextManager[Any]:
+        """A context in which new arrays of this device's library are made on it, and its kernels run there."""
+        return nullcontext() if self.type == "cpu" else self.namespace().cuda.Device(self.index)
+
     def asarray(self, array: Array) -> Array:
-        """`array` on this device."""
-        return self.namespace().asarray(on_cpu(array))
+        """`array` on this device; between two GPUs it goes directly."""
+        if self.type == "cpu":
+            return np.asarray(on_cpu(array))
+        with self.active():
+            return self.namespace().asarray(array if is_cupy(array) else on_cpu(array))
+
+    def _number(self) -> int:
+        if self.index is None and self.type == "cuda":
+            return int(self.namespace().cuda.Device().id)
+        return self.index or 0
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, device) and (self.type, self.index or 0) == (other.type, other.index or 0)
+        return isinstance(other, device) and self.type == other.type and self._number() == other._number()
 
     def __hash__(self) -> int:
-        return hash((self.type, self.index or 0))
+        return hash(self.type)
 
     def __str__(self) -> str:
         return self.type if self.index is None else f"{self.type}:{self.index}"
@@ -240,10 +319,41 @@ class device:  # noqa: N801 - torch's name
         return f"device(type={self.type!r}{index})"
 
 
+def names_device(value: Any) -> bool:
+    """Whether `value`, which has to name a device or a dtype, does not name a dtype."""
+    if isinstance(value, str):
+        try:
+            np.dtype(value)
+        except TypeError:
+            return True
+        return False
+    return isinstance(value, (device, int))
+
+
 def device_of(array: Array) -> device:
-    """The device that holds `array`."""
-    number = getattr(getattr(array, "device", None), "id", None)
-    return device("cpu") if number is None else device("cuda", number)
+    """The device that holds `array`: the CPU for all that CuPy does not hold."""
+    return device("cuda", array.device.id) if is_cupy(array) else device("cpu")
+
+
+def all_together(*inputs: Any) -> None:
+    """Raise unless all arrays among `inputs` are on one device, and a GPU's is the current one.
+
+    Called where an operation failed, to say why: nobody pays for it otherwise.
+
+    Raises:
+        DeviceError: which names the devices.
+    """
+    places = {str(place): place for x in inputs if hasattr(x, "shape") for place in [device_of(x)]}
+    if len(places) > 1:
+        raise DeviceError(
+            f"expected all tensors on the same device, not on {' and '.join(places)}: move some with .to()"
+        )
+    for name, place in places.items():
+        if place.type == "cuda" and place != device("cuda"):
+            raise DeviceError(
+                f"the tensors are on {name}, but the current GPU is cuda:{device('cuda')._number()}: compute inside "
+                f"`with tinygrad_poly.cuda.device({place.index}):`"
+            )
 
 
 _default_dtype = np.dtype(np.float32)

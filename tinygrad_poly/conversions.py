@@ -86,6 +86,7 @@ class Conversions:
 
         Raises:
             GraphError: if it requires grad, which the array could not remember: use `detach().numpy()`.
+            TypeError: if it is on a GPU: use `cpu()` first.
 
         >>> import tinygrad_poly as tg
         >>> tg.tensor([1.0, 2.0]).numpy()
@@ -93,7 +94,9 @@ class Conversions:
         """
         if self.node is not None:
             raise GraphError("numpy() would lose the graph of a tensor that requires grad; use .detach().numpy()")
-        view = np.asarray(on_cpu(self.array)).view()
+        if arrays.is_cupy(self.array):
+            raise TypeError(f"a tensor on {self.device} is no NumPy array; copy it to the CPU first: .cpu().numpy()")
+        view = np.asarray(self.array).view()
         view.flags.writeable = False
         return view
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from tinygrad_poly.tensor import Tensor
 
 
 def made(array: Array, dtype: Any, device: Any, requires_grad: bool) -> Tensor:
-    """A leaf of an array that nobody else holds, in `dtype` (None: as it is) on `device`."""
+    """A leaf of an array that nobody else holds, in `dtype` (None: as it is) on `device` (None: where it is)."""
     if dtype is not None and (not isinstance(array, arrays.NUMPY) or as_dtype(dtype) != array.dtype):
         array = arrays.astype(array, as_dtype(dtype) if isinstance(array, arrays.NUMPY) else dtype)
     if device is not None:
@@ -24,11 +25,18 @@ def made(array: Array, dtype: Any, device: Any, requires_grad: bool) -> Tensor:
     return tensor.requires_grad_() if requires_grad else tensor
 
 
+def on_device(make: Callable[..., Array], device: Any, requires_grad: bool, *arguments: Any) -> Tensor:
+    """A leaf of what `make(xp, *arguments)` returns, which computes on `device` with its array library xp."""
+    place = arrays.device("cpu" if device is None else device)
+    with place.active():
+        return made(make(place.namespace(), *arguments), None, None, requires_grad)
+
+
 def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """A tensor with a copy of `data`: a number, nested lists, an array or a tensor.
 
     Python floats become the default dtype (float32), ints int64, bools bool; arrays keep theirs. An array of another
-    library that follows the array API, such as JAX's, stays one: the tape computes on it.
+    library that follows the array API, such as JAX's, stays one, and CuPy's stays on its GPU: the tape computes on it.
 
     Raises:
         DtypeError: for what is not numeric, and for `requires_grad` on what is not floating.
@@ -39,9 +47,16 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
             [3., 4.]])
     """
     if isinstance(data, Tensor):
-        return made(arrays.namespace(data.array).asarray(data.array, copy=True), dtype, device, requires_grad)
-    if hasattr(data, "__array_namespace__") and not isinstance(data, arrays.NUMPY):
-        return made(data.__array_namespace__().asarray(data, copy=True), dtype, device, requires_grad)
+        data = data.array
+        with arrays.device_of(data).active():
+            return made(arrays.namespace(data).asarray(data, copy=True), dtype, device, requires_grad)
+    if arrays.is_cupy(data) or (hasattr(data, "__array_namespace__") and not isinstance(data, arrays.NUMPY)):
+        if arrays.namespace(data).__name__ == "jax.numpy":
+            from tinygrad_poly import pytrees
+
+            pytrees.register()
+        with arrays.device_of(data).active():
+            return made(arrays.namespace(data).asarray(data, copy=True), dtype, device, requires_grad)
     try:
         array = np.array(_plain(data))
     except ValueError as error:
@@ -106,7 +121,32 @@ def full(size: Any, fill_value: float, *, dtype: Any = None, device: Any = None,
     kind = dtype
     if kind is None and isinstance(fill_value, float):
         kind = arrays.get_default_dtype()
-    return made(np.full(shape, fill_value, None if kind is None else as_dtype(kind)), None, device, requires_grad)
+    kind = None if kind is None else as_dtype(kind)
+    return on_device(lambda xp: xp.full(shape, fill_value, kind), device, requires_grad)
+
+
+def full_like(input: Tensor, fill_value: float, *, dtype: Any = None, device: Any = None) -> Tensor:
+    """One number repeated, in the shape and dtype of another tensor and on its device, unless told otherwise.
+
+    >>> full_like(tensor([1.0, 2.0]), 7.0)
+    tensor([7., 7.])
+    """
+    place = input.device if device is None else device
+    return full(input.shape, fill_value, dtype=input.dtype if dtype is None else dtype, device=place)
+
+
+def eye(n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """The identity matrix: ones on the diagonal of n rows and m (by default n) columns, elsewhere zeros.
+
+    >>> eye(2)
+    tensor([[1., 0.],
+            [0., 1.]])
+    """
+    columns = n if m is None else m
+    if n < 0 or columns < 0:
+        raise ShapeError(f"eye(): there cannot be {n} rows and {columns} columns")
+    kind = arrays.get_default_dtype() if dtype is None else as_dtype(dtype)
+    return on_device(lambda xp: xp.eye(n, columns, dtype=kind), device, requires_grad)
 
 
 def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
@@ -137,10 +177,14 @@ def arange(start: float, end: float | None = None, step: float = 1, *, dtype: An
         start, end = 0, start
     if step == 0:
         raise ShapeError("arange(): step must not be 0")
-    array = np.arange(start, end, step)
-    if dtype is None and array.dtype.kind == "f":
-        dtype = arrays.get_default_dtype()
-    return made(array, dtype, device, False)
+
+    def numbers(xp: Any) -> Array:
+        found = xp.arange(start, end, step)
+        if dtype is not None:
+            return found.astype(as_dtype(dtype))
+        return found.astype(arrays.get_default_dtype()) if found.dtype.kind == "f" else found
+
+    return on_device(numbers, device, False)
 
 
 def linspace(
@@ -166,24 +210,30 @@ def linspace(
     kind = dtype if arrays.is_floating(dtype) else np.dtype(np.float64)
     first, last = kind.type(start), kind.type(end)
     distance = (last - first) / kind.type(max(steps - 1, 1))
-    position = np.arange(steps)
-    from_first = multiply_add(distance, position, first, kind)
-    from_last = multiply_add(-distance, position[::-1], last, kind)
-    array = np.where(position < max(steps // 2, steps == 1), from_first, from_last)
-    return made(array, dtype, device, requires_grad)
+
+    def numbers(xp: Any) -> Array:
+        position = xp.arange(steps)
+        from_first = multiply_add(distance, position, first, kind)
+        from_last = multiply_add(-distance, position[::-1], last, kind)
+        return xp.where(position < max(steps // 2, steps == 1), from_first, from_last).astype(dtype)
+
+    return on_device(numbers, device, requires_grad)
 
 
 def multiply_add(a: Array, b: Array, c: Array, dtype: np.dtype[Any]) -> Array:
     """a·b + c rounded once, as the processor's fused instruction does that torch is compiled to use.
 
     NumPy has no such function; its long double holds the exact product of two float32 numbers, and on
-    most processors enough of the product of two float64 numbers.
+    most processors enough of the product of two float64 numbers. A GPU has no long double: in float64, the
+    last bit may differ there.
     """
+    if arrays.is_cupy(b):
+        return (float(a) * b + float(c)).astype(dtype)
     return np.asarray(np.longdouble(a) * b + c, dtype)
 
 
 def zeros_like(input: Tensor) -> Tensor:
-    """Zeros in the shape and dtype of another tensor.
+    """Zeros in the shape and dtype of another tensor, on its device.
 
     >>> zeros_like(tensor([1.0, 2.0]))
     tensor([0., 0.])
@@ -192,7 +242,7 @@ def zeros_like(input: Tensor) -> Tensor:
 
 
 def ones_like(input: Tensor) -> Tensor:
-    """Ones in the shape and dtype of another tensor.
+    """Ones in the shape and dtype of another tensor, on its device.
 
     >>> ones_like(tensor([1.0, 2.0]))
     tensor([1., 1.])

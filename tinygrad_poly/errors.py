@@ -29,6 +29,16 @@ class DataError(ValueError):
     """A file or points that a fit cannot use: the message names the file and the line."""
 
 
+class BlockError(RuntimeError):
+    """A block of the data, or the cluster that was to compute it, failed; nothing that the fit had learned is lost.
+
+    Attributes:
+        result: the fit up to the last complete step; None outside of a fit.
+    """
+
+    result: Any = None
+
+
 class DivergenceError(ArithmeticError):
     """A fit whose loss is no longer a finite number; nothing that it had learned is lost.
 

@@ -11,7 +11,7 @@ from tinygrad_poly import arrays
 from tinygrad_poly.arrays import Array
 from tinygrad_poly.backward import Node
 from tinygrad_poly.derivatives.operation import Operation
-from tinygrad_poly.errors import DtypeError, GraphError, ShapeError
+from tinygrad_poly.errors import DeviceError, DtypeError, GraphError, ShapeError
 from tinygrad_poly.recording import recording
 
 if TYPE_CHECKING:
@@ -39,7 +39,9 @@ def apply_operation(operation: Operation, *arguments: Any) -> Tensor:
     parents = tuple([x.node if isinstance(x, tensor_class) else None for x in given])
     try:
         y = operation.forward(*inputs, *options)
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
+        if together := _brought_together(given):
+            return apply_operation(operation, *together, *options)
         raise _explained(operation.name, inputs, error) from None
     if y.dtype is not inputs[0].dtype and (settled := arrays.without_integers(inputs, y.dtype)):
         y = operation.forward(*(inputs := settled), *options)
@@ -59,8 +61,32 @@ def apply_unary(operation: Operation, x: Tensor, *options: Any) -> Tensor:
     return wrap(y, Node(operation, (parent,), operation.save((array,), y) + options, y))
 
 
-def _explained(name: str, inputs: tuple[Array, ...], error: ValueError) -> ValueError:
-    """NumPy's plain ValueError, which is about shapes, with the shapes in it; any other as it is."""
+def _brought_together(given: tuple[Any, ...]) -> list[Any] | None:
+    """What failed because 0-d tensors on the CPU met tensors on a GPU, with all on the GPU; None if that was not why.
+
+    Torch lets them meet. The gradient finds its way back to the CPU.
+    """
+    place = next((arrays.device_of(array) for x in given if arrays.is_cupy(array := getattr(x, "array", x))), None)
+    if place is None:
+        return None
+    moved = []
+    for x in given:
+        array = x.array if isinstance(x, tensor_class) else x
+        if isinstance(array, np.ndarray):
+            if array.shape:
+                return None
+            x = x.to(place) if isinstance(x, tensor_class) else place.asarray(array)
+        moved.append(x)
+    return moved if any(new is not old for new, old in zip(moved, given)) else None
+
+
+def _explained(name: str, inputs: tuple[Array, ...], error: Exception) -> Exception:
+    """NumPy's plain ValueError, which is about shapes, with the shapes in it; any other as it is.
+
+    Raises:
+        DeviceError: where the inputs are on several devices.
+    """
+    arrays.all_together(*inputs)
     if type(error) is not ValueError:
         return error
     given = " and ".join(str(getattr(x, "shape", x)) for x in inputs)
@@ -106,7 +132,9 @@ def binary(operation: Operation, reflected: bool = False) -> Callable[[Tensor, A
             left, right, left_node, right_node = right, left, right_node, left_node
         try:
             y = forward(left, right)
-        except ValueError as error:
+        except (TypeError, ValueError) as error:
+            if together := _brought_together((other, self) if reflected else (self, other)):
+                return apply_operation(operation, *together)
             raise _explained(operation.name, (left, right), error) from None
         if y.dtype is not self.array.dtype and (settled := arrays.without_integers((left, right), y.dtype)):
             left, right = settled
@@ -153,7 +181,9 @@ def comparison(compare: Callable[[Any, Any], Any]) -> Callable[[Tensor, Any], An
             return NotImplemented
         try:
             return wrap(compare(self.array, right), None)
-        except ValueError as error:
+        except (TypeError, ValueError) as error:
+            if together := _brought_together((self, other)):
+                return method(*together)
             raise _explained(compare.__name__, (self.array, right), error) from None
 
     return method
@@ -168,6 +198,10 @@ def in_place(compute: Callable[[Tensor, Any], Tensor], symbol: str) -> Callable[
         if result is NotImplemented:
             return NotImplemented  # type: ignore[no-any-return]
         old, new = self.array, result.array
+        if type(new) is not type(old) and arrays.is_cupy(new):
+            raise DeviceError(
+                f"{symbol} would move a tensor from the CPU to {result.device}: move it first, with .to()"
+            )
         if new.shape != old.shape:
             raise ShapeError(
                 f"{symbol} would change the shape {old.shape} to {new.shape}; "

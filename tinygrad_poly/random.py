@@ -2,6 +2,8 @@
 
 A program that seeds its weights prints the same numbers here and in torch. Both draw 32-bit words from
 the Mersenne Twister (NumPy's is seeded alike); what follows says how words become numbers.
+
+On a GPU, CuPy's generator draws them where they are needed: other numbers than torch's, and than the CPU's.
 """
 
 from __future__ import annotations
@@ -14,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from tinygrad_poly import arrays
-from tinygrad_poly.arrays import Shape, as_dtype
-from tinygrad_poly.creation import made
+from tinygrad_poly.arrays import Array, Shape, as_dtype
+from tinygrad_poly.creation import on_device
 from tinygrad_poly.errors import DtypeError
 from tinygrad_poly.functions.shapes import new_shape
 from tinygrad_poly.tensor import Tensor
@@ -91,8 +93,27 @@ def default_generator() -> Generator:
     return _generator
 
 
+_device_seed: int | None = None
+_device_generators: dict[int, Any] = {}
+
+
+def seed_devices(seed: int) -> None:
+    """Start the random numbers of all GPUs at `seed`."""
+    global _device_seed
+    _device_seed = int(seed) % 2**64
+    _device_generators.clear()
+
+
+def _of_current_device(cupy: Any) -> Any:
+    """CuPy's generator on the current GPU, which keeps its state there."""
+    number = int(cupy.cuda.Device().id)
+    if number not in _device_generators:
+        _device_generators[number] = cupy.random.default_rng(_device_seed)
+    return _device_generators[number]
+
+
 def manual_seed(seed: int) -> Generator:
-    """Start the random numbers at `seed`: the same ones follow each time, and the same as in torch.
+    """Start the random numbers at `seed`: the same ones follow each time, and on the CPU the same as in torch.
 
     >>> import tinygrad_poly as tg
     >>> _ = tg.manual_seed(0)
@@ -102,6 +123,7 @@ def manual_seed(seed: int) -> Generator:
     generator = default_generator()
     with generator.lock:
         generator.seed(int(seed))
+    seed_devices(seed)
     return generator
 
 
@@ -110,10 +132,16 @@ def _random(kind: str, size: tuple[Any, ...], dtype: Any, device: Any, requires_
     if dtype not in (np.float32, np.float64):
         raise DtypeError(f"random numbers come in float32 and float64, not {dtype}")
     shape: Shape = new_shape(size)
+    return on_device(_numbers, device, requires_grad, kind, shape, dtype)
+
+
+def _numbers(xp: Any, kind: str, shape: Shape, dtype: np.dtype[Any]) -> Array:
+    if xp is not np:
+        generator = _of_current_device(xp)
+        return (generator.random if kind == "uniform" else generator.standard_normal)(shape, dtype)
     generator = default_generator()
     with generator.lock:
-        numbers = getattr(generator, kind)(math.prod(shape), dtype)
-    return made(numbers.reshape(shape), None, device, requires_grad)
+        return getattr(generator, kind)(math.prod(shape), dtype).reshape(shape)
 
 
 def rand(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
@@ -132,3 +160,21 @@ def randn(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool
     ()
     """
     return _random("normal", size, dtype, device, requires_grad)
+
+
+def rand_like(input: Tensor, *, dtype: Any = None, device: Any = None) -> Tensor:
+    """Random numbers, uniform in [0, 1), in the shape and dtype of another tensor and on its device.
+
+    >>> rand_like(tensor([1.0, 2.0])).shape
+    (2,)
+    """
+    return rand(*input.shape, dtype=dtype or input.dtype, device=device or input.device)
+
+
+def randn_like(input: Tensor, *, dtype: Any = None, device: Any = None) -> Tensor:
+    """Random numbers of the standard normal distribution, like another tensor.
+
+    >>> randn_like(tensor([1.0, 2.0])).dtype
+    dtype('float32')
+    """
+    return randn(*input.shape, dtype=dtype or input.dtype, device=device or input.device)

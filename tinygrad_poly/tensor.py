@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from tinygrad_poly import arrays, functions, numpy_protocol, operators
-from tinygrad_poly.arrays import NUMPY, as_dtype
 from tinygrad_poly.derivatives import arithmetic, elementwise, linalg, shapes
 from tinygrad_poly.differentiable import Differentiable
 from tinygrad_poly.errors import DtypeError
@@ -55,25 +54,34 @@ class Tensor(Differentiable):
 
     # Where and in which dtype
 
-    def to(self, target: Any = None, *, dtype: Any = None, device: Any = None) -> Tensor:
-        """Convert to another dtype or on another device: `to("cpu")`, `to(torch.float64)`, `to(other)`.
+    def to(self, *targets: Any, dtype: Any = None, device: Any = None) -> Tensor:
+        """Convert to another dtype, move to another device, or both: `to("cuda:0")`, `to(torch.float64)`, `to(other)`.
 
-        The tensor itself is returned if nothing changes.
+        The tensor itself is returned if nothing changes. Gradients find their way back.
+
+        Args:
+            targets: a device (a name, a number for a GPU, or a `device`), a dtype, one after the other, or a tensor
+                that has both.
+            dtype: the dtype, by name.
+            device: the device, by name.
+
+        Raises:
+            DeviceError: for a device that does not exist.
+            DtypeError: for what is no dtype.
         """
-        if isinstance(target, (str, arrays.device)):
-            device = target
-        elif isinstance(target, Tensor):
-            device, dtype = target.device, target.dtype
-        elif target is not None:
-            dtype = target
+        for target in targets:
+            if isinstance(target, Tensor):
+                device, dtype = target.device, target.dtype
+            elif arrays.names_device(target):
+                device = target
+            elif target is not None:
+                dtype = target
         tensor = self
         if device is not None and (place := arrays.device(device)) != self.device:
             tensor = apply_operation(shapes.to_device, tensor, place, self.device)
-        if isinstance(self.array, NUMPY):
-            dtype = None if dtype is None else as_dtype(dtype)
-        if dtype is not None and dtype != self.dtype:
+        if dtype is not None and (dtype := arrays.dtype_for(tensor.array, dtype)) != tensor.dtype:
             tensor = apply_operation(shapes.astype, tensor, dtype)
-            if not arrays.is_floating(dtype):
+            if not arrays.is_floating(tensor.dtype):
                 tensor.node = None
         return tensor
 
@@ -86,8 +94,21 @@ class Tensor(Differentiable):
         return self.to(np.float64)
 
     def cpu(self) -> Tensor:
-        """In NumPy's memory."""
+        """In NumPy's memory. A GPU is waited for until it has computed the tensor."""
         return self.to("cpu")
+
+    def cuda(self, device: Any = None) -> Tensor:
+        """On a GPU: the current one, or the one with this number or name.
+
+        Raises:
+            DeviceError: where there is none, or CuPy is not installed.
+        """
+        return self.to("cuda" if device is None else device)
+
+    @property
+    def is_cuda(self) -> bool:
+        """Whether its array lives on a GPU."""
+        return arrays.is_cupy(self.array)
 
     def __array_namespace__(self, *, api_version: str | None = None) -> Any:
         return sys.modules["tinygrad_poly"]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import operator
 
-from tinygrad_poly.arrays import Array, integer_power, namespace
+from tinygrad_poly.arrays import Array, integer_power, namespace, together
 from tinygrad_poly.derivatives.activations import sigmoid
 from tinygrad_poly.derivatives.elementwise import log, where
 from tinygrad_poly.derivatives.operation import Operation
@@ -178,7 +178,7 @@ def _lerp(a: Array, b: Array, weight: Array) -> Array:
     step = b - a
     if not hasattr(weight, "dtype"):
         return a + weight * step if abs(weight) < 0.5 else b - step * (1 - weight)
-    return namespace(weight).where(abs(weight) < 0.5, a + weight * step, b - step * (1 - weight))
+    return together(a, b, weight).where(abs(weight) < 0.5, a + weight * step, b - step * (1 - weight))
 
 
 lerp = Operation(

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from importlib import import_module
+from typing import Any
 
 import numpy as np
 
-from tinygrad_poly.arrays import NUMPY, Array, is_floating, namespace, on_cpu
+from tinygrad_poly.arrays import BESIDE_NUMPY, NUMPY, Array, is_floating, namespace, on_cpu, together
 from tinygrad_poly.derivatives.operation import Operation
 
 LOG_2 = math.log(2)
@@ -27,21 +29,36 @@ def of_library(name: str) -> Callable[[Array], Array]:
     return function
 
 
+SPECIAL = {"jax.numpy": "jax.scipy.special", "cupy": "cupyx.scipy.special"}
+"""Where a library keeps the functions that the array API lacks."""
+
+
 def of_python(function: Callable[[float], float]) -> Callable[[Array], Array]:
-    """A function that no array library has, from Python's `math`, element by element."""
+    """A function that neither NumPy nor the array API has: from Python's `math`, element by element."""
 
     def of_elements(x: Array) -> Array:
         xp = namespace(x)
+        if not isinstance(x, NUMPY) and (module := SPECIAL.get(xp.__name__)):
+            return getattr(import_module(module), function.__name__)(x)
         values = [function(value) for value in np.ravel(on_cpu(x)).tolist()]
         return xp.reshape(xp.asarray(values, dtype=x.dtype if is_floating(x.dtype) else xp.float64), x.shape)
 
     return of_elements
 
 
+_where_of_numpy: Any = np.where
+
+
+def _where(condition: Array, a: Array, b: Array) -> Array:
+    if isinstance(condition, NUMPY) and isinstance(a, BESIDE_NUMPY) and isinstance(b, BESIDE_NUMPY):
+        return _where_of_numpy(condition, a, b)
+    return together(condition, a, b).where(condition, a, b)
+
+
 # The condition is not differentiated. Where it holds, y = a, otherwise y = b.
 where: Operation = Operation(
     "Where",
-    lambda condition, a, b: namespace(condition).where(condition, a, b),
+    _where,
     None,
     lambda g, condition, a, b: where(condition, g, 0.0),
     lambda g, condition, a, b: where(condition, 0.0, g),

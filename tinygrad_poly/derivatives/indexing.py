@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
-from tinygrad_poly.arrays import Array, Index, Shape, namespace
+from tinygrad_poly.arrays import NUMPY, Array, Index, Shape, namespace, on_cpu
 from tinygrad_poly.derivatives.operation import Operation
+
+
+def _take(x: Array, index: Index) -> Array:
+    try:
+        return x[index]
+    except IndexError:
+        # The array API has fewer indices than NumPy, CuPy and JAX.
+        if isinstance(x, NUMPY) or is_immutable(x):
+            raise
+        return _gathered(x, positions(x.shape, index))
+
 
 getitem: Operation = Operation(
     "Index",
-    lambda x, index: x[index],
+    _take,
     lambda g, x_shape, index: put(g, x_shape, index),
     saves="shapes",
     expands=True,
@@ -34,9 +46,64 @@ def selects_once(index: Index) -> bool:
     return all(_is_basic(part) or "bool" in str(getattr(part, "dtype", "")) for part in _parts(index))
 
 
+def is_immutable(array: Array) -> bool:
+    """Whether an array cannot be written into: JAX's, which have `at[index].set(values)` instead."""
+    return hasattr(array, "at")
+
+
+def written(fresh: Array, index: Index, values: Any) -> Array:
+    """`fresh`, an array that nobody else holds, with `values` at `index`."""
+    if is_immutable(fresh):
+        return fresh.at[index].set(values)
+    fresh[index] = values
+    return fresh
+
+
+# Of a library that neither writes at arrays of integers nor adds there, everything is asked as a gather.
+
+
+def positions(shape: Shape, index: Index) -> np.ndarray[Any, Any]:
+    """Which elements of an array of `shape` an index selects, counted row by row."""
+    parts = tuple(on_cpu(part) if hasattr(part, "dtype") else part for part in _parts(index))
+    return np.asarray(np.arange(math.prod(shape)).reshape(shape)[parts])
+
+
+def _gathered(x: Array, places: np.ndarray[Any, Any]) -> Array:
+    """The elements of `x` at places counted row by row."""
+    xp = namespace(x)
+    found = xp.take(xp.reshape(x, (-1,)), xp.asarray(places.reshape(-1)), axis=0)
+    return xp.reshape(found, places.shape)
+
+
+def _merged(x: Array, values: Array, places: np.ndarray[Any, Any]) -> Array:
+    """`x` with `values` at places counted row by row, of which none is named twice."""
+    xp = namespace(x)
+    size = math.prod(x.shape)
+    sources = np.arange(size)
+    sources[places.reshape(-1)] = np.arange(size, size + places.size)
+    both = xp.concat((xp.reshape(x, (-1,)), xp.reshape(xp.broadcast_to(values, places.shape), (-1,))))
+    return _gathered(both, sources.reshape(x.shape))
+
+
+def _added(g: Array, shape: Shape, index: Index) -> Array:
+    """Zeros with g added at `index`: first what comes first to each place, then what comes second …"""
+    xp = namespace(g)
+    places, g = positions(shape, index).reshape(-1), xp.reshape(g, (-1,))
+    result, left = xp.zeros(shape, dtype=g.dtype), np.arange(places.size)
+    while left.size:
+        chosen, first = np.unique(places[left], return_index=True)
+        result = result + _merged(xp.zeros(shape, dtype=g.dtype), _gathered(g, left[first]), chosen)
+        left = np.delete(left, first)
+    return result
+
+
 def _put(g: Array, shape: Shape, index: Index) -> Array:
     xp: Any = namespace(g)
+    if not hasattr(xp.add, "at"):
+        return _added(g, shape, index)
     zeros = xp.zeros(shape, dtype=g.dtype)
+    if is_immutable(zeros):
+        return zeros.at[index].add(g)
     if all(map(_is_basic, _parts(index))):
         # The axes that None inserted are not there to assign to.
         parts = tuple(part for part in _parts(index) if part is not None)
@@ -66,10 +133,11 @@ put: Operation = Operation(
 )
 
 
-def _replace(x: Array, values: Array, index: Index) -> Array:
-    y = namespace(x).asarray(x, copy=True)
-    y[index] = values
-    return y
+def _replace(x: Array, values: Any, index: Index) -> Array:
+    xp: Any = namespace(x)
+    if not hasattr(xp.add, "at"):
+        return _merged(x, xp.asarray(values, dtype=x.dtype), positions(x.shape, index))
+    return written(xp.asarray(x, copy=True), index, values)
 
 
 # No element is selected twice: `functions.indexing` leaves only the last of several values for an element.

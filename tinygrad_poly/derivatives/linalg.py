@@ -7,9 +7,10 @@ Read a row as: name, Y = f(A, B), ∂L/∂A, ∂L/∂B with G = ∂L/∂Y. As ma
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
-from tinygrad_poly.arrays import Array, Shape, namespace, unbroadcast
+from tinygrad_poly.arrays import Array, Shape, namespace, together, total, unbroadcast
 from tinygrad_poly.derivatives.operation import Operation, Variadic
 from tinygrad_poly.derivatives.shapes import reshape
 
@@ -100,7 +101,27 @@ def _contract(*arguments: Any) -> Array:
     *operands, equation = arguments
     # Finding a good order, and calling BLAS for it, costs more than contracting a few numbers does.
     large = len(operands) > 1 and sum(math.prod(x.shape) for x in operands) > 256
-    return namespace(operands[0]).einsum(equation, *operands, optimize=large)
+    xp = together(*operands)
+    if not hasattr(xp, "einsum"):
+        return _sum_of_products(operands, equation)
+    return xp.einsum(equation, *operands, optimize=large)
+
+
+def _sum_of_products(operands: Sequence[Array], equation: str) -> Array:
+    """An einsum in the functions of the array API, which has none: all products first, then their sums."""
+    given, _, output = equation.partition("->")
+    names = output + "".join(dict.fromkeys(name for name in given if name.isalpha() and name not in output))
+    result: Any = 1.0
+    for own, x in zip(given.split(","), operands):
+        xp = namespace(x)
+        while repeated := next((name for name in own if own.count(name) > 1), None):
+            i, j = own.index(repeated), own.rindex(repeated)
+            x = xp.linalg.diagonal(xp.moveaxis(x, (i, j), (-2, -1)))
+            own = own[:i] + own[i + 1 : j] + own[j + 1 :] + repeated
+        lengths = dict(zip(own, x.shape))
+        x = xp.permute_dims(x, tuple(own.index(name) for name in names if name in own))
+        result = result * xp.reshape(x, tuple(lengths.get(name, 1) for name in names))
+    return total(result, tuple(range(len(output), len(names)))) if names != output else result
 
 
 def _contract_slope(i: int, g: Array, *saved: Any) -> Array:
@@ -155,7 +176,7 @@ def _on_diagonal(x: Array, indices: str, repeated: str, shape: Shape) -> Array:
             name = next(free)
             deltas.append((index + name, xp.eye(length, dtype=x.dtype)))
         output += name
-    return xp.einsum(f"{','.join(names for names, _ in deltas)}->{output}", *(array for _, array in deltas))
+    return _contract(*(array for _, array in deltas), f"{','.join(names for names, _ in deltas)}->{output}")
 
 
 on_diagonal = Operation(

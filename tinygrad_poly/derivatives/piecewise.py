@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from tinygrad_poly.arrays import NUMPY, Array, astype, namespace
+from tinygrad_poly.arrays import BESIDE_NUMPY, Array, astype, namespace, together
 from tinygrad_poly.derivatives.elementwise import of_library, where
 from tinygrad_poly.derivatives.operation import Operation
 
@@ -20,9 +20,9 @@ def of_two(name: str) -> Callable[[Array, Array], Array]:
     of_numpy = getattr(np, name)
 
     def function(a: Array, b: Array) -> Array:
-        if isinstance(a, NUMPY) or isinstance(b, NUMPY):
+        if isinstance(a, BESIDE_NUMPY) and isinstance(b, BESIDE_NUMPY):
             return of_numpy(a, b)
-        return getattr(namespace(a if hasattr(a, "dtype") else b), name)(a, b)
+        return getattr(together(a, b), name)(a, b)
 
     return function
 
@@ -146,7 +146,7 @@ def _clamp_slope(g: Array, x: Array, low: Array | None, high: Array | None) -> A
 # `low` and `high` are arrays, numbers or None; with low > high, y = high.
 clamp = Operation(
     "Clamp",
-    lambda x, low, high: namespace(x).clip(x, low, high),
+    lambda x, low, high: together(x, low, high).clip(x, low, high),
     _clamp_slope,
     lambda g, x, low, high: where(x < low if high is None else (x < low) & (low < high), g, 0.0),
     lambda g, x, low, high: where(x > high if low is None else (x > high) | (high < low), g, 0.0),

@@ -192,7 +192,7 @@ def _median_of_all(x: Array) -> Array:
     ordered = xp.sort(xp.reshape(x, (-1,)))
     # NaN is sorted to the end.
     last = ordered[-1]
-    return ordered[(ordered.shape[0] - 1) // 2] if last == last else last
+    return xp.where(xp.isnan(last), last, ordered[(ordered.shape[0] - 1) // 2])
 
 
 median_of_all = Operation(

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from tinygrad_poly import arrays
-from tinygrad_poly.arrays import Array, Shape, namespace
-from tinygrad_poly.derivatives.indexing import at, getitem
+from tinygrad_poly.arrays import Array, Shape, namespace, together
+from tinygrad_poly.derivatives.indexing import at, getitem, written
 from tinygrad_poly.derivatives.operation import Operation, Variadic
 
 # All of these are linear: they have a derivative everywhere.
@@ -115,9 +115,7 @@ def window(starts: Shape, lengths: Shape) -> tuple[slice, ...]:
 
 def _pad(x: Array, before: Shape, after: Shape, value: float) -> Array:
     shape = tuple(b + n + a for b, n, a in zip(before, x.shape, after))
-    y = namespace(x).full(shape, value, dtype=x.dtype)
-    y[window(before, x.shape)] = x
-    return y
+    return written(namespace(x).full(shape, value, dtype=x.dtype), window(before, x.shape), x)
 
 
 pad = Operation(
@@ -164,7 +162,7 @@ def _part(i: int, g: Array, *shapes_and_axis: Any) -> Array:
 
 cat = Variadic(
     "Cat",
-    lambda *given: namespace(given[0]).concat(given[:-1], axis=given[-1]),
+    lambda *given: together(*given).concat(given[:-1], axis=given[-1]),
     _part,
     saves="shapes",
     expands=True,
@@ -175,7 +173,7 @@ cat = Variadic(
 
 stack = Variadic(
     "Stack",
-    lambda *given: namespace(given[0]).stack(given[:-1], axis=given[-1]),
+    lambda *given: together(*given).stack(given[:-1], axis=given[-1]),
     lambda i, g, axis: getitem(g, at(axis, i)),
     saves="nothing",
     expands=True,

@@ -9,11 +9,12 @@ nonlinear least squares problems whose variables separate" (1973).
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from tinygrad_poly.arrays import Array, namespace, total
+from tinygrad_poly.arrays import Array, expand, is_cupy, linalg_errors, namespace, together, total
 from tinygrad_poly.derivatives.operation import Operation
 from tinygrad_poly.derivatives.shapes import reshape
 from tinygrad_poly.errors import SingularMatrixError
@@ -35,17 +36,18 @@ def _checked(name: str, complaint: str, factor: Callable[[Array], Any], a: Array
     Raises:
         SingularMatrixError: the error.
     """
-    try:
-        return compute()
-    except np.linalg.LinAlgError:
-        where = "the matrix"
-        for element in np.ndindex(a.shape[:-2]):
-            try:
-                factor(a[(*element, ...)])
-            except np.linalg.LinAlgError:
-                where = f"the matrix at batch element {element}" if element else where
-                break
-        raise SingularMatrixError(f"{name}: {where} {complaint}") from None
+    with linalg_errors(a):
+        try:
+            return compute()
+        except np.linalg.LinAlgError:
+            where = "the matrix"
+            for element in np.ndindex(a.shape[:-2]):
+                try:
+                    factor(a[(*element, ...)])
+                except np.linalg.LinAlgError:
+                    where = f"the matrix at batch element {element}" if element else where
+                    break
+            raise SingularMatrixError(f"{name}: {where} {complaint}") from None
 
 
 SINGULAR = "is singular; use pinv or lstsq, or add a multiple of the identity"
@@ -72,7 +74,11 @@ inverse = Operation(
 
 
 def _solve(a: Array, b: Array) -> Array:
-    xp = namespace(a).linalg
+    xp = together(a, b).linalg
+    if is_cupy(a) and a.shape[:-2] != b.shape[:-2]:
+        # CuPy does not repeat stacks to each other's shape.
+        stack = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+        a, b = (expand(x, stack + x.shape[-2:]) for x in (a, b))
     return _checked("solve", SINGULAR, xp.inv, a, lambda: xp.solve(a, b))
 
 
@@ -94,6 +100,14 @@ def _svd(a: Array, full: bool) -> Any:
     """A = U Σ Vᵀ as U, the singular values, Vᵀ."""
     svd = namespace(a).linalg.svd
     return _checked("svd", NOT_FINITE, svd, a, lambda: svd(a, full_matrices=full))
+
+
+def singular_values(a: Array) -> Array:
+    """The singular values of A alone, the largest first."""
+    xp = namespace(a).linalg
+    # CuPy has no function for them.
+    compute = partial(xp.svd, compute_uv=False) if is_cupy(a) else xp.svdvals
+    return _checked("svd", NOT_FINITE, compute, a, lambda: compute(a))
 
 
 def _in_singular_basis(a: Array) -> tuple[Array, Array, Array, Array]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import wraps
 from typing import Any
 
-from tinygrad_poly.arrays import namespace
+from tinygrad_poly.arrays import astype, namespace
 from tinygrad_poly.creation import zeros_like
 from tinygrad_poly.func.call import Argnums, Call
 from tinygrad_poly.func.products import Map, pullback, pushforward, with_aux
@@ -107,10 +107,9 @@ def _of_units(linear: Map, sources: Sequence[Tensor], targets: Sequence[Tensor])
 def _units(x: Tensor) -> Iterator[Tensor]:
     """The tensors like `x` with one 1 among zeros, in the order of its elements."""
     xp = namespace(x.array)
+    places = xp.reshape(xp.arange(math.prod(x.shape)), x.shape)
     for i in range(math.prod(x.shape)):
-        unit = xp.zeros_like(xp.reshape(x.array, (-1,)))
-        unit[i] = 1
-        yield wrap(xp.reshape(unit, x.shape), None)
+        yield wrap(astype(places == i, x.dtype), None)
 
 
 def _joined(parts: Sequence[Tensor], dim: int, shape: tuple[int, ...], like: Tensor) -> Tensor:

@@ -61,9 +61,28 @@ def _index(index: Any) -> Index:
 
 def _selected(input: Tensor, index: Index) -> Tensor:
     try:
+        if type(input.array) is not np.ndarray and arrays.is_cupy(input.array):
+            _check_range(input.shape, index)
         return apply_unary(indexing.getitem, input, index)
+    except TypeError:
+        arrays.all_together(input.array, *(index if isinstance(index, tuple) else (index,)))
+        raise
     except IndexError as error:
         raise IndexError(f"{error} (the tensor has shape {input.shape})") from None
+
+
+def _check_range(shape: Shape, index: Index) -> None:
+    """Raise where an index that the CPU knows is out of range: CuPy would begin again from the other end.
+
+    Indices on the GPU are not looked at, because it would have to be waited for.
+
+    Raises:
+        IndexError: NumPy's.
+    """
+    parts = index if isinstance(index, tuple) else (index,)
+    if any(isinstance(part, np.ndarray) for part in parts):
+        known = tuple(np.zeros(part.shape, part.dtype) if arrays.is_cupy(part) else part for part in parts)
+        np.broadcast_to(np.int8(0), shape)[known]
 
 
 def getitem(input: Tensor, index: Any) -> Tensor:
@@ -275,7 +294,9 @@ def _set(input: Tensor, index: Index, values: Any, accumulate: bool, name: str) 
     values = _source(values, input, name)
     shape, xp = input.shape, namespace(input.array)
     try:
-        numbers = xp.reshape(xp.arange(input.numel()), shape)[index]
+        if arrays.is_cupy(input.array):
+            _check_range(shape, index)
+        numbers = indexing.getitem(xp.reshape(xp.arange(input.numel()), shape), index)
     except IndexError as error:
         raise IndexError(f"{name}: {error} (the tensor has shape {shape})") from None
     if broadcast_shape([values.shape, numbers.shape], name) != numbers.shape:
@@ -285,7 +306,7 @@ def _set(input: Tensor, index: Index, values: Any, accumulate: bool, name: str) 
         return input + apply_unary(indexing.put, values, shape, index)
     if not indexing.selects_once(index):
         # Of several values for one element only the last counts, and only it may get a gradient.
-        flat = arrays.on_cpu(numbers).reshape(-1)
+        flat = indexing.positions(shape, index).reshape(-1)
         kept, last = np.unique(flat[::-1], return_index=True)
         if kept.size != flat.size:
             index = tuple(xp.asarray(part) for part in np.unravel_index(kept, shape))

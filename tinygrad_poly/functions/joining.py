@@ -284,7 +284,7 @@ def repeat_interleave(input: Tensor, repeats: Any, dim: int | None = None, *, ax
         input, dim = reshape(checked(input, "repeat_interleave"), -1), 0
     at = one_dim(dim, checked(input, "repeat_interleave").ndim, "repeat_interleave")
     shape = input.shape
-    counts = np.asarray(repeats)
+    counts = arrays.on_cpu(getattr(repeats, "array", repeats))
     if counts.dtype.kind not in "iu" or counts.ndim > 1 or (counts < 0).any() or counts.size not in (1, shape[at]):
         raise ShapeError(
             f"repeat_interleave: expects a number of 0 or more, or {shape[at]} of them for dimension {at}, "

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from tinygrad_poly import arrays
 from tinygrad_poly.arrays import Array, astype, is_floating, namespace
 from tinygrad_poly.derivatives import ordering, reductions
 from tinygrad_poly.derivatives.indexing import at as along_axis
@@ -135,7 +136,7 @@ def median(input: Tensor, dim: Any = None, keepdim: bool = False, *, axis: Any =
     array = at_least_1d(input).array
     check_nonempty(wrap(array, None), (at,), "median")
     xp = namespace(array)
-    order = xp.argsort(array, axis=at, stable=True)
+    order = arrays.order(array, at)
     middle = (order.shape[at] - 1) // 2
     index = order[along_axis(at, slice(middle, middle + 1))]
     if is_floating(array.dtype):
@@ -186,10 +187,10 @@ def argmin(
 
 def _order(array: Array, axis: int, descending: bool) -> Array:
     """The indices that sort `array`; equal elements keep their order, also where it is descending."""
-    xp = namespace(array)
     if not descending:
-        return xp.argsort(array, axis=axis, stable=True)
-    return array.shape[axis] - 1 - xp.flip(xp.argsort(xp.flip(array, axis=axis), axis=axis, stable=True), axis=axis)
+        return arrays.order(array, axis)
+    xp = namespace(array)
+    return array.shape[axis] - 1 - xp.flip(arrays.order(xp.flip(array, axis=axis), axis), axis=axis)
 
 
 def sort(

@@ -6,10 +6,11 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from tinygrad_poly import arrays
-from tinygrad_poly.derivatives import indexing, polynomials
+from tinygrad_poly.derivatives import indexing, polynomials, solvers
 from tinygrad_poly.errors import DtypeError, ShapeError
-from tinygrad_poly.functions.solvers import lstsq
 from tinygrad_poly.operators import apply_operation, apply_unary, checked, wrap
 
 if TYPE_CHECKING:
@@ -177,7 +178,7 @@ def polymul(c1: Tensor, c2: Tensor) -> Tensor:
     tensor([1., 2., 1.])
     """
     a, b = _coefficients(c1, "polymul"), _coefficients(c2, "polymul")
-    degrees = [i + j for i in range(a.numel()) for j in range(b.numel())]
+    degrees = np.add.outer(np.arange(a.numel()), np.arange(b.numel())).reshape(-1)
     return _moved((a[:, None] * b).reshape(-1), a.numel() + b.numel() - 1, degrees)
 
 
@@ -220,5 +221,5 @@ def polyfit(x: Tensor, y: Tensor, deg: int, *, w: Tensor | None = None) -> Tenso
     xp = arrays.namespace(x.array)
     lengths = xp.sqrt(arrays.total(powers.array * powers.array, 0))
     scale = wrap(xp.where(lengths == 0, xp.ones_like(lengths), lengths), None)
-    c = lstsq(powers / scale, values).solution / scale[:, None]
+    c = apply_operation(solvers.lstsq, powers / scale, values) / scale[:, None]
     return c[:, 0] if y.ndim == 1 else c

@@ -232,7 +232,7 @@ def lstsq(A: Tensor, B: Tensor) -> LstsqResult:
     _check_rows("lstsq", A, columns, B.shape)
     solution = apply_operation(solvers.lstsq, A, columns)
     xp = arrays.namespace(A.array)
-    values = xp.linalg.svdvals(A.array)
+    values = solvers.singular_values(A.array)
     rank = xp.count_nonzero(solvers.reciprocals(values, A.shape), axis=-1)
     rows, unknowns = A.shape[-2:]
     if rows > unknowns and bool(xp.all(rank == unknowns)):

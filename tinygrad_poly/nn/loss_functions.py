@@ -175,8 +175,12 @@ def _check_classes(input: Tensor, target: Tensor, ignore_index: int, name: str) 
             f"{name}: for an input of shape {input.shape}, class indices have shape {wanted}, "
             f"and these have {target.shape}"
         )
-    counts = arrays.on_cpu(target.array) != ignore_index
-    given = np.asarray(arrays.on_cpu(target.array))[counts]
+    try:
+        given = np.asarray(arrays.on_cpu(target.array))
+    except TypeError:  # inside jax.jit there are no numbers yet
+        return target.array != ignore_index
+    counts = given != ignore_index
+    given = given[counts]
     if given.size and (given.min() < 0 or given.max() >= classes):
         wrong = given[(given < 0) | (given >= classes)][0]
         raise IndexError(
@@ -279,9 +283,11 @@ def _index_loss(
     if smoothing:
         everywhere = -(logs if weight is None else logs * weight).sum(-1)
         loss = (1 - smoothing) * loss + smoothing / classes * everywhere
-    if not counts.all():
+    known = isinstance(counts, arrays.NUMPY)
+    if not (known and counts.all()):
         loss = functions.where(wrap(xp.asarray(counts), None), loss, 0.0)
     if reduction != "mean":
         return _reduced(loss, reduction)
-    total = int(counts.sum()) if factors is None else arrays.total(factors.array * xp.asarray(counts))
-    return loss.sum() / (total if factors is None else wrap(total, None))
+    if factors is None and known:
+        return loss.sum() / int(counts.sum())
+    return loss.sum() / wrap(arrays.total(counts if factors is None else factors.array * xp.asarray(counts)), None)

@@ -240,7 +240,7 @@ class Module:
             if own[name].shape != state_dict[name].shape:
                 raise ShapeError(f"{name} has shape {own[name].shape}, but the state holds {state_dict[name].shape}")
         for name in common:
-            own[name].data = state_dict[name].detach().to(own[name].dtype)
+            own[name].data = state_dict[name].detach().to(own[name])
         return IncompatibleKeys(missing, unexpected)
 
     # Changes to all that is inside
@@ -265,13 +265,26 @@ class Module:
                 parameter.grad = None if set_to_none else zeros_like(parameter)
 
     def to(self, *args: Any, **kwargs: Any) -> Self:
-        """Move parameters and buffers to another floating dtype or device, in place; returns the module."""
+        """Move parameters and buffers to another floating dtype or device, in place; returns the module.
+
+        Takes what `Tensor.to` takes. The gradients move along.
+        """
         for tensor in (*self.parameters(), *self.buffers()):
-            moved = tensor.data.to(*args, **kwargs)
+            moved, grad = tensor.data.to(*args, **kwargs), tensor.grad
             if not arrays.is_floating(tensor.dtype):
                 moved = moved.to(tensor.dtype)
             tensor.data = moved
+            if grad is not None:
+                tensor.grad = grad.to(moved)
         return self
+
+    def cuda(self, device: Any = None) -> Self:
+        """On a GPU: the current one, or the one with this number or name."""
+        return self.to("cuda" if device is None else device)
+
+    def cpu(self) -> Self:
+        """In NumPy's memory."""
+        return self.to("cpu")
 
     def float(self) -> Self:
         """In float32."""

@@ -64,11 +64,10 @@ def clip_grad_norm_(
             f"the {norm_type}-norm of the gradients is {float(length)}, so they cannot be clipped: look for NaN and "
             "huge numbers in the data and the weights, or pass error_if_nonfinite=False"
         )
-    factor = max_norm / (length + 1e-6)
-    # NaN is no reason to keep the gradients.
-    if not factor >= 1:
-        for g in found:
-            g.array = g.array * arrays.astype(factor, g.dtype)
+    # Multiplied by 1 they stay as they are: to ask whether they may would mean to wait for the number on a GPU.
+    factor = xp.minimum(max_norm / (length + 1e-6), xp.ones_like(length))
+    for g in found:
+        g.array = g.array * arrays.astype(factor, g.dtype)
     return wrap(length, None)
 
 

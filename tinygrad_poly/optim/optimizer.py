@@ -177,13 +177,13 @@ class Optimizer:
 
 
 def _copied(value: Any, parameter: Tensor | None = None) -> Any:
-    """A copy of dicts and lists, with floating tensors in the dtype of `parameter`; their arrays need no copy."""
+    """A copy of dicts and lists, with tensors in the dtype and place of `parameter`; their arrays need no copy."""
     if isinstance(value, dict):
         return {key: _copied(item, parameter) for key, item in value.items()}
     if isinstance(value, list):
         return [_copied(item, parameter) for item in value]
     if isinstance(value, Tensor) and parameter is not None:
-        return value.detach().to(parameter.dtype)
+        return value.detach().to(parameter)
     return value
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 
 from tinygrad_poly.derivatives import indexing
@@ -106,7 +107,7 @@ CASES: list[Case] = [
     Case(
         indexing.put,
         "put at [2, 0, 2]",
-        lambda m, g: apply_operation(indexing.put, g * g, (4, 2), [2, 0, 2]),
+        lambda m, g: apply_operation(indexing.put, g * g, (4, 2), np.array([2, 0, 2])),
         [((3, 2),)],
         torch_call=lambda m, g: g.new_zeros(4, 2).index_put((torch.tensor([2, 0, 2]),), g * g, accumulate=True),
     ),

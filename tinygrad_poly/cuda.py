@@ -1,0 +1,139 @@
+"""GPUs, under the names of `torch.cuda`: whether there are some, which one is current, and waiting for it.
+
+CuPy computes on them (the extra `cuda`). What a program asks for is put in a queue, and Python goes on at once; it
+waits where it has to know a number: `item()`, `float(x)`, `if x > 0`, printing, `.cpu()`.
+
+An operation runs on the *current* GPU, and its tensors have to be there. The first one is current until
+`with cuda.device(1):` says otherwise.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import Any
+
+from tinygrad_poly import arrays
+from tinygrad_poly.errors import DeviceError
+
+__all__ = [
+    "OutOfMemoryError",
+    "current_device",
+    "device",
+    "device_count",
+    "get_device_name",
+    "is_available",
+    "manual_seed",
+    "mem_get_info",
+    "set_device",
+    "synchronize",
+]
+
+
+class OutOfMemoryError(DeviceError):
+    """A GPU whose memory does not suffice for what was asked; the message names sizes.
+
+    Attributes:
+        result: what a fit had learned, None elsewhere.
+    """
+
+    result: Any = None
+
+
+def _gpu(of: Any = None) -> arrays.device:
+    """The GPU that a number, name or `device` stands for; the current one for None.
+
+    Raises:
+        DeviceError: for a device that is no GPU, or not there.
+    """
+    if of is None or isinstance(of, int):
+        return arrays.device("cuda", of)
+    place = arrays.device(of)
+    if place.type != "cuda":
+        raise DeviceError(f"expected a GPU, such as 'cuda:0' or 0, not {of!r}")
+    return place
+
+
+def is_available() -> bool:
+    """Whether CuPy is installed and finds a GPU. Never an error.
+
+    >>> is_available() == (device_count() > 0)
+    True
+    """
+    return device_count() > 0
+
+
+def device_count() -> int:
+    """How many GPUs there are; 0 where CuPy is not installed or finds none."""
+    try:
+        cupy = _gpu().namespace()
+    except DeviceError:
+        return 0
+    return int(cupy.cuda.runtime.getDeviceCount())
+
+
+def current_device() -> int:
+    """The number of the GPU that operations run on.
+
+    Raises:
+        DeviceError: where there is none.
+    """
+    return int(_gpu().namespace().cuda.Device().id)
+
+
+def device(device: Any) -> AbstractContextManager[Any]:
+    """A context in which a GPU is current: `with cuda.device(1): ...`.
+
+    Raises:
+        DeviceError: where it does not exist.
+    """
+    return _gpu(device).active()
+
+
+def set_device(device: Any) -> None:
+    """Make a GPU current, until told otherwise.
+
+    Raises:
+        DeviceError: where it does not exist.
+    """
+    place = _gpu(device)
+    place.namespace().cuda.Device(place.index).use()
+
+
+def synchronize(device: Any = None) -> None:
+    """Wait until a GPU has done all that it was asked to: before a clock is read, for instance.
+
+    Raises:
+        DeviceError: where it does not exist.
+    """
+    place = _gpu(device)
+    place.namespace().cuda.Device(place.index).synchronize()
+
+
+def get_device_name(device: Any = None) -> str:
+    """What the maker calls a GPU.
+
+    Raises:
+        DeviceError: where it does not exist.
+    """
+    place = _gpu(device)
+    cupy = place.namespace()
+    name: bytes = cupy.cuda.runtime.getDeviceProperties(cupy.cuda.Device(place.index).id)["name"]
+    return name.decode()
+
+
+def mem_get_info(device: Any = None) -> tuple[int, int]:
+    """The free memory of a GPU and all of it, in bytes.
+
+    Raises:
+        DeviceError: where it does not exist.
+    """
+    place = _gpu(device)
+    free, everything = place.namespace().cuda.Device(place.index).mem_info
+    return int(free), int(everything)
+
+
+def manual_seed(seed: int) -> None:
+    """Start the random numbers that are drawn on GPUs at `seed`; `tinygrad_poly.manual_seed` does this too."""
+    from tinygrad_poly import random
+
+    random.seed_devices(seed)
