@@ -1,6 +1,7 @@
 import pytest
 
 import tinygrad_poly as tg
+from tinygrad_poly.compiler import fuse as fusing
 from tinygrad_poly.compiler import numba_runner
 
 from ..fitting.conftest import Sine
@@ -17,3 +18,9 @@ def uncompiled(monkeypatch):
     """Fused programs run as the Python source that they are: exact, and without a second for Numba each."""
     monkeypatch.setattr(numba_runner, "available", lambda: True)
     monkeypatch.setattr(numba_runner, "compiled", plainly)
+
+
+@pytest.fixture
+def always_loops(monkeypatch):
+    """Loops with calls between them even where NumPy alone would do as well."""
+    monkeypatch.setattr(fusing, "FEWEST", 0)

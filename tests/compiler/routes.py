@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 
 from tinygrad_poly.backward import leaf
-from tinygrad_poly.compiler.fuse import NotFusable, fuse
-from tinygrad_poly.compiler.loops import Printer
+from tinygrad_poly.compiler import fuse as fusing
+from tinygrad_poly.compiler.driver import printer
 from tinygrad_poly.compiler.numba_runner import arguments
 from tinygrad_poly.compiler.numpy_runner import NumpyProgram
 from tinygrad_poly.compiler.program import Program
@@ -21,7 +22,7 @@ from tinygrad_poly.operators import wrap
 
 def plainly(source: str) -> Any:
     """The function `run` of a fused program, not compiled: Python computes with NumPy's numbers, slowly."""
-    found: dict[str, Any] = {"np": np}
+    found: dict[str, Any] = {"np": np, "njit": lambda function: function}
     exec(source, found)
     return found["run"]
 
@@ -43,10 +44,10 @@ def routes(program: Program, arrays: list[Any]) -> Iterator[tuple[str, list[Any]
         run(*arrays)  # a second call writes into the memory of the first
         yield "NumPy", list(run(*arrays))
         captured = captured_arrays(simple)
-        try:
-            source = Printer(fuse(simple), captured).once()
-        except NotFusable:
-            return
-        found = plainly(source)(*arguments(arrays), *arguments(list(captured.values())))
-        kinds = [(s.dtype, s.shape) for s in simple.outputs]
-        yield "fused", [np.asarray(y, dtype).reshape(shape) for y, (dtype, shape) in zip(found, kinds, strict=True)]
+        for name, worth in (("fused", fusing.WORTH_A_CALL), ("called", 0)):
+            with patch.multiple(fusing, FEWEST=0, WORTH_A_CALL=worth):
+                printed = printer(fusing.fuse(simple, calls=True), captured)
+            run = plainly(printed.once())
+            found = run(*arguments(arrays), *arguments(list(captured.values())), *printed.bound.values())
+            kinds = [(s.dtype, s.shape) for s in simple.outputs]
+            yield name, [np.asarray(y, dtype).reshape(shape) for y, (dtype, shape) in zip(found, kinds, strict=True)]

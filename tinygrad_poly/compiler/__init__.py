@@ -1,8 +1,8 @@
 """Programs instead of steps: the tape is run once on symbols, and what it writes down is fused into loops.
 
 In the order in which a program passes through them: `symbols` (arrays that record), `program` (a flat list of
-instructions and its slow interpreter), `simplify`, `fuse` (what becomes one loop), `loops` (source), and the runners
-for Numba and NumPy. `function` and `training` say what is traced, `steps` is a whole training loop.
+instructions and its slow interpreter), `simplify`, `fuse` (what becomes one loop), `loops` and `driver` (source),
+and the runners for Numba and NumPy. `function` and `training` say what is traced, `steps` is a whole training loop.
 """
 
 from tinygrad_poly.compiler.function import CompiledFunction as CompiledFunction

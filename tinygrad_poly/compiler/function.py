@@ -5,44 +5,63 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from tinygrad_poly.arrays import get_default_dtype
+from tinygrad_poly.arrays import get_default_dtype, is_cupy
 from tinygrad_poly.backward import leaf
-from tinygrad_poly.compiler import numba_runner
+from tinygrad_poly.compiler import numba_runner, threads
+from tinygrad_poly.compiler.driver import printer
 from tinygrad_poly.compiler.fuse import NotFusable, fuse
-from tinygrad_poly.compiler.loops import Printer
-from tinygrad_poly.compiler.numpy_runner import NumpyProgram
+from tinygrad_poly.compiler.hoisted import HoistedProgram
+from tinygrad_poly.compiler.numpy_runner import NumpyProgram, one_at_a_time
 from tinygrad_poly.compiler.outside import Captured, nothing_kept
+from tinygrad_poly.compiler.parts import PartsPrinter
 from tinygrad_poly.compiler.program import Program
 from tinygrad_poly.compiler.simplify import simplify
 from tinygrad_poly.compiler.steps import captured_arrays
 from tinygrad_poly.compiler.symbols import Symbol, placeholder, record, recorded
-from tinygrad_poly.errors import TraceError
+from tinygrad_poly.errors import DeviceError, TraceError
 from tinygrad_poly.func.containers import flatten
 from tinygrad_poly.operators import is_recording, wrap
 from tinygrad_poly.tensor import Tensor
 
+if TYPE_CHECKING:
+    from tinygrad_poly.compiler.cuda import runner as cuda_runner
 
-def compile(function: Callable[..., Any]) -> CompiledFunction:
+
+@overload
+def compile(function: Callable[..., Any], *, hoist: str | None = None) -> CompiledFunction: ...
+
+
+@overload
+def compile(*, hoist: str | None = None) -> Callable[[Callable[..., Any]], CompiledFunction]: ...
+
+
+def compile(function: Callable[..., Any] | None = None, *, hoist: str | None = None) -> Any:
     """A function that computes what `function` computes, as one program.
 
     At the first call, and whenever shapes, dtypes or other arguments are new, `function` is run once on symbols:
     tensors without numbers, from which the ordinary tape writes down what would be computed, `grad` and `backward`
-    included. The program is simplified, fused into loops and run by Numba, or by NumPy where there is no Numba or
-    something in it is no part of a loop (a product of matrices, say).
+    included. The program is simplified, fused into loops and run by Numba. What is no part of a loop, such as a product
+    of matrices, is called between the loops; NumPy runs everything where there is no Numba, or no loop to be made.
 
     The results do not require grad: gradients are taken inside.
 
     Args:
         function: of tensors, containers of tensors, and other arguments that can be compared; it returns tensors
             in containers or alone. It must not depend on the numbers in its tensors other than by computing with
-            them, and not change anything outside.
+            them, and not change anything outside. Without one, `compile` returns a decorator.
+        hoist: "algebra" to take sums over data once and to compute with these *moments* from then on: see
+            `docs/moments.md`. Data are the arguments with more than one element that do not require grad; as long as
+            they are the same tensors, a call takes as long for a million points as for ten. What is summed has to be
+            a polynomial in the numbers among the arguments, and what is returned has to be numbers. Sums become
+            differences of large numbers where the terms cancel, so that digits may be lost.
 
     Raises:
         TraceError: at a call, where the function branches on a number, or returns something that is no tensor.
+        NotPolynomial: at a call, naming what cannot be multiplied out, where `hoist` asks for it.
 
     >>> import tinygrad_poly as tg
     >>> @compile
@@ -51,18 +70,31 @@ def compile(function: Callable[..., Any]) -> CompiledFunction:
     ...     return tg.grad(loss, w)[0]
     >>> slope(tg.tensor(0.5, requires_grad=True), tg.tensor([1.0, 2.0]))      # Σ 2 (w x − 1) x
     tensor(-1.)
+    >>> @compile(hoist="algebra")
+    ... def slope(w, x):
+    ...     return tg.grad(((w * x - 1) ** 2).sum(), w)[0]
+    >>> x = tg.tensor([1.0, 2.0])
+    >>> slope(tg.tensor(0.5, requires_grad=True), x), slope(tg.tensor(0.75, requires_grad=True), x)
+    (tensor(-1.), tensor(1.5000))
+    >>> print(slope.source)                                                   # x² summed to 5, and x to 3
+    def run(sum_x2, sum_x, w):
+        return (np.float32(2.0 * (sum_x2 * w - sum_x)),)
+    <BLANKLINE>
     """
-    return CompiledFunction(function)
+    if hoist not in (None, "algebra"):
+        raise ValueError(f"hoist must be None or 'algebra', not {hoist!r}")
+    return CompiledFunction(function, hoist) if function is not None else functools.partial(compile, hoist=hoist)
 
 
 class CompiledFunction:
     """What `compile` returns: call it like the function."""
 
-    def __init__(self, function: Callable[..., Any]) -> None:
+    def __init__(self, function: Callable[..., Any], hoist: str | None = None) -> None:
         if not callable(function):
             raise TraceError(f"compile() expects a function, not {type(function).__name__}")
         functools.update_wrapper(self, function)
         self._function = function
+        self._hoist = hoist
         self._programs: dict[Any, _Traced] = {}
         self._last: _Traced | None = None
 
@@ -86,47 +118,46 @@ class CompiledFunction:
                 f"compared and hashed, not {', '.join(sorted({type(x).__name__ for x in leaves}))}"
             ) from None
         if traced is None or not traced.captured.unchanged():
-            traced = self._programs[key] = _Traced(self._function, leaves, structure)
+            traced = self._programs[key] = _Traced(self._function, leaves, structure, self._hoist)
+        results = traced(tensors)
         self._last = traced
-        return traced(tensors)
+        return results
 
     @property
     def source(self) -> str:
         """The program of the last call, as Python source."""
         if self._last is None:
             raise TraceError("there is no program yet: call the function first")
-        return self._last.source
+        return self._last.run.source
 
     @property
     def program(self) -> Program:
         """The instructions of the program of the last call."""
         if self._last is None:
             raise TraceError("there is no program yet: call the function first")
-        return self._last.program
+        return self._last.run.program
 
 
 class _Traced:
     """The program of a function for one kind of arguments."""
 
-    def __init__(self, function: Callable[..., Any], leaves: list[Any], structure: Any) -> None:
+    def __init__(self, function: Callable[..., Any], leaves: list[Any], structure: Any, hoist: str | None) -> None:
         with nothing_kept(function):
             self._trace(function, leaves, structure)
         self._dtypes = [(s.shape, s.dtype) for s in self.program.outputs]
-        captured = captured_arrays(self.program)
-        try:
-            self.source = Printer(fuse(self.program), captured).once()
-            fused = numba_runner.available()
-        except NotFusable as reason:
-            self.source = f"# Executed by NumPy, call by call: {reason}.\n{self.program}\n"
-            fused = False
-        if not self._dtypes:
-            self._run: Callable[..., Any] = lambda *_: ()
-        elif fused:
-            run = numba_runner.compiled(self.source)
-            extra = numba_runner.arguments(list(captured.values()))
-            self._run = lambda *arrays: run(*numba_runner.arguments(list(arrays)), *extra)
+        gpu = next((x.array.device for x in leaves if isinstance(x, Tensor) and is_cupy(x.array)), None)
+        self.run: _Run | HoistedProgram | cuda_runner.Once
+        if gpu is not None:
+            from tinygrad_poly.compiler.cuda.runner import Once
+
+            if hoist is not None:
+                raise DeviceError("functions are hoisted on the CPU only: leave out hoist, or move the tensors there")
+            self.run = Once(self.program, captured_arrays(self.program), gpu)
+        elif hoist is None:
+            self.run = _Run(self.program)
         else:
-            self._run = NumpyProgram(self.program, {}, self.program.inputs).once()
+            tensors = [x for x in leaves if isinstance(x, Tensor)]
+            self.run = HoistedProgram(self.program, [x.requires_grad or x.numel() == 1 for x in tensors], _Run)
 
     def _trace(self, function: Callable[..., Any], leaves: list[Any], structure: Any) -> None:
         inputs: list[Symbol] = []
@@ -156,7 +187,7 @@ class _Traced:
         self.program = simplify(program)
 
     def __call__(self, tensors: list[Tensor]) -> Any:
-        values = iter(self._run(*(t.array for t in tensors)))
+        values = iter(self.run(*(t.array for t in tensors)))
         kinds = iter(self._dtypes)
         results = []
         for i in range(len(self._dtypes) + len(self._constants)):
@@ -164,15 +195,45 @@ class _Traced:
                 array = self._constants[i]
             else:
                 shape, dtype = next(kinds)
-                array = np.asarray(next(values), dtype).reshape(shape)
+                value = next(values)
+                array = value if is_cupy(value) else np.asarray(value, dtype).reshape(shape)
             results.append(wrap(array[()] if array.shape == () else array, None))
         return self._structure.unflatten(results)
+
+
+class _Run:
+    """A program as source, and as a function of its inputs."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        captured = captured_arrays(program)
+        try:
+            printed = printer(fuse(program, calls=True), captured)
+            self.source = printed.once()
+            fused = numba_runner.available()
+        except NotFusable as reason:
+            self.source = f"# Executed by NumPy, call by call: {reason}.\n{program}\n"
+            fused = False
+        if not program.outputs:
+            self._run: Callable[..., Any] = lambda *_: ()
+        elif fused:
+            plan = printed.plan
+            run = threads.compiled(plan, self.source, lambda: PartsPrinter(plan, captured).once())
+            run = one_at_a_time(run) if printed.bound else run
+            extra = [*numba_runner.arguments(list(captured.values())), *printed.bound.values()]
+            self._run = lambda *arrays: run(*numba_runner.arguments(list(arrays)), *extra)
+        else:
+            self._run = NumpyProgram(program, {}, program.inputs).once()
+
+    def __call__(self, *arrays: Any) -> Any:
+        """The outputs."""
+        return self._run(*arrays)
 
 
 def _kind(x: Any) -> Any:
     """What a program is made for, of an argument."""
     if isinstance(x, Tensor):
-        return x.shape, x.dtype, x.requires_grad
+        return x.shape, x.dtype, x.requires_grad, x.array.device.id if is_cupy(x.array) else None
     return type(x), x.hex() if isinstance(x, float) else x  # 0.0 == -0.0, but they are not the same
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_poly.arrays import Shape
+from tinygrad_poly.compiler import threads
 from tinygrad_poly.compiler.fuse import Loop, Plan, is_sum_of_one, is_view
 from tinygrad_poly.compiler.symbols import Symbol
 
@@ -61,10 +62,11 @@ class Printer:
         self.plan = plan
         self.typed = typed
         self.lines: list[str] = []
-        self.taken = {"run", "first", "last", "log_every", "losses", "t", "k", "np", "range", "i"}
+        self.bound: dict[str, Any] = {}
+        self.taken = {"run", "first", "last", "log_every", "losses", "t", "k", "np", "numba", "range", "i"}
         self.taken |= {f"i{axis}" for axis in range(64)}
         self.names: dict[tuple[Symbol, Index], str] = {}
-        self.parameters = [self._named(s, (), s.name or "v") for s in (*plan.program.inputs, *plan.hoisted)]
+        self.parameters = [self._named(s, (), self._wish(s, "v")) for s in (*plan.program.inputs, *plan.hoisted)]
         self.captured = {id(array): self._fresh(name) for name, array in (arrays or {}).items()}
         self.parameters += self.captured.values()
         self.uses = _uses(plan)
@@ -80,6 +82,7 @@ class Printer:
         """
         *updated, loss = self.plan.program.outputs
         self._line(0, f"def run(first, last, log_every, losses, {', '.join(self.parameters)}):")
+        self._before_steps()
         self._line(1, "k = 0")
         self._line(1, "for t in range(first, last):")
         self._stages(2)
@@ -101,13 +104,16 @@ class Printer:
         self._line(1, f"return ({', '.join(names)},)")
         return "\n".join(self.lines) + "\n"
 
-    def once(self) -> str:
-        """The source of `run(*inputs)`, which returns the outputs."""
-        self._line(0, f"def run({', '.join(self.parameters)}):")
+    def once(self, name: str = "run") -> str:
+        """The source of `run(*inputs)`, or of a function with another name, which returns the outputs."""
+        self._line(0, f"def {name}({', '.join(self.parameters)}):")
         self._stages(1)
         values = [self._value(s, (), 1)[0] for s in self.plan.program.outputs]
-        self._line(1, f"return ({', '.join(values)},)")
+        self._line(1, f"return ({', '.join(values)},)" if values else "return ()")
         return "\n".join(self.lines) + "\n"
+
+    def _before_steps(self) -> None:
+        """What `run` does once."""
 
     def _stages(self, depth: int) -> None:
         for stage in self.plan.stages:
@@ -133,6 +139,9 @@ class Printer:
         self.taken.add(name)
         return name
 
+    def _wish(self, s: Symbol, otherwise: str) -> str:
+        return s.name or otherwise
+
     def _named(self, s: Symbol, index: Index, wish: str) -> str:
         self.names[s, index] = self._fresh(wish)
         return self.names[s, index]
@@ -142,35 +151,57 @@ class Printer:
 
     def _statement(self, s: Symbol, index: Index, depth: int) -> str:
         text, _ = self._expression(s, index, depth)
-        name = self._named(s, index, s.name or _power_name(s) or "v")
-        self._line(depth, f"{name} = {text}", s.phase)
+        name = self._named(s, index, self._wish(s, _power_name(s) or "v"))
+        self._define(depth, name, text, s.dtype, s.phase)
         return name
 
+    def _define(self, depth: int, name: str, text: str, dtype: Any, comment: str = "") -> None:
+        """A statement that gives a value a name."""
+        self._line(depth, f"{name} = {text}", comment)
+
+    def _element(self, name: str, shape: Shape, index: Index) -> str:
+        """Element `index` of an array."""
+        return f"{name}[{', '.join(index)}]"
+
     def _loop(self, loop: Loop, depth: int) -> None:
-        totals = []
-        for s in loop.reductions:
-            totals.append(self._named(s, (), s.name or s.function))
-            self._line(depth, f"{totals[-1]} = {self._literal(_start(s), s.dtype)}")
-        stored = []
-        for s in loop.stores:
-            stored.append(self._fresh(s.name or "v"))
-            self._line(depth, f"{stored[-1]} = np.empty({s.shape}, np.{'bool_' if s.dtype == np.bool_ else s.dtype})")
+        totals, stored = self._results(loop, depth)
+        outside = dict(self.names)
+        self._elements(loop, totals, stored, depth)
+        # What was computed of one element means nothing after the loop; an array that was kept does.
+        self.names = outside | {(s, ()): name for s, name in zip(loop.stores, stored, strict=True)}
+
+    def _results(self, loop: Loop, depth: int) -> tuple[list[str], list[str]]:
+        """What a loop adds to and writes into, by name: its reductions at their start, and empty arrays."""
+        totals = [self._named(s, (), self._wish(s, s.function)) for s in loop.reductions]
+        self._starts(loop, totals, depth)
+        stored = [self._fresh(self._wish(s, "v")) for s in loop.stores]
+        for s, name in zip(loop.stores, stored, strict=True):
+            self._line(depth, f"{name} = np.empty({s.shape}, {dtype_name(s)})")
+        return totals, stored
+
+    def _starts(self, loop: Loop, totals: list[str], depth: int) -> None:
+        for s, total in zip(loop.reductions, totals, strict=True):
+            self._line(depth, f"{total} = {self._literal(_start(s), s.dtype)}")
+
+    def _range(self, loop: Loop, axis: int) -> tuple[str, str]:
+        """The indices along an axis that a loop goes through, and a comment."""
+        return f"range({loop.space[axis]})", threads.COMMENT if axis == threads.shared_axis(loop, self.plan) else ""
+
+    def _elements(self, loop: Loop, totals: list[str], stored: list[str], depth: int) -> None:
         long = [axis for axis, length in enumerate(loop.space) if length != 1]
         variables = tuple(
             "0" if axis not in long else "i" if len(long) == 1 else f"i{axis}" for axis in range(len(loop.space))
         )
         for axis in long:
-            self._line(depth, f"for {variables[axis]} in range({loop.space[axis]}):")
+            indices, comment = self._range(loop, axis)
+            self._line(depth, f"for {variables[axis]} in {indices}:", comment)
             depth += 1
-        outside = dict(self.names)
         for s, total in zip(loop.reductions, totals, strict=True):
             value, _ = self._value(s.inputs[0], variables, depth)
             self._line(depth, COLLECT[s.function].format(total, value), s.phase)
         for s, name in zip(loop.stores, stored, strict=True):
             value, _ = self._value(s, variables, depth)
             self._line(depth, f"{name}[{', '.join(variables)}] = {value}", s.phase)
-        # What was computed of one element means nothing after the loop; an array that was kept does.
-        self.names = outside | {(s, ()): name for s, name in zip(loop.stores, stored, strict=True)}
 
     def _value(self, x: Any, index: Index, depth: int) -> Text:
         """What stands for element `index` of `x` in an expression; what needs a statement first gets it."""
@@ -184,11 +215,11 @@ class Printer:
         if (x, index) in self.names:
             return self.names[x, index], ATOM
         if (x, ()) in self.names:
-            element = f"{self.names[x, ()]}[{', '.join(index)}]"
+            element = self._element(self.names[x, ()], x.shape, index)
             if self.uses[x] == 1:
                 return element, ATOM
             name = self._named(x, index, f"{self.names[x, ()]}_{''.join(i for i in index if i != '0')}")
-            self._line(depth, f"{name} = {element}")
+            self._define(depth, name, element, x.dtype)
             return name, ATOM
         if self._needs_name(x, index):
             return self._statement(x, index, depth), ATOM
@@ -196,7 +227,9 @@ class Printer:
 
     def _constant(self, x: Any, index: Index) -> Text:
         """An element of a captured array."""
-        return f"{self.captured[id(x)]}[{', '.join(_own_index(x.shape, index))}]", ATOM
+        place = _own_index(x.shape, index)
+        name = self.captured[id(x)]
+        return self._element(name, x.shape, place) if place else name, ATOM
 
     def _literal(self, value: Any, dtype: Any) -> str:
         """A number in the dtype that it is computed in: Numba would take a plain one for float64."""
@@ -235,6 +268,11 @@ class Printer:
         if s.function == "astype":
             return f"np.{'bool_' if s.dtype == np.bool_ else s.dtype}({given[0]})", ATOM
         return template.format(*given), binds
+
+
+def dtype_name(s: Symbol) -> str:
+    """The dtype of `s`, as an expression."""
+    return f"np.{'bool_' if s.dtype == np.bool_ else s.dtype}"
 
 
 def _start(s: Symbol) -> Any:

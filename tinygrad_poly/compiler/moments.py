@@ -167,6 +167,11 @@ class _Hoisting:
                 self.numbers[s] = self._number(s)
             elif s not in self.numbers and number(s) is None:
                 self.polynomials[s] = self._polynomial(s)
+        for s in self.step.program.outputs:
+            if s in self.polynomials and not set(self.polynomials[s]) <= {()}:
+                raise NotPolynomial(
+                    f"{_named(s)} is asked for at each point, and only sums come out; use another `hoist`"
+                )
         outputs = [self._as_number(s) for s in self.step.program.outputs]
         values = self._given | self._moment_values()
         used = {s for s in in_order(outputs) if s.function == "input"}

@@ -18,12 +18,23 @@ OLDEST = (0, 60)
 # they are: a fit that diverges has to be seen.
 FASTMATH = '{"reassoc", "nsz", "contract"}'
 
+_OPTIONS = f'cache=True, nogil=True, fastmath={FASTMATH}, error_model="numpy"'
+_NJIT = f"numba.njit({_OPTIONS})"
 HEADER = f"""\
 import numba
 import numpy as np
 
 
-@numba.njit(cache=True, fastmath={FASTMATH}, error_model="numpy")
+@{_NJIT}
+"""
+HEADER_OF_SEVERAL = f"""\
+import numba
+import numpy as np
+
+njit = {_NJIT}
+njit_parallel = numba.njit(parallel=True, {_OPTIONS})
+
+
 """
 
 
@@ -51,10 +62,14 @@ def available() -> bool:
 
 
 def compiled(source: str) -> Callable[..., tuple[Any, ...]]:
-    """The function `run` of a source, compiled by Numba when it is first called."""
+    """The function `run` of a source, compiled by Numba when it is first called.
+
+    Where the source has several functions, those that are marked are compiled, and `run` is Python if it is not.
+    """
     from numba.core.errors import NumbaError
 
-    run: Callable[..., tuple[Any, ...]] = sources.load(HEADER + source).run
+    source = (HEADER_OF_SEVERAL if source.startswith("@njit") else HEADER) + source
+    run: Callable[..., tuple[Any, ...]] = sources.load(source).run
     called = False
 
     def call(*arguments: Any) -> tuple[Any, ...]:
@@ -66,8 +81,9 @@ def compiled(source: str) -> Callable[..., tuple[Any, ...]]:
         except NumbaError:
             raise
         except Exception:
-            # Numba does not get over a damaged file of its own beside the source: it gets another folder.
-            run = sources.load(HEADER + source, elsewhere=True).run
+            # Numba does not get over a damaged file of its own beside the source: it gets another folder, once.
+            called = True
+            run = sources.load(source, elsewhere=True).run
             results = run(*arguments)
         called = True
         return results

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_poly.compiler.program import Program
-from tinygrad_poly.compiler.symbols import Symbol, call, is_elementwise
+from tinygrad_poly.compiler.symbols import Symbol, call, caller, is_elementwise
 
 NEW = ("sum", "prod", "max", "min", "matmul")
 """Functions that are not elementwise and whose result shares no memory with their inputs."""
@@ -70,14 +70,7 @@ class NumpyProgram:
     def _run(self, lines: Sequence[str]) -> Callable[..., tuple[Any, ...]]:
         # All names in these lines were made here; what they stand for is in the namespace.
         exec(compile("\n".join(lines), "<compiled for NumPy>", "exec"), self._namespace)
-        run: Callable[..., tuple[Any, ...]] = self._namespace["run"]
-        lock = Lock()
-
-        def one_at_a_time(*arguments: Any) -> tuple[Any, ...]:
-            with lock:  # Two threads must not write into the same memory.
-                return run(*arguments)
-
-        return one_at_a_time
+        return one_at_a_time(self._namespace["run"])
 
     def _calls(self) -> list[str]:
         memory = _memory(self._computed, self._outputs)
@@ -87,7 +80,9 @@ class NumpyProgram:
             if s in memory:
                 given.append(self._value(memory[s], f"m{id(memory[s])}"))
             self._names[s] = f"v{number}"
-            lines.append(f"v{number} = {self._function(s)}({', '.join(given)})")
+            # A Python number promotes nothing, one of NumPy's would.
+            weak = ".item()" if s.weak else ""
+            lines.append(f"v{number} = {self._function(s)}({', '.join(given)}){weak}")
         return lines
 
     def _operand(self, x: Any) -> str:
@@ -104,16 +99,23 @@ class NumpyProgram:
             return self._value(getattr(np, s.function), s.function)
         if s.function == "sum" and dict(s.attributes) == {"axis": None, "keepdims": False}:
             return self._value(partial(np.add.reduce, axis=None), "total")
-        return self._value(partial(_call, s.function, s.attributes), f"f{id(s)}")
+        return self._value(caller(s.function, s.attributes), f"f{id(s)}")
+
+
+def one_at_a_time(run: Callable[..., tuple[Any, ...]]) -> Callable[..., tuple[Any, ...]]:
+    """The function for one thread after another, because it writes into memory that it keeps."""
+    lock = Lock()
+
+    def call(*arguments: Any) -> tuple[Any, ...]:
+        with lock:
+            return run(*arguments)
+
+    return call
 
 
 def is_ufunc(s: Symbol) -> bool:
     """Whether a result can be written into given memory."""
     return isinstance(getattr(np, s.function, None), np.ufunc) and not s.attributes
-
-
-def _call(function: str, attributes: Any, *inputs: Any) -> Any:
-    return call(function, inputs, attributes)
 
 
 def _memory(instructions: Sequence[Symbol], outputs: Sequence[Symbol]) -> dict[Symbol, Any]:

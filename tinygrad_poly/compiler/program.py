@@ -44,6 +44,8 @@ class Program:
                 continue
             given = tuple(known[x] if isinstance(x, Symbol) else x for x in s.inputs)
             known[s] = call(s.function, given, s.attributes)
+            if s.weak:
+                known[s] = known[s].item()  # a Python number promotes nothing, one of NumPy's would
         return [known[s] for s in wanted]
 
     def __str__(self) -> str:

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tinygrad_poly.compiler import numba_runner
+from tinygrad_poly.arrays import is_cupy, on_cpu
+from tinygrad_poly.compiler import numba_runner, threads
+from tinygrad_poly.compiler.driver import printer
 from tinygrad_poly.compiler.fuse import NotFusable, Plan, fuse
-from tinygrad_poly.compiler.loops import Printer
 from tinygrad_poly.compiler.moments import centered_moments
 from tinygrad_poly.compiler.numpy_runner import NumpyProgram
 from tinygrad_poly.compiler.outside import nothing_kept
+from tinygrad_poly.compiler.parts import PartsPrinter
 from tinygrad_poly.compiler.program import Program
 from tinygrad_poly.compiler.symbols import Symbol
 from tinygrad_poly.compiler.training import carried_values, put_back, trace
 from tinygrad_poly.tensor import Tensor
+
+if TYPE_CHECKING:
+    from tinygrad_poly.compiler.cuda import runner as cuda_runner
 
 
 class CompiledSteps:
@@ -50,29 +55,37 @@ class CompiledSteps:
         self.optimizer = optimizer
         with nothing_kept(loss):
             self.step = trace(loss, arrange, weights, data, optimizer)
-        self.data = [np.asarray(array) for array in data.values()]
+        self.data = [array if is_cupy(array) else np.asarray(array) for array in data.values()]
+        gpu = next((array.device for array in (*self.data, *weights.values()) if is_cupy(array)), None)
         if hoist == "algebra":
             start = carried_values(self.step, list(weights.values()), optimizer)
-            hoisted = centered_moments(self.step, self.data, start)
+            hoisted = centered_moments(self.step, list(map(on_cpu, self.data)), list(map(on_cpu, start)))
             self.step, self.data = hoisted.step, [np.asarray(value) for value in hoisted.values]
         self.captured = captured_arrays(self.step.program)
         self.plan: Plan | None = None
         self.why_not_fused = ""
         try:
-            self.plan = fuse(self.step.program, self.step.carried)
+            self.plan = fuse(self.step.program, self.step.carried, calls=True)
         except NotFusable as reason:
             self.why_not_fused = str(reason)
         self._run: Callable[..., tuple[Any, ...]] | None = None
+        self._on_gpu: cuda_runner.Steps | None = None
+        if gpu is not None:
+            from tinygrad_poly.compiler.cuda.runner import Steps
+
+            self._run = self._on_gpu = Steps(self.step, self.captured, self.data, gpu)
 
     def source(self, pretty: bool = False) -> str:
-        """The program as Python source: a loop in which all that Numba runs can be read.
+        """The program as source: a loop in Python in which all that Numba runs can be read, or kernels in CUDA C++.
 
         Args:
-            pretty: leave out the dtypes of numbers, which only Numba needs.
+            pretty: leave out the dtypes of numbers, which only Numba needs, and the functions that kernels call.
         """
+        if self._on_gpu is not None:
+            return self._on_gpu.source(pretty)
         if self.plan is None:
             return f"# Executed by NumPy, call by call: {self.why_not_fused}.\n{self.step.program}\n"
-        return Printer(self.plan, self.captured, typed=not pretty).steps(self.step.carried)
+        return printer(self.plan, self.captured, typed=not pretty).steps(self.step.carried)
 
     def run(
         self, first: int, last: int, log_every: int, losses: Any, weights: list[Any], final: bool = True
@@ -96,7 +109,8 @@ class CompiledSteps:
         values = carried_values(self.step, weights, self.optimizer)
         results = self._run(first, last, log_every, losses, values)
         # Numba hands a float32 number out as a Python float.
-        shaped = [np.asarray(w, s.dtype).reshape(s.shape) for w, s in zip(results, self.step.carried, strict=True)]
+        arrays = [w if is_cupy(w) else np.asarray(w, s.dtype) for w, s in zip(results, self.step.carried, strict=True)]
+        shaped = [w.reshape(s.shape) for w, s in zip(arrays, self.step.carried, strict=True)]
         led_to = np.zeros(1)
         if final:
             self._run(last, last + 1, 1, led_to, shaped)
@@ -107,10 +121,15 @@ class CompiledSteps:
 
     def _with_numba(self) -> Callable[..., tuple[Any, ...]]:
         assert self.plan is not None
-        run = numba_runner.compiled(self.source())
+        printed = printer(self.plan, self.captured)
+        run = threads.compiled(
+            printed.plan,
+            printed.steps(self.step.carried),
+            lambda: PartsPrinter(printed.plan, self.captured).steps(self.step.carried),
+        )
         hoisted = self.step.program.run(dict(zip(self.step.data, self.data, strict=True)), self.plan.hoisted)
         data = numba_runner.arguments(self.data)
-        extra = numba_runner.arguments([*hoisted, *self.captured.values()])
+        extra = [*numba_runner.arguments([*hoisted, *self.captured.values()]), *printed.bound.values()]
         return lambda first, last, log_every, losses, values: run(
             first, last, log_every, losses, *data, *numba_runner.arguments(values), *extra
         )

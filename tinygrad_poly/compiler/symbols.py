@@ -220,6 +220,11 @@ def call(function: str, inputs: tuple[Any, ...], attributes: Attributes) -> Any:
             return result if part is None else result[part]
 
 
+def caller(function: str, attributes: Attributes) -> Callable[..., Any]:
+    """The function of its inputs that a symbol stands for."""
+    return lambda *inputs: call(function, inputs, attributes)
+
+
 def is_elementwise(function: str) -> bool:
     """Whether each element of the result depends only on the elements at the same place."""
     return function in ("where", "astype") or (
