@@ -1,0 +1,423 @@
+"""A fused program as CUDA C++: one kernel for a block of threads, or several for the whole GPU."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tinygrad_poly.arrays import Shape
+from tinygrad_poly.compiler.cuda.expressions import CppPrinter, cpp_type
+from tinygrad_poly.compiler.cuda.functions import COLLECT, prelude
+from tinygrad_poly.compiler.fuse import Loop, Plan
+from tinygrad_poly.compiler.loops import ATOM, WIDTH
+from tinygrad_poly.compiler.symbols import Symbol
+
+MOST_THREADS = 1024
+"""How many threads a block may have: the registers that a thread gets are limited accordingly."""
+
+THREADS_OF_MANY_BLOCKS = 256
+"""How many threads each block has where there are many."""
+
+TOGETHER = 16
+"""How many values the threads of a block bring together at once."""
+
+PURPOSES = {
+    "run": "The threads of one block share the elements, and each has all numbers.",
+    "reduce": "Each block leaves its parts of what is reduced.",
+    "finish": "One block brings the parts together.",
+    "update": "One block brings the parts together, and takes the step.",
+    "move": "The next arrays take their place.",
+}
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A function in a source.
+
+    Attributes:
+        name: its name.
+        parameters: the names of what it takes, in order.
+        spread: whether it runs in many blocks, or in one.
+        reads: how many elements its longest loop runs over.
+    """
+
+    name: str
+    parameters: tuple[str, ...]
+    spread: bool
+    reads: int
+
+
+@dataclass(frozen=True)
+class Kernels:
+    """A program for the GPU.
+
+    Attributes:
+        prelude: the functions that the kernels call.
+        text: the kernels.
+        kernels: in the order in which they run.
+        inputs: the symbol or captured array behind each parameter that the program is given.
+        buffers: the dtype and shape of each other parameter that is an array; a place for each block where it is None.
+        outputs: the parameter in which each output is found.
+    """
+
+    prelude: str
+    text: str
+    kernels: tuple[Kernel, ...]
+    inputs: dict[str, Any]
+    buffers: dict[str, tuple[Any, Shape | None]]
+    outputs: tuple[str, ...]
+
+    @property
+    def source(self) -> str:
+        """What the compiler gets."""
+        return self.prelude + self.text
+
+
+class CudaPrinter(CppPrinter):
+    """Turns a plan into kernels.
+
+    All threads compute with the same numbers, each on its share of the elements. What one kernel leaves for another,
+    or for Python, is in memory; a number `a` is in memory at `at_a`.
+
+    Args:
+        plan: the fused program, without calls.
+        arrays: the arrays that the program captured, by name.
+        spread: whether to use the whole GPU, with kernels that leave each other partial sums, or a single block.
+    """
+
+    def __init__(self, plan: Plan, arrays: dict[str, Any] | None = None, spread: bool = False) -> None:
+        super().__init__(plan, arrays)
+        self.whole_gpu = spread
+        self.spread = False
+        self.kernels: list[Kernel] = []
+        self.types: dict[str, str] = {}
+        self.buffers: dict[str, tuple[Any, Shape | None]] = {}
+        self.inputs: dict[str, Any] = {self.captured[id(array)]: array for array in (arrays or {}).values()}
+        self.numbers: dict[Symbol, str] = {}
+        self.memory: dict[Symbol, str] = {}
+        for s in (*plan.program.inputs, *plan.hoisted):
+            name = self.names[s, ()]
+            self.memory[s] = name if s.size != 1 else self._fresh(f"at_{name}")
+            self.inputs[self.memory[s]] = s
+            if s.size == 1:
+                self.numbers[s] = name
+        self.types |= {name: f"const {cpp_type(x.dtype)}*" for name, x in self.inputs.items()}
+        self.everywhere = dict(self.names), set(self.taken)
+
+    def kernels_of_steps(self, carried: Sequence[Symbol]) -> Kernels:
+        """Kernels that take one step, or in a single block all steps from `first` to before `last`.
+
+        The loss of step `next_log`, and of each `log_every`-th after it, is written into `losses`.
+
+        Args:
+            carried: the inputs that the program's outputs replace after each step; its last output is the loss.
+        """
+        *updated, loss = self.plan.program.outputs
+        pairs = [(w, s) for w, s in zip(carried, updated, strict=True) if w is not s]
+        numbers, arrays = ([p for p in pairs if (p[0].size == 1) == one] for one in (True, False))
+        self.types |= {self.memory[w]: f"{cpp_type(w.dtype)}*" for w in carried} | {"losses": "double*"}
+        for w, s in arrays:
+            self._keep(s, f"next_{self.memory[w]}")
+        if self.whole_gpu:
+            self._step_of_grid(numbers, arrays, loss)
+        else:
+            self._steps_of_block(numbers, arrays, loss)
+        return self._printed([self.memory[w] for w in carried])
+
+    def kernels_of_call(self) -> Kernels:
+        """Kernels that compute the outputs from the inputs."""
+        outputs = list(dict.fromkeys(self.plan.program.outputs))
+        numbers = [s for s in outputs if s.size == 1 and s not in self.memory]
+        places = [self._buffer(f"at_{s.name or 'result'}", s.dtype, ()) for s in numbers]
+        for s in outputs:
+            if s.size != 1:
+                self._keep(s, s.name or "result")
+        if not self.whole_gpu:
+            with self._kernel("run", longest(self.plan)):
+                self._stages(1)
+                self._written(dict(zip(places, (self._value(s, (), 1)[0] for s in numbers))))
+        else:
+            last = self._reduced()
+            if numbers:
+                with self._kernel("finish", MOST_THREADS):
+                    self._collected(last)
+                    self._named_numbers(numbers)
+                    self._written(dict(zip(places, (self._value(s, (), 1)[0] for s in numbers))))
+        found = self.memory | dict(zip(numbers, places))
+        return self._printed([found[s] for s in self.plan.program.outputs])
+
+    def _steps_of_block(
+        self, numbers: list[tuple[Symbol, Symbol]], arrays: list[tuple[Symbol, Symbol]], loss: Symbol
+    ) -> None:
+        scalars = ("first", "last", "next_log", "log_every")
+        self.types |= dict.fromkeys(scalars, "long long")
+        with self._kernel("run", longest(self.plan), variable={w for w, _ in numbers}):
+            self._line(1, "for (long long t = first; t < last; t++) {")
+            self._stages(2)
+            value = self._value(loss, (), 2)[0]
+            self._line(2, "if (t == next_log) {")
+            self._line(3, f"if (threadIdx.x == 0) *losses = {value};")
+            self._line(3, "losses++;")
+            self._line(3, "next_log += log_every;")
+            self._line(2, "}")
+            later = self._updated(numbers, 2)
+            if arrays:
+                self._line(2, "__syncthreads();", "all have read what is replaced")
+                self._moved(arrays, 2)
+                self._line(2, "__syncthreads();")
+            for (w, _), next_value in zip(numbers, later, strict=True):
+                self._line(2, f"{self.numbers[w]} = {next_value};")
+            self._line(1, "}")
+            self._written({self.memory[w]: self.numbers[w] for w, _ in numbers})
+
+    def _step_of_grid(
+        self, numbers: list[tuple[Symbol, Symbol]], arrays: list[tuple[Symbol, Symbol]], loss: Symbol
+    ) -> None:
+        last = self._reduced()
+        for counter in ("t", "next_log", "log_every", "logged"):
+            self.types[counter] = "long long*"
+            self.buffers[counter] = np.dtype(np.int64), ()
+        with self._kernel("update", MOST_THREADS):
+            self._collected(last)
+            self._named_numbers([loss, *(s for _, s in numbers)])
+            value = self._value(loss, (), 1)[0]
+            later = self._updated(numbers, 1)
+            self._line(1, "if (threadIdx.x == 0) {")
+            self._line(2, "if (*t == *next_log) {")
+            self._line(3, f"losses[*logged] = {value};")
+            self._line(3, "*logged += 1;")
+            self._line(3, "*next_log += *log_every;")
+            self._line(2, "}")
+            self._line(2, "*t += 1;")
+            for (w, _), next_value in zip(numbers, later, strict=True):
+                self._line(2, f"*{self.memory[w]} = {next_value};")
+            self._line(1, "}")
+        if arrays:
+            with self._kernel("move", max(w.size for w, _ in arrays), spread=True):
+                self._moved(arrays, 1)
+
+    def _reduced(self) -> list[Symbol]:
+        """Kernels for all loops; returns the reductions whose parts have not been brought together yet."""
+        stages = [stage for stage in self.plan.stages if stage.loops]
+        parts: list[Symbol] = []
+        for number, stage in enumerate(stages, 1):
+            if parts:
+                totals = {self._buffer(f"at_{self.numbers[s]}", s.dtype, ()): s for s in parts}
+                with self._kernel(f"finish_{number - 1}", MOST_THREADS):
+                    self._collected(parts)
+                    self._written({place: self.numbers[s] for place, s in totals.items()})
+                self.memory |= {s: place for place, s in totals.items()}
+            name = f"reduce_{number}" if len(stages) > 1 else "reduce"
+            parts = [s for loop in stage.loops.values() for s in loop.reductions]
+            with self._kernel(name, max(math.prod(space) for space in stage.loops), spread=True):
+                for loop in stage.loops.values():
+                    self._named_numbers([*(s.inputs[0] for s in loop.reductions), *loop.stores])
+                    self._loop(loop, 1)
+                for s in parts:
+                    self.numbers[s] = self._everywhere(s, self.names[s, ()])
+                    self._buffer(f"parts_{self.numbers[s]}", s.dtype, None)
+                self._written({f"parts_{self.numbers[s]}": self.numbers[s] for s in parts}, "{}[blockIdx.x]")
+        return parts
+
+    def _collected(self, parts: list[Symbol]) -> None:
+        """Bring together what the blocks of the last kernel have left."""
+        if not parts:
+            return
+        self.types["blocks"] = "int"
+        for s in parts:
+            self._line(1, f"{cpp_type(s.dtype)} {self.numbers[s]} = {self._start(s)};")
+        self._line(1, "for (int i = threadIdx.x; i < blocks; i += blockDim.x) {")
+        for s in parts:
+            self._line(2, COLLECT[s.function].format(self.numbers[s], f"parts_{self.numbers[s]}[i]") + ";")
+        self._line(1, "}")
+        self._of_block(parts, 1)
+
+    def _named_numbers(self, wanted: Iterable[Any]) -> None:
+        """Statements for numbers that `wanted` depend on and that need a name: one kernel knows none of another's."""
+        needed: set[Symbol] = set()
+        stack = list(wanted)
+        while stack:
+            s = stack.pop()
+            if isinstance(s, Symbol) and s not in needed and (s, ()) not in self.names:
+                needed.add(s)
+                stack += s.inputs
+        for stage in self.plan.stages:
+            for s in stage.numbers:
+                if s in needed and self._needs_name(s, ()):
+                    self._statement(s, (), 1)
+
+    def _updated(self, numbers: list[tuple[Symbol, Symbol]], depth: int) -> list[str]:
+        """Statements for the next values of numbers; returns what stands for them."""
+        names = [self.numbers[w] for w, _ in numbers]
+        later = []
+        for name, (_, s) in zip(names, numbers, strict=True):
+            value, binds = self._value(s, (), depth)
+            if binds != ATOM or value in names:
+                # A new weight must not be used for the next one's: it takes its place when all are there.
+                text, value = value, self._fresh(f"next_{name}")
+                self._define(depth, value, text, s.dtype, s.phase)
+            later.append(value)
+        return later
+
+    def _moved(self, arrays: list[tuple[Symbol, Symbol]], depth: int) -> None:
+        """Loops that replace arrays by the next ones; those of one shape together, as one may be another's next."""
+        for shape in dict.fromkeys(w.shape for w, _ in arrays):
+            some = [(w, s) for w, s in arrays if w.shape == shape]
+            self._over(math.prod(shape), depth)
+            names = [self._fresh("v") for _ in some]
+            for name, (w, s) in zip(names, some, strict=True):
+                self._define(depth + 1, name, f"{self.memory[s]}[i]", w.dtype)
+            for name, (w, _) in zip(names, some, strict=True):
+                self._line(depth + 1, f"{self.memory[w]}[i] = {name};")
+            self._line(depth, "}")
+
+    def _loop(self, loop: Loop, depth: int) -> None:
+        totals = [self._named(s, (), s.name or s.function) for s in loop.reductions]
+        for s, total in zip(loop.reductions, totals, strict=True):
+            self._line(depth, f"{cpp_type(s.dtype)} {total} = {self._start(s)};")
+        long = [axis for axis, length in enumerate(loop.space) if length != 1]
+        self.axes = tuple(f"i{axis}" if axis in long else "0" for axis in range(len(loop.space)))
+        if len(long) == 1:
+            self.axes = tuple("i" if axis in long else "0" for axis in range(len(loop.space)))
+        self._over(math.prod(loop.space), depth)
+        begin, outside = len(self.lines), dict(self.names)
+        for s, total in zip(loop.reductions, totals, strict=True):
+            value, _ = self._value(s.inputs[0], self.axes, depth + 1)
+            value = f"(bool)({value})" if s.dtype.kind == "b" else value
+            self._line(depth + 1, COLLECT[s.function].format(total, value) + ";", s.phase)
+        for s in loop.stores:
+            value, _ = self._value(s, self.axes, depth + 1)
+            self._line(depth + 1, f"{self.memory[s]}[i] = {value};", s.phase)
+        self._line(depth, "}")
+        if len(long) > 1:
+            self._split_index(loop.space, begin, depth + 1)
+        # What was computed of one element means nothing after the loop; an array that was kept does.
+        self.names = outside
+        for s in loop.stores:
+            self.names[s, ()] = self._everywhere(s, self.memory[s])
+        self._of_block(loop.reductions, depth)
+        if loop.stores and not self.spread:
+            self._line(depth, "__syncthreads();")
+
+    def _split_index(self, space: Shape, begin: int, depth: int) -> None:
+        """Where element `i` lies along each axis that the lines from `begin` on ask for."""
+        body = "\n".join(self.lines[begin:])
+        for axis, name in enumerate(self.axes):
+            if name != "0" and _mentions(body, name):
+                stride = math.prod(space[axis + 1 :])
+                along = f"i / {stride}" if stride > 1 else "i"
+                inner = along if math.prod(space[:axis]) == 1 else f"{along} % {space[axis]}"
+                self.lines.insert(begin, f"{'    ' * depth}const auto {name} = {inner};")
+                begin += 1
+
+    def _over(self, size: int, depth: int) -> None:
+        """The head of a thread's loop over its share of `size` elements."""
+        if not self.spread:
+            self._line(depth, f"for (int i = threadIdx.x; i < {size}; i += blockDim.x) {{")
+            return
+        wide = "(long long)" if size >= 2**30 else ""
+        start, by = f"blockIdx.x * {wide}blockDim.x + threadIdx.x", f"gridDim.x * {wide}blockDim.x"
+        self._line(depth, f"for ({'long long' if wide else 'int'} i = {start}; i < {size}; i += {by}) {{")
+
+    def _of_block(self, reductions: list[Symbol], depth: int) -> None:
+        """Calls that bring together what the threads of a block have computed."""
+        for function in COLLECT:
+            names = [self.names[s, ()] for s in reductions if s.function == function]
+            for start in range(0, len(names), TOGETHER):
+                self._line(depth, f"block_{function}({', '.join(names[start : start + TOGETHER])});")
+
+    def _written(self, values: dict[str, str], place: str = "*{}") -> None:
+        """Statements that write numbers into memory, once."""
+        if values:
+            self._line(1, "if (threadIdx.x == 0) {")
+            for name, value in values.items():
+                self._line(2, f"{place.format(name)} = {value};")
+            self._line(1, "}")
+
+    @contextmanager
+    def _kernel(self, name: str, reads: int, spread: bool = False, variable: Iterable[Symbol] = ()) -> Iterator[None]:
+        """What is printed inside becomes a kernel that takes what it mentions.
+
+        Args:
+            name: of the kernel.
+            reads: how many elements its longest loop runs over.
+            spread: whether it runs in many blocks.
+            variable: the numbers that it changes.
+        """
+        names, taken = self.everywhere
+        self.names, self.taken, self.spread = dict(names), set(taken), spread
+        body, self.lines = self.lines, []
+        given = {s: self.memory[s] for s in self.numbers if s in self.memory}
+        yield
+        body, inside = [*body, ""] if body else [], self.lines
+        text = "\n".join(inside)
+        loads = [
+            f"    {'' if s in variable else 'const '}{cpp_type(s.dtype)} {self.numbers[s]} = *{place};"
+            for s, place in given.items()
+            if s in variable or _mentions(text, self.numbers[s])
+        ]
+        text += "\n".join(loads)
+        parameters = [p for p in self.types if _mentions(text, p)]
+        bounds = THREADS_OF_MANY_BLOCKS if spread else MOST_THREADS
+        head = f'extern "C" __global__ void __launch_bounds__({bounds}) {name}('
+        self.lines = [
+            *body,
+            f"// {PURPOSES[name.partition('_')[0]]}",
+            *_wrapped(head, [f"{self.types[p]} {p}" for p in parameters]),
+            *loads,
+            *inside,
+            "}",
+        ]
+        self.kernels.append(Kernel(name, tuple(parameters), spread, reads))
+
+    def _printed(self, outputs: list[str]) -> Kernels:
+        text = "\n".join(self.lines) + "\n"
+        used = {name: x for name, x in self.inputs.items() if any(name in k.parameters for k in self.kernels)}
+        used |= {name: self.inputs[name] for name in outputs if name in self.inputs}
+        return Kernels(prelude(text), text, tuple(self.kernels), used, self.buffers, tuple(outputs))
+
+    def _keep(self, s: Symbol, wish: str) -> None:
+        """Memory for an array that a loop computes."""
+        if s not in self.memory:
+            self.memory[s] = self._buffer(wish, s.dtype, s.shape)
+
+    def _buffer(self, wish: str, dtype: Any, shape: Shape | None) -> str:
+        name = self._fresh(wish)
+        self.everywhere[1].add(name)
+        self.buffers[name] = dtype, shape
+        self.types[name] = f"{cpp_type(dtype)}*"
+        return name
+
+    def _everywhere(self, s: Symbol, name: str) -> str:
+        """Give a symbol the same name in all kernels from now on."""
+        self.everywhere[0][s, ()] = name
+        self.everywhere[1].add(name)
+        return name
+
+
+def longest(plan: Plan) -> int:
+    """How many elements the longest loop of a program runs over."""
+    return max((math.prod(space) for stage in plan.stages for space in stage.loops), default=1)
+
+
+def _mentions(text: str, name: str) -> bool:
+    """Whether a variable stands in lines of code; `threadIdx.x` is none."""
+    return re.search(rf"(?<![\w.]){name}\b", text) is not None
+
+
+def _wrapped(head: str, parameters: list[str]) -> list[str]:
+    """The first lines of a kernel."""
+    lines = [head]
+    for number, parameter in enumerate(parameters, 1):
+        parameter += ", " if number < len(parameters) else ") {"
+        if len(lines) == 1 or len(lines[-1]) + len(parameter) > WIDTH:
+            lines[-1] = lines[-1].rstrip()
+            lines.append("    ")
+        lines[-1] += parameter
+    return lines if parameters else [f"{head}) {{"]

@@ -1,0 +1,282 @@
+"""Running a program on a GPU, through CuPy."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from tinygrad_poly.arrays import NUMPY, is_cupy
+from tinygrad_poly.compiler.cuda.printer import (
+    MOST_THREADS,
+    THREADS_OF_MANY_BLOCKS,
+    CudaPrinter,
+    Kernel,
+    Kernels,
+    longest,
+)
+from tinygrad_poly.compiler.fuse import NotFusable, Plan, fuse
+from tinygrad_poly.compiler.program import Program, in_order
+from tinygrad_poly.compiler.symbols import Symbol, call
+from tinygrad_poly.compiler.training import TrainingStep
+
+# None of these four numbers has been measured yet: docs/cuda.md says what they are made of.
+ELEMENTS_OF_ONE_BLOCK = 2**15
+"""Up to how many elements one block takes all steps in a single launch."""
+
+ELEMENTS_OF_A_THREAD = 8
+"""How many elements a thread of a single block has at least: what follows its loop costs more with more threads."""
+
+BLOCKS_OF_A_PROCESSOR = 8
+"""How many blocks of a grid each of the GPU's multiprocessors gets."""
+
+STEPS_OF_A_GRAPH = 16
+"""How many steps are launched at once, if there are so many to take."""
+
+OPTIONS = ("--std=c++17",)  # and not --use_fast_math: a fit that diverges has to be seen
+
+
+def printed(plan: Plan, captured: Mapping[str, Any], carried: Sequence[Symbol] | None = None) -> Kernels:
+    """The kernels of a program: a training step's if there are `carried` values."""
+    printer = CudaPrinter(plan, dict(captured), spread=longest(plan) > ELEMENTS_OF_ONE_BLOCK)
+    return printer.kernels_of_call() if carried is None else printer.kernels_of_steps(carried)
+
+
+class Launcher:
+    """Kernels on a device.
+
+    Args:
+        kernels: what was printed.
+        device: CuPy's device.
+    """
+
+    def __init__(self, kernels: Kernels, device: Any) -> None:
+        import cupy
+
+        self.cupy, self.device, self.kernels = cupy, device, kernels
+        self.blocks = _blocks(max((kernel.reads for kernel in kernels.kernels if kernel.spread), default=1), device)
+        with device:
+            module = cupy.RawModule(code=kernels.source, options=OPTIONS)
+            self.functions = [(module.get_function(kernel.name), kernel) for kernel in kernels.kernels]
+
+    def buffers(self) -> dict[str, Any]:
+        """Memory for what the kernels leave each other and Python."""
+        return {
+            name: self.cupy.empty((self.blocks,) if shape is None else shape, dtype)
+            for name, (dtype, shape) in self.kernels.buffers.items()
+        } | {"blocks": np.int32(self.blocks)}
+
+    def given(self, values: Mapping[Any, Any]) -> dict[str, Any]:
+        """The arrays of the parameters that `values` holds, which are symbols and captured arrays by their `id`."""
+        found = {}
+        for name, x in self.kernels.inputs.items():
+            key = x if isinstance(x, Symbol) else id(x)
+            if key in values:
+                found[name] = self.array(values[key], x.dtype)
+        return found
+
+    def array(self, value: Any, dtype: Any) -> Any:
+        """A value as kernels take it: on the device, one element after another."""
+        return self.cupy.ascontiguousarray(self.cupy.asarray(value, dtype))
+
+    def launch(self, arguments: Mapping[str, Any]) -> None:
+        """Run all kernels, one after another, on the current stream."""
+        for function, kernel in self.functions:
+            blocks, threads = (self.blocks, THREADS_OF_MANY_BLOCKS) if kernel.spread else (1, _threads(kernel))
+            function((blocks,), (threads,), tuple(arguments[name] for name in kernel.parameters))
+
+
+def _blocks(reads: int, device: Any) -> int:
+    most = BLOCKS_OF_A_PROCESSOR * int(device.attributes["MultiProcessorCount"])
+    return max(1, min(most, math.ceil(reads / THREADS_OF_MANY_BLOCKS)))
+
+
+def _threads(kernel: Kernel) -> int:
+    return max(32, min(MOST_THREADS, 32 * math.ceil(kernel.reads / (32 * ELEMENTS_OF_A_THREAD))))
+
+
+class Once:
+    """A program as source, and as a function of its inputs, which returns arrays on the device.
+
+    Args:
+        program: simplified.
+        captured: the arrays that it captured, by name.
+        device: CuPy's device.
+    """
+
+    def __init__(self, program: Program, captured: Mapping[str, Any], device: Any) -> None:
+        self.program, self.device = program, device
+        self.launcher: Launcher | None = None
+        try:
+            kernels = printed(fuse(program), captured)
+        except NotFusable as reason:
+            self.source = _by_calls(reason, program)
+        else:
+            self.source, self.launcher = kernels.source, Launcher(kernels, device)
+            with device:
+                self.constants = self.launcher.given({id(array): array for array in captured.values()})
+
+    def __call__(self, *inputs: Any) -> tuple[Any, ...]:
+        """The outputs."""
+        values = dict(zip(self.program.inputs, inputs, strict=True))
+        with self.device:
+            if self.launcher is None:
+                return tuple(evaluated(values, self.program.outputs))
+            arguments = self.constants | self.launcher.given(values) | self.launcher.buffers()
+            self.launcher.launch(arguments)
+            found = (arguments[name] for name in self.launcher.kernels.outputs)
+            return tuple(array.reshape(s.shape) for array, s in zip(found, self.program.outputs, strict=True))
+
+
+def _by_calls(reason: object, program: Program) -> str:
+    """What stands in place of the source where there are no kernels."""
+    return f"// Executed by CuPy, call by call: {reason}.\n{program}\n"
+
+
+class Steps:
+    """`run(first, last, log_every, losses, carried)`, which returns what is carried on.
+
+    Args:
+        step: what is done in each step.
+        captured: the arrays that the program captured, by name.
+        data: the arrays that stay, in the order of the step's data.
+        device: CuPy's device.
+    """
+
+    def __init__(self, step: TrainingStep, captured: Mapping[str, Any], data: Sequence[Any], device: Any) -> None:
+        self.step, self.captured, self.device = step, captured, device
+        self.known = dict(zip(step.data, data, strict=True))
+        self.run: Callable[..., Sequence[Any]] | None = None
+        self.kernels: Kernels | None = None
+        try:
+            self.plan = fuse(step.program, step.carried)
+            self.kernels = printed(self.plan, captured, step.carried)
+        except NotFusable as reason:
+            self.why_not_fused = reason
+
+    def source(self, pretty: bool = False) -> str:
+        """The kernels, with the functions that they call unless it is for people."""
+        if self.kernels is None:
+            return _by_calls(self.why_not_fused, self.step.program)
+        return self.kernels.text if pretty else self.kernels.source
+
+    def __call__(self, first: int, last: int, log_every: int, losses: Any, values: Sequence[Any]) -> tuple[Any, ...]:
+        """Take steps; `losses` is an array of NumPy. Values that come in NumPy's memory go back there."""
+        import cupy
+
+        with self.device:
+            if self.run is None:
+                self.run = self._with_kernels(self.kernels) if self.kernels else self._with_calls()
+            there = [
+                float(value) if w.weak else cupy.asarray(value)
+                for w, value in zip(self.step.carried, values, strict=True)
+            ]
+            found = self.run(first, last, log_every, losses, there)
+            back = zip(found, values, strict=True)
+            return tuple(cupy.asnumpy(new) if isinstance(value, NUMPY) and is_cupy(new) else new for new, value in back)
+
+    def _with_kernels(self, kernels: Kernels) -> Callable[..., Sequence[Any]]:
+        launcher = Launcher(kernels, self.device)
+        hoisted = evaluated(self.known, self.plan.hoisted)
+        known: dict[Any, Any] = self.known | dict(zip(self.plan.hoisted, hoisted))
+        arguments = launcher.given(known | {id(array): array for array in self.captured.values()})
+        return _Loop(launcher, self.step, arguments)
+
+    def _with_calls(self) -> Callable[..., Sequence[Any]]:
+        program, changing = self.step.program, set(self.step.carried)
+        for s in program.instructions:
+            if not changing.isdisjoint(x for x in s.inputs if isinstance(x, Symbol)):
+                changing.add(s)
+        fixed = [s for s in program.instructions if s not in changing]
+        known = self.known | dict(zip(fixed, evaluated(self.known, fixed)))
+
+        def run(first: int, last: int, log_every: int, losses: Any, values: list[Any]) -> list[Any]:
+            logged = 0
+            for t in range(first, last):
+                *values, loss = evaluated(known | dict(zip(self.step.carried, values)), program.outputs)
+                if t % log_every == log_every - 1:
+                    losses[logged] = float(loss)
+                    logged += 1
+            return values
+
+        return run
+
+
+class _Loop:
+    """Steps taken by kernels, in memory that stays where it is.
+
+    Args:
+        launcher: the kernels.
+        step: what they do.
+        arguments: what does not change.
+    """
+
+    def __init__(self, launcher: Launcher, step: TrainingStep, arguments: dict[str, Any]) -> None:
+        self.cupy, self.launcher = launcher.cupy, launcher
+        # The kernels change what is carried: it is nobody else's.
+        outputs = launcher.kernels.outputs
+        self.carried = [self.cupy.empty(w.shape, w.dtype) for w in step.carried]
+        self.arguments = arguments | launcher.buffers() | dict(zip(outputs, self.carried, strict=True))
+        self.stream = self.cupy.cuda.Stream(non_blocking=True)
+        self.graphs: dict[int, Any] = {}
+        self.room = 0
+
+    def __call__(self, first: int, last: int, log_every: int, losses: Any, values: list[Any]) -> list[Any]:
+        for own, value in zip(self.carried, values, strict=True):
+            own[...] = self.cupy.asarray(value, own.dtype).reshape(own.shape)
+        if len(losses) >= self.room:
+            self.room = 2 * len(losses) + 1
+            self.arguments["losses"] = self.cupy.empty(self.room, np.float64)
+            self.graphs.clear()
+        next_log = first + (log_every - 1 - first) % log_every
+        numbers = {"first": first, "last": last, "t": first, "next_log": next_log, "log_every": log_every, "logged": 0}
+        if "t" in self.launcher.kernels.buffers:
+            for name in ("t", "next_log", "log_every", "logged"):
+                self.arguments[name].fill(numbers[name])
+            self._replay(last - first)
+        else:
+            self.launcher.launch(self.arguments | {name: np.int64(number) for name, number in numbers.items()})
+        losses[...] = self.cupy.asnumpy(self.arguments["losses"][: len(losses)])
+        return [own.copy() for own in self.carried]
+
+    def _replay(self, count: int) -> None:
+        """Take steps by launching graphs of them, on a stream of their own: the default one cannot be captured."""
+        current = self.cupy.cuda.get_current_stream()
+        self.stream.wait_event(current.record())
+        with self.stream:
+            if not self.graphs:
+                # What is compiled and loaded at the first launch must not be so while a graph is captured.
+                self.launcher.launch(self.arguments)
+                count -= 1
+                self.graphs = {steps: self._captured(steps) for steps in (STEPS_OF_A_GRAPH, 1)}
+            for steps, graph in self.graphs.items():
+                for _ in range(count // steps):
+                    graph.launch(self.stream)
+                count %= steps
+        current.wait_event(self.stream.record())
+
+    def _captured(self, steps: int) -> Any:
+        self.stream.begin_capture()
+        for _ in range(steps):
+            self.launcher.launch(self.arguments)
+        return self.stream.end_capture()
+
+
+def evaluated(values: Mapping[Symbol, Any], wanted: Sequence[Symbol]) -> list[Any]:
+    """Compute symbols call by call, where their inputs are: `Program.run` on arrays of CuPy."""
+    import cupy
+
+    known = dict(values)
+    for s in in_order(wanted):
+        if s in known:
+            continue
+        if s.function == "full":  # NumPy would make it elsewhere
+            known[s] = cupy.full(s.shape, dict(s.attributes)["fill_value"], s.dtype)
+        else:
+            given = (known[x] if isinstance(x, Symbol) else x for x in s.inputs)
+            there = tuple(cupy.asarray(x) if getattr(x, "shape", None) else x for x in given)
+            result = call(s.function, there, s.attributes)
+            known[s] = result.item() if s.weak else result  # a Python number promotes nothing, one of NumPy's would
+    return [known[s] for s in wanted]
