@@ -8,10 +8,11 @@ import os
 import re
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
 from tinygrad_poly import __version__
-from tinygrad_poly.errors import DataError, DivergenceError
+from tinygrad_poly.errors import DataError, DeviceError, DivergenceError
 from tinygrad_poly.fitting import command, polynomial, problems
 from tinygrad_poly.fitting.command import UsageError
 from tinygrad_poly.fitting.optimizers import OPTIMIZERS
@@ -27,6 +28,7 @@ examples:
   tinygrad-poly fit sin --steps 1000 --save run.json
   tinygrad-poly fit sin --resume run.json --steps 4000
   tinygrad-poly tutorials T1 T8
+  tinygrad-poly bench --quick
 """
 
 
@@ -41,7 +43,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             # A console in another encoding prints a question mark instead of failing.
             stream.reconfigure(errors="replace")
     try:
-        options = _parser().parse_args(_joined(sys.argv[1:] if arguments is None else arguments))
+        given = list(sys.argv[1:] if arguments is None else arguments)
+        if given[:1] == ["bench"]:
+            return _bench(given[1:])
+        options = _parser().parse_args(_joined(given))
         status: int = options.run(options)
         sys.stdout.flush()
         return status
@@ -51,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Whoever read our output, such as `head`, has had enough; Python would complain again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
-    except (UsageError, DataError, OSError) as error:
+    except (UsageError, DataError, DeviceError, OSError) as error:
         return _fail(error, MISUSED)
     except MemoryError:
         return _fail("there is not enough memory for so many points", MISUSED)
@@ -121,7 +126,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=verbatim,
     )
     parser.add_argument("--version", action="version", version=f"tinygrad-poly {__version__}")
-    commands = parser.add_subparsers(required=True, title="commands", metavar="fit | tutorials", dest="command")
+    commands = parser.add_subparsers(required=True, title="commands", metavar="fit | tutorials | bench", dest="command")
 
     fitting = commands.add_parser("fit", help="fit a curve", description="Fit a curve by gradient descent.")
     kinds = fitting.add_subparsers(required=True, title="curves", metavar=" | ".join(problems.PROBLEMS), dest="curve")
@@ -135,6 +140,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     tutorials.add_argument("names", nargs="*", metavar="name", help="such as T1 (default: all)")
     tutorials.set_defaults(run=_tutorials)
+
+    # Its options are those of the benchmarks, which are not part of the package.
+    commands.add_parser("bench", help="measure the speed beside torch and others (in a checkout)", add_help=False)
     return parser
 
 
@@ -155,6 +163,7 @@ def _add_fit(kinds: Any, name: str, problem: problems.Problem) -> None:
     add("--dtype", choices=("float32", "float64"), help="the precision (default: float64)")
     add("--seed", type=_SEED, metavar="N", help="of the random weights to start from (default: 0)")
     add("--start", type=_WEIGHTS, metavar="A,B,...", help="the weights to start from, instead of random ones")
+    add("--device", metavar="NAME", default="cpu", help="cpu, cuda or cuda:0: where to compute (default: cpu)")
     add("--optimizer", choices=sorted(OPTIMIZERS), help="(default: sgd)")
     add("--log-every", type=_COUNT, metavar="N", help="steps from one printed loss to the next (default: 100)")
     add("--output", metavar="FILE", default=f"fit-{name}.png", help="the picture, or none (default: %(default)s)")
@@ -173,6 +182,23 @@ def _add_fit(kinds: Any, name: str, problem: problems.Problem) -> None:
 def _fit(options: argparse.Namespace) -> int:
     result = command.run(options)
     return INTERRUPTED if result.interrupted else FAILED if result.verdict.diverges else DONE
+
+
+def _bench(arguments: list[str]) -> int:
+    checkout = Path(__file__).parents[1]
+    if not (checkout / "benchmarks" / "__main__.py").is_file():
+        raise UsageError(
+            "the benchmarks are in the source, not in the installed package: get a checkout of tinygrad_poly, and in "
+            "it run `make bench`, or `pip install --editable . --group test --group peers` and this command again"
+        )
+    sys.path.insert(0, str(checkout))
+    try:
+        from benchmarks.__main__ import main as bench
+    except ModuleNotFoundError as error:
+        raise UsageError(f"{error.name} is not installed: pip install --group test --group peers") from None
+    finally:
+        sys.path.remove(str(checkout))
+    return bench(arguments, "tinygrad-poly bench")
 
 
 def _tutorials(options: argparse.Namespace) -> int:

@@ -142,9 +142,10 @@ def test_the_program_can_be_read(sine):
     assert "            grad_d += " in source
 
 
-def test_a_program_for_numpy_can_be_read_too():
+def test_a_program_with_calls_of_numpy_can_be_read_too():
     source = program(lambda params, x, y: (params["w"] @ x - y).pow(2).sum(), {"w": np.eye(2)}, np.ones(2), np.ones(2))
-    assert source.startswith("# Executed by NumPy, call by call: matmul")
+    assert source.startswith("@njit\ndef loop_1(x, y, w, v1):\n")
+    assert "        np.matmul(w, x, out=v1) " in source
 
 
 def test_an_optimizer_that_starts_with_nothing_takes_its_first_step_for_the_program(sine):

@@ -66,7 +66,8 @@ def run(options: argparse.Namespace) -> FitResult:
         settings["lr"], how = _half_the_largest(task), ", half the largest that is stable"
 
     about = plan.problem.about.format(**settings)
-    say(f"Fitting {text(names(settings['degree']))} to {about}: {task.error_name}, {settings['dtype']}")
+    where = "" if options.device == "cpu" else f" on {task.x.device}"
+    say(f"Fitting {text(names(settings['degree']))} to {about}: {task.error_name}, {settings['dtype']}{where}")
     say(f"{settings['steps']} steps of {settings['optimizer']} from {plan.origin}, learning rate {settings['lr']}{how}")
     if options.show_program:
         wanted = {name: settings[name] for name in ("lr", "optimizer")}
@@ -100,7 +101,7 @@ def _given(options: argparse.Namespace, allowed: Iterable[str]) -> dict[str, Any
 def _new(options: argparse.Namespace) -> Plan:
     """What the options ask for, and for the rest the defaults."""
     problem = PROBLEMS[options.curve]
-    settings = PROBLEM | DESCENT | problem.defaults | _given(options, PROBLEM | DESCENT)
+    settings = PROBLEM | DESCENT | problem.defaults | _given(options, PROBLEM | DESCENT) | {"device": options.device}
     if "points" not in problem.defaults and settings["data"] is None:
         raise UsageError("--data is missing: a CSV file with two columns, x and y")
     origin = "the given weights" if settings["start"] else f"random weights (seed {settings['seed']})"
@@ -118,7 +119,7 @@ def _resumed(options: argparse.Namespace) -> Plan:
     for name, value in given.items():
         if name not in CHANGEABLE and value != was[name]:
             raise UsageError(f"--{name.replace('_', '-')} cannot change in a resumed run: it was {was[name]}")
-    settings = was | given
+    settings = was | given | {"device": options.device}
     if settings["steps"] <= before.step:
         raise UsageError(f"{path} has taken {before.step} steps already: give a larger number of --steps in all")
     try:

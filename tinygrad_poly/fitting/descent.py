@@ -15,6 +15,7 @@ import numpy as np
 from tinygrad_poly.arrays import on_cpu
 from tinygrad_poly.errors import DataError, DivergenceError
 from tinygrad_poly.fitting import saved
+from tinygrad_poly.fitting.device_loop import device_loop
 from tinygrad_poly.fitting.loops import End, compiled_loop, compiled_steps, eager_loop
 from tinygrad_poly.fitting.objective import Loss, Objective, Params, Weights, leaves, objective
 from tinygrad_poly.fitting.optimizers import Factory, named
@@ -44,8 +45,10 @@ def fit(
     Args:
         loss: `loss(params, x, y)`, a scalar tensor, written as one would by hand.
         params: the weights to start from, of any shape: a dict of names to tensors, arrays or numbers, or a
-            list of them. They are copied; `loss` gets the copies in the same kind of container.
-        x: the data, a tensor or array in whatever shape `loss` expects.
+            list of them. They are copied; `loss` gets the copies in the same kind of container. Arrays and numbers
+            go to the device of x, tensors have to be there.
+        x: the data, a tensor or array in whatever shape `loss` expects. Or a Dask array with the points along its
+            first axis, for data larger than the memory: see docs/large-data.md.
         y: the data, likewise.
         steps: how many.
         lr: the learning rate.
@@ -61,6 +64,10 @@ def fit(
     Raises:
         TraceError: where `compile` is asked for and a step depends on numbers, as in `if loss < 1`.
         DivergenceError: where the loss is no longer a finite number; `error.result` is the fit so far.
+        BlockError: where Dask can no longer compute a block of the data; `error.result` is the fit so far.
+        DataError: where x and y are Dask arrays and the loss is no sum and no mean over the points.
+        DeviceError: where x, y and tensors in `params` are on several devices, or the memory of theirs does not
+            suffice; in that case `error.result` is the fit so far.
         ShapeError: where the loss is no scalar.
         GraphError: where the loss does not depend on `params`.
         ValueError: for an unknown optimizer, and numbers that make no sense.
@@ -118,12 +125,11 @@ def resume(
         ValueError: where fewer steps are asked for than are complete.
     """
     saved_run = run if isinstance(run, Run) else saved.load(run)
-    target, _ = objective(loss, list(saved_run.params.values()), x, y)
+    target, _ = objective(loss, list(saved_run.params.values()) if saved_run.listed else saved_run.params, x, y)
     try:
         _, factory = named(optimizer or saved_run.optimizer)
     except ValueError as error:
         raise DataError(f"the fit was made with an optimizer that has to be passed again: {error}") from None
-    target = dataclasses.replace(target, listed=saved_run.listed)
     if lr is not None:
         _check_lr(lr)
         saved_run = dataclasses.replace(saved_run, lr=lr)
@@ -169,8 +175,10 @@ def program(
         return (w,)
     """
     target, weights = objective(loss, params, x, y)
+    if target.in_blocks:
+        raise ValueError("there is a program for each length of a block of Dask arrays: pass one block of x and y")
     _, factory = named(optimizer)
-    weights = leaves(weights)
+    weights = leaves(weights, target.device)
     made = factory(list(weights.values()), lr=lr)
     compiled = compiled_steps(target, weights, made, hoist)
     if compiled is None:
@@ -191,16 +199,20 @@ def _descend(
     """Take a run to `steps` steps."""
     if hoist and not compile:
         raise ValueError("hoist is a way of compiling: pass compile=True as well")
+    if hoist and target.in_blocks:
+        raise ValueError("hoist sums over the data in one place, and x and y are Dask arrays: leave it out")
     _check(steps, "steps", run.step)
-    weights = leaves(run.params)
+    weights = leaves(run.params, target.device)
     optimizer = factory(list(weights.values()), lr=run.lr)
     if run.optimizer_state:
         optimizer.load_state_dict(run.optimizer_state)
         optimizer.lr = run.lr
     losses = dict(run.losses)
     with ExitStack() as stack:
+        stack.enter_context(target.device.active())
         report = stack.enter_context(shown(run.step, steps)) if progress is True else progress or nothing
-        loop = partial(compiled_loop, hoist=hoist) if compile else eager_loop
+        eager = eager_loop if target.device.type == "cpu" else device_loop
+        loop = partial(compiled_loop, hoist=hoist) if compile and not target.in_blocks else eager
         end = loop(target, weights, optimizer, range(run.step, steps), run.log_every, losses, report)
     now = dataclasses.replace(
         run,
@@ -213,6 +225,9 @@ def _descend(
     result = FitResult(target, now, _further(target, factory, compile, hoist), end.interrupted)
     if end.diverged:
         raise _divergence(result, end)
+    if end.failed:
+        end.failed.result = result
+        raise end.failed
     if progress is True:
         print(result.verdict)
     return result

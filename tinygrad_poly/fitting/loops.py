@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_poly.cuda import OutOfMemoryError
+from tinygrad_poly.errors import BlockError
 from tinygrad_poly.fitting.interrupt import Interrupt
 from tinygrad_poly.fitting.objective import Objective, Weights, check_scalar
 from tinygrad_poly.fitting.progress import Report
@@ -23,6 +25,8 @@ class End:
     """How many steps are complete, with a finite loss at the weights that they led to."""
     interrupted: bool = False
     diverged: bool = False
+    failed: BlockError | OutOfMemoryError | None = None
+    """Why the data could not be read any further, where it is elsewhere."""
     last_loss: float | None = None
 
 
@@ -53,7 +57,7 @@ def eager_loop(
                 if t == steps.start:
                     check_scalar(output)
                 if not isfinite(output.array):
-                    _put_back(tensors, before[1])
+                    put_back(tensors, before[1])
                     return End(before[0], diverged=True, last_loss=None if value is None else float(value))
                 value = output.array
                 if t % log_every == last:
@@ -64,15 +68,19 @@ def eager_loop(
                 optimizer.step()
             # The last update may have been the one that was too much.
             if steps and not isfinite(loss(params, x, y).array):
-                _put_back(tensors, here[1])
+                put_back(tensors, here[1])
                 return End(here[0], diverged=True, last_loss=float(value))
         except KeyboardInterrupt:
-            _put_back(tensors, here[1])
+            put_back(tensors, here[1])
             return End(here[0], interrupted=True)
+        except BlockError as error:
+            put_back(tensors, here[1])
+            return End(here[0], failed=error)
     return End(max(steps.start, steps.stop))
 
 
-def _put_back(tensors: list[Any], arrays: list[Any]) -> None:
+def put_back(tensors: list[Any], arrays: list[Any]) -> None:
+    """Set weights to the arrays that they were."""
     for tensor, array in zip(tensors, arrays, strict=True):
         tensor.array = array
 

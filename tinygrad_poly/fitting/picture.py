@@ -72,19 +72,23 @@ def draw(result: FitResult, path: str | Path, model: Model | None, title: str) -
 
 
 def _draw_curves(panel: Any, result: FitResult, model: Model) -> None:
-    x, y = (on_cpu(data.array) for data in (result.objective.x, result.objective.y))
+    x, y = result.objective.points()
     if x.size != y.size or x.size != len(x):
         raise ShapeError(f"only one x for each y can be drawn, but x has shape {x.shape} and y has shape {y.shape}")
     _frame(panel, "x", "y")
     points = f"data, {x.size} point{'s' if x.size != 1 else ''}"
     panel.scatter(x, y, s=np.clip(4000 / x.size, 12, 40), color=DATA, linewidths=0, label=points, zorder=2)
-    grid = tensor(np.linspace(x.min(), x.max(), 400).astype(x.dtype).reshape(400, *x.shape[1:]))
+    grid = tensor(
+        np.linspace(x.min(), x.max(), 400).astype(x.dtype).reshape(400, *x.shape[1:]), device=result.objective.device
+    )
     for params, color, style, label in (
         (result.start, START, (0, (4, 3)), "start"),
         (result.params, FIT, "-", f"fit after {result.step} steps"),
     ):
         curve = np.ravel(np.broadcast_to(on_cpu(model(params, grid).array), grid.shape))
-        panel.plot(np.ravel(grid.array), curve, color=color, linestyle=style, linewidth=2, label=label, zorder=3)
+        panel.plot(
+            np.ravel(on_cpu(grid.array)), curve, color=color, linestyle=style, linewidth=2, label=label, zorder=3
+        )
     # Random weights may start far away; what matters is the data and the fit.
     low, high = min(y.min(), curve.min()), max(y.max(), curve.max())
     margin = 0.25 * (high - low) or 1.0

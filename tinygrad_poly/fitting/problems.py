@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 
 from tinygrad_poly import functions
+from tinygrad_poly.arrays import device, namespace
 from tinygrad_poly.creation import arange, linspace, tensor
+from tinygrad_poly.cuda import OutOfMemoryError
 from tinygrad_poly.errors import DataError
 from tinygrad_poly.fitting import points
 from tinygrad_poly.fitting.objective import Weights
@@ -41,14 +43,22 @@ class Problem:
 
         Raises:
             DataError: where the data cannot be read, or does not determine the polynomial.
+            DeviceError: where they have no place on the device, or it does not exist.
         """
         dtype, degree, about = settings["dtype"], settings["degree"], self.about.format(**settings)
-        with np.errstate(over="ignore"):
-            x, y = (data.to(dtype=dtype) for data in self.data(settings))
-            start = self._start(settings, dtype)
-        if not all(np.all(np.isfinite(numbers.array)) for numbers in (x, y, *start.values())):
+        place = device(settings.get("device", "cpu"))
+        try:
+            with np.errstate(over="ignore"), place.active():
+                x, y = (data.to(place, dtype) for data in self.data(settings))
+                start = {name: weight.to(place) for name, weight in self._start(settings, dtype).items()}
+                finite = all(numbers.isfinite().all() for numbers in (x, y, *start.values()))
+                different = len(namespace(x.array).unique(x.array)) if finite else 0
+        except MemoryError as error:
+            if place.type == "cpu":
+                raise
+            raise OutOfMemoryError(f"{place} has not enough memory for {about} in {dtype}: {error}") from None
+        if not finite:
             raise DataError(f"{about}: some numbers are too large for {dtype}")
-        different = len(np.unique(x.array))
         if different <= degree:
             raise DataError(
                 f"{about}: a polynomial of degree {degree} needs {degree + 1} or more different x, and there "
@@ -94,17 +104,19 @@ class Task:
     def fingerprint(self) -> str | None:
         """The same for the same points, so that a fit is not resumed on others; None if they are computed."""
         return (
-            hashlib.sha256(self.x.numpy().tobytes() + self.y.numpy().tobytes()).hexdigest() if self.from_file else None
+            hashlib.sha256(b"".join(data.cpu().numpy().tobytes() for data in (self.x, self.y))).hexdigest()
+            if self.from_file
+            else None
         )
 
 
 def _sine(settings: Settings) -> tuple[Tensor, Tensor]:
-    x = linspace(-math.pi, math.pi, settings["points"], dtype=settings["dtype"])
+    x = linspace(-math.pi, math.pi, settings["points"], dtype=settings["dtype"], device=settings.get("device"))
     return x, functions.sin(x)
 
 
 def _triple(settings: Settings) -> tuple[Tensor, Tensor]:
-    x = arange(1, settings["points"] + 1).to(dtype=settings["dtype"])
+    x = arange(1, settings["points"] + 1, device=settings.get("device")).to(dtype=settings["dtype"])
     return x, 3 * x
 
 

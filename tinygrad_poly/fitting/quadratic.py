@@ -151,9 +151,9 @@ def of(objective: Objective, weights: Mapping[str, Any]) -> Quadratic | None:
     if sum(int(np.size(on_cpu(getattr(w, "array", w)))) for w in weights.values()) > LARGEST:
         return None
     try:
-        with enable_grad(), np.errstate(all="ignore"):
+        with objective.device.active(), enable_grad(), np.errstate(all="ignore"):
             return _analyse(objective.in_float64(), weights)
-    except (ArithmeticError, RuntimeError, TypeError, ValueError):
+    except (ArithmeticError, MemoryError, RuntimeError, TypeError, ValueError):
         # A loss that cannot be computed in float64, or differentiated twice, is not known to be quadratic;
         # a diagnosis must not cost anybody the fit.
         return None
@@ -164,9 +164,9 @@ def _analyse(loss: Objective, weights: Mapping[str, Any]) -> Quadratic | None:
     shapes = {name: tuple(np.shape(on_cpu(getattr(value, "array", value)))) for name, value in weights.items()}
 
     def gradient(at: Vector) -> Vector:
-        return _gradient(loss, leaves(split(at, shapes)))
+        return _gradient(loss, leaves(split(at, shapes), loss.device))
 
-    g, H = _derivatives(loss, leaves(split(w, shapes)))
+    g, H = _derivatives(loss, leaves(split(w, shapes), loss.device))
     if not (np.all(np.isfinite(H)) and np.all(np.isfinite(g)) and np.any(H)):
         return None
     # In units of 1/√Hᵢᵢ every weight bends the loss alike, however different their sizes are.
@@ -178,7 +178,10 @@ def _analyse(loss: Objective, weights: Mapping[str, Any]) -> Quadratic | None:
 
     optimum = np.zeros_like(w)
     for _ in range(10):  # the first step is Newton's, the others take back what it lost to rounding
-        optimum = optimum - unit * np.linalg.lstsq(scaled, unit * gradient(optimum))[0]
+        step = np.linalg.lstsq(scaled, unit * gradient(optimum))[0]
+        optimum = optimum - unit * step
+        if np.linalg.norm(step) <= np.finfo(np.float64).eps * np.linalg.norm(optimum / unit):
+            break
     newton = optimum - w
     random = np.random.default_rng(0)
     far, near = random.uniform(0.5, 1.5, (2, len(w))) * random.choice([-1.0, 1.0], (2, len(w)))
@@ -189,7 +192,9 @@ def _analyse(loss: Objective, weights: Mapping[str, Any]) -> Quadratic | None:
         terms = np.linalg.norm(unit * moved) + np.linalg.norm(unit * g) + np.linalg.norm(p / unit)
         if not error <= ROUNDING * terms:
             return None
-    least_loss, loss_at_zero = (loss(leaves(split(at, shapes))).item() for at in (optimum, np.zeros_like(w)))
+    least_loss, loss_at_zero = (
+        loss(leaves(split(at, shapes), loss.device)).item() for at in (optimum, np.zeros_like(w))
+    )
     if not np.isfinite(least_loss + loss_at_zero):
         return None
     determined = bool(flattest > SINGULAR * len(w))

@@ -33,12 +33,16 @@ class FitResult:
     @property
     def params(self) -> Any:
         """The weights after the last complete step, named or listed as they were given."""
-        return self.objective.arranged({name: tensor(w) for name, w in self.run.params.items()})
+        return self._tensors(self.run.params)
 
     @property
     def start(self) -> Any:
         """The weights before the first step."""
-        return self.objective.arranged({name: tensor(w) for name, w in self.run.start.items()})
+        return self._tensors(self.run.start)
+
+    def _tensors(self, arrays: saved.Arrays) -> Any:
+        place = self.objective.device
+        return self.objective.arranged({name: tensor(w, device=place) for name, w in arrays.items()})
 
     @property
     def losses(self) -> dict[int, float]:
@@ -66,8 +70,9 @@ class FitResult:
         return float(self._loss_of(self.run.start).item())
 
     def _loss_of(self, arrays: saved.Arrays) -> Tensor:
-        with np.errstate(over="ignore", invalid="ignore"):
-            return self.objective({name: tensor(w) for name, w in arrays.items()})
+        place = self.objective.device
+        with place.active(), np.errstate(over="ignore", invalid="ignore"):
+            return self.objective({name: tensor(w, device=place) for name, w in arrays.items()})
 
     @cached_property
     def quadratic(self) -> Quadratic | None:
