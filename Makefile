@@ -33,9 +33,10 @@ docs: $(VENV)/.test  ## Write the pages that are made from the code
 	$(BIN)/python -m tinygrad_poly.derivatives > docs/derivatives.md
 	$(BIN)/python -m benchmarks.report
 
-bench: $(VENV)/.bench  ## Measure speed against torch (minutes; leave the machine alone meanwhile)
-	$(BIN)/pytest benchmarks --benchmark-json=$(VENV)/benchmarks.json
-	$(BIN)/python -m benchmarks.report $(VENV)/benchmarks.json
+bench: $(VENV)/.bench  ## Measure speed against torch (half an hour; goes on where it was interrupted)
+	$(BIN)/python -m benchmarks --results
+	$(BIN)/python -m benchmarks.experiments
+	$(BIN)/python -m benchmarks.report
 
 prove: $(VENV)/.test  ## Check a hundred thousand generated programs, then wrong engines (about 20 minutes)
 	$(BIN)/python -m tinygrad_poly.checking.prove

@@ -1,4 +1,4 @@
-"""Prints, after the benchmarks, each implementation's ratio to torch.autograd."""
+"""Prints, after the benchmarks, each row's ratios to its references, and what came of the targets."""
 
 from __future__ import annotations
 
@@ -8,39 +8,73 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
+
+from benchmarks.measured import FORMAT, Results, duration
+from benchmarks.pairing import ratio_quartiles, threads
+from benchmarks.targets import outcomes
 
 
 def pytest_benchmark_update_machine_info(config: Any, machine_info: dict[str, Any]) -> None:
     """Record what the numbers depend on, and not the machine's name."""
     machine_info.pop("node", None)
-    machine_info.update(numpy=np.__version__, torch=torch.__version__)
+    machine_info.update(numpy=np.__version__)
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter: Any, config: Any) -> None:
-    """Add the ratios to pytest's summary: a table for each `table`, a line for each `row`."""
+    """Add the ratios to pytest's summary."""
     session = getattr(config, "_benchmarksession", None)
-    tables: dict[str, list[Any]] = defaultdict(list)
-    for benchmark in session.benchmarks if session else ():
-        if "ratio_quartiles" in benchmark.extra_info:
-            tables[benchmark.extra_info["table"]].append(benchmark)
-    if not tables:
-        return
-    terminalreporter.section("time, and its ratio to the reference (1.00) in the same rounds")
-    for table, benchmarks in tables.items():
-        terminalreporter.write_line(f"{table}, threads: {benchmarks[0].extra_info['threads']}")
+    measured = [benchmark for benchmark in session.benchmarks if benchmark.stats.data] if session else []
+    groups: dict[str, list[Any]] = defaultdict(list)
+    for benchmark in measured:
+        groups[benchmark.group].append(benchmark)
+    fits = [benchmark.extra_info for benchmark in measured if "case" in benchmark.extra_info]
+    write = terminalreporter.write_line
+    if measured:
+        terminalreporter.section(f"time, and its ratio to the references in the same rounds; {threads()} threads")
+    for group, benchmarks in groups.items():
+        write(group)
         for benchmark in benchmarks:
-            info = benchmark.extra_info
-            low, middle, high = info["ratio_quartiles"]
-            microseconds = benchmark.stats.median / info["loops"] * 1e6
-            terminalreporter.write_line(
-                f"    {info['row']:16s} {microseconds:10.3f} µs"
-                f"   ratio {middle:.2f}   (quartiles {low:.2f} to {high:.2f})"
-            )
-        ratios = [benchmark.extra_info["ratio_quartiles"][1] for benchmark in benchmarks]
-        if len(ratios) > 10:
-            slower = [b.extra_info["row"] for b, ratio in zip(benchmarks, ratios, strict=True) if ratio > 1]
-            terminalreporter.write_line(
-                f"    median ratio {median(ratios):.2f}; torch is faster at: {', '.join(slower) or 'none'}"
-            )
+            for line in (
+                fit_lines(benchmark.extra_info) if "case" in benchmark.extra_info else operation_lines(benchmark)
+            ):
+                write(line)
+        if "table" in benchmarks[0].extra_info:
+            write(summary_of_operations([benchmark.extra_info for benchmark in benchmarks]))
+    # What the process has is one number of threads; whether that is the one of a target is in the title above.
+    found = list(
+        outcomes(Results({"format": FORMAT, "rows": [{**info, "threads": 1} for info in fits], "processes": []}))
+    )
+    if found:
+        terminalreporter.section("targets")
+        for outcome in found:
+            write(f"{outcome.what}: {outcome.ratio.middle:.3g} (target ≤ {outcome.limit:g}) {outcome.verdict}")
+
+
+def fit_lines(info: dict[str, Any]) -> list[str]:
+    """The time of a step, and its ratio to each reference."""
+    time = duration(median(info["seconds"]))
+    lines = [
+        line(time, ratio_quartiles(info["seconds"], reference), name) for name, reference in info["references"].items()
+    ]
+    return [f"    {info['implementation']}"] + (lines or [f"        {time:>10s}"])
+
+
+def operation_lines(benchmark: Any) -> list[str]:
+    """The time of an operation, and its ratio to torch's."""
+    info = benchmark.extra_info
+    time = duration(benchmark.stats.median / info["loops"])
+    return [f"    {info['row']:14s}" + line(time, info["ratio_quartiles"], "torch").lstrip()]
+
+
+def line(time: str, quartiles: list[float], reference: str) -> str:
+    """A ratio."""
+    low, middle, high = quartiles
+    return f"        {time:>10s}   ratio {middle:.3g}   (quartiles {low:.3g} to {high:.3g})   to {reference}"
+
+
+def summary_of_operations(rows: list[dict[str, Any]]) -> str:
+    """The median ratio, and what torch does faster."""
+    ratios = {row["row"]: row["ratio_quartiles"][1] for row in rows}
+    slower = [name for name, ratio in ratios.items() if ratio > 1]
+    return f"    median ratio {median(ratios.values()):.2f}; torch is faster at: {', '.join(slower) or 'none'}"

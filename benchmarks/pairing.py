@@ -1,78 +1,112 @@
-"""Timing one piece of code in turn with another, so that what slows the machine down slows both."""
+"""Timing pieces of code in turn, so that what slows the machine down for a while slows all of them."""
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from statistics import quantiles
 from typing import Any
 
-import torch
-
 Code = Callable[[], Any]
+
+
+@dataclass(frozen=True)
+class Round:
+    """A piece of code, and how much of what it is timed for it does at a time, such as training steps.
+
+    Attributes:
+        code: what a round calls.
+        units: how many steps that is.
+        took: how many seconds, where that is known.
+    """
+
+    code: Code
+    units: int = 1
+    took: float = 0.0
+
+
+def repeated(code: Code, times: int) -> Round:
+    """So many calls."""
+
+    def calls() -> None:
+        for _ in range(times):
+            code()
+
+    return Round(calls, times)
+
+
+def seconds(code: Code) -> float:
+    """How long a call takes."""
+    begin = time.perf_counter()
+    code()
+    return time.perf_counter() - begin
+
+
+def enough(take: Callable[[int], Any], at_least: float) -> Round:
+    """As many units in a round as take that many seconds, one at least; they warm up as well."""
+    units = 1
+    while (taken := seconds(partial(take, units))) < at_least:
+        # Up to a hundredfold: the clock does not see much of a single call.
+        units = min(100 * units, max(2 * units, round(1.1 * units * at_least / taken)))
+    return Round(partial(take, units), units, taken)
+
+
+def rounds_in(budget: float, *rounds: Round, at_least: int, at_most: int) -> int:
+    """How often all of these fit into so many seconds."""
+    once = sum(each.took or seconds(each.code) for each in rounds)
+    return max(at_least, min(at_most, int(budget / once)))
+
+
+def paired(benchmark: Any, own: Round, references: Mapping[str, Round], rounds: int) -> tuple[Any, dict[str, Any]]:
+    """Time `own` by pytest-benchmark, each round after a round of all references, which take turns at being first.
+
+    Args:
+        benchmark: pytest-benchmark's fixture.
+        own: what is measured.
+        references: what it is compared with, by name.
+        rounds: how many rounds.
+
+    Returns:
+        The seconds per unit in each round of its own, and of each reference. There are none when pytest-benchmark is
+        told not to measure.
+    """
+    names = list(references)
+    times: dict[str, list[float]] = {name: [] for name in names}
+
+    def references_round() -> None:
+        names.append(names.pop(0)) if names else None
+        for name in names:
+            times[name].append(seconds(references[name].code) / references[name].units)
+
+    benchmark.pedantic(own.code, setup=references_round, rounds=rounds)
+    measured = benchmark.stats.stats.data if benchmark.stats else []
+    return [t / own.units for t in measured], times
+
+
+def ratio_quartiles(own: list[float], reference: list[float]) -> list[float]:
+    """The quartiles of the ratio, round by round."""
+    return quantiles([mine / other for mine, other in zip(own, reference, strict=True)], n=4, method="inclusive")
+
+
+def threads() -> int:
+    """How many threads the libraries were given by the environment, or take by themselves."""
+    given = os.environ.get("OMP_NUM_THREADS", "")
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return int(given) if given.isdigit() else available
 
 
 @contextmanager
 def torch_threads(number: int) -> Iterator[None]:
     """Give torch so many threads."""
+    import torch
+
     before = torch.get_num_threads()
     torch.set_num_threads(number)
     try:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-def repeat(code: Code, times: int) -> None:
-    """Run `code` so many times."""
-    for _ in range(times):
-        code()
-
-
-def times_in(seconds: float, *codes: Code) -> int:
-    """How often all of `codes` can run in about so many seconds, after a first run to warm up."""
-    for code in codes:
-        code()
-    begin = time.perf_counter()
-    for code in codes:
-        code()
-    return max(1, round(seconds / (time.perf_counter() - begin)))
-
-
-def paired(
-    benchmark: Any,
-    own: Code,
-    reference: Code,
-    *,
-    loops: int,
-    rounds: int,
-    own_units: int = 1,
-    reference_units: int = 1,
-) -> None:
-    """Benchmark `own`, each round after a round of `reference`, and record the quartiles of their ratio.
-
-    Args:
-        benchmark: pytest-benchmark's fixture.
-        own: what is measured.
-        reference: what it is compared with.
-        loops: how often each is called in a round.
-        rounds: how many rounds.
-        own_units: how much work a call of `own` does, such as training steps; the ratio is that of time per unit.
-        reference_units: the same of `reference`.
-    """
-    reference_times: list[float] = []
-
-    def reference_round() -> Any:
-        begin = time.perf_counter()
-        repeat(reference, loops)
-        reference_times.append(time.perf_counter() - begin)
-        return (own, loops), {}
-
-    benchmark.pedantic(repeat, setup=reference_round, rounds=rounds, warmup_rounds=2)
-    own_times = benchmark.stats.stats.data
-    size = reference_units / own_units
-    ratios = [size * mine / other for mine, other in zip(own_times, reference_times[-rounds:], strict=True)]
-    benchmark.extra_info.update(
-        loops=loops * own_units, threads=torch.get_num_threads(), ratio_quartiles=quantiles(ratios, n=4)
-    )

@@ -1,114 +1,228 @@
-"""Turns results into docs/benchmarks.md: `python -m benchmarks.report [FILE]`.
+"""Turns the committed results into docs/benchmarks.md and its pictures, and into the numbers that other pages quote.
 
-FILE is what `pytest benchmarks --benchmark-json=FILE` wrote; what the page needs of it is kept in
-`benchmarks/results`. Without FILE the page is made again from what is there.
+`python -m benchmarks.report` does it anew; `make bench` measures first.
 """
 
 from __future__ import annotations
 
-import json
-import sys
 from collections import defaultdict
-from pathlib import Path
+from collections.abc import Iterable, Iterator
 from statistics import median
 from typing import Any
 
-RESULTS = Path(__file__).parent / "results"
-PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
-EXPLANATIONS = Path(__file__).parent / "report.md"
+from benchmarks import pictures, quotes
+from benchmarks.crossings import crossings
+from benchmarks.measured import Quartiles, Results, Row, duration, seconds, significant
+from benchmarks.targets import LIMIT, outcomes, title
 
-Row = dict[str, Any]
+PAGE = quotes.ROOT / "docs" / "benchmarks.md"
+WORDS = quotes.ROOT / "benchmarks" / "words"
+"""What a person has to say about the numbers, section by section; all numbers in it are quotes."""
 
-
-def tables(results: dict[str, Any]) -> dict[str, list[Row]]:
-    """The rows of each table of a results file: name, microseconds, and the quartiles of the ratio."""
-    found: dict[str, list[Row]] = defaultdict(list)
-    for benchmark in results["benchmarks"]:
-        info = benchmark["extra_info"]
-        low, middle, high = info["ratio_quartiles"]
-        microseconds = benchmark["stats"]["median"] / info["loops"] * 1e6
-        found[info["table"]].append({"row": info["row"], "µs": microseconds, "low": low, "ratio": middle, "high": high})
-    return found
+READ = "reading the data"
 
 
-def kept(results: dict[str, Any]) -> dict[str, Any]:
-    """The part of a results file that is committed: the machine, and each median and ratio."""
-    about = results["machine_info"]
-    cpu = {key: about["cpu"][key] for key in ("brand_raw", "count", "arch") if key in about["cpu"]}
-    names = ("processor", "machine", "python_version", "numpy", "torch", "system")
-    return {
-        "datetime": results["datetime"],
-        "commit": results["commit_info"].get("id"),
-        "machine_info": {name: about[name] for name in names} | {"cpu": cpu},
-        "benchmarks": [
-            {
-                "group": benchmark["group"],
-                "extra_info": benchmark["extra_info"],
-                "stats": {key: benchmark["stats"][key] for key in ("median", "iqr", "rounds")},
-            }
-            for benchmark in results["benchmarks"]
-        ],
-    }
+def markdown(cpu: Results, cuda: Results | None) -> str:
+    """The page."""
+    sections = [
+        words("how").format(machine=machine(cpu), date=cpu.data["date"][:10]),
+        "## What was promised, and what came\n",
+        *target_table(cpu, cuda),
+        "## A step against the number of points\n",
+        words("points"),
+        *pictures.captions("points-cpu", "points-cpu-threads"),
+        *crossing_list(cpu),
+        "## The tutorials' problems, and what else one could use\n",
+        words("peers"),
+        *pictures.captions("peers-cpu"),
+        "## How far from the machine's limit\n",
+        words("limit"),
+        *limit_table(cpu),
+        "## From the shell: whole processes, and the first call\n",
+        words("processes"),
+        *process_table(cpu),
+        *cold_table(cpu),
+        "## CUDA\n",
+        *cuda_section(cuda),
+        "## Single operations, called and differentiated\n",
+        words("operations"),
+        *operation_table(cpu),
+        "## Every row\n",
+        words("rows"),
+        *row_tables(cpu),
+        *(row_tables(cuda) if cuda else []),
+        "## What was not measured, and why\n",
+        *skipped_list(cpu),
+    ]
+    return "\n".join(sections).rstrip() + "\n"
 
 
-def load() -> dict[str, Any]:
-    """The saved results."""
-    results: dict[str, Any] = json.loads((RESULTS / "cpu.json").read_text(encoding="utf-8"))
-    return results
+def words(name: str) -> str:
+    """A section's text, its quotes filled in."""
+    text = quotes.updated((WORDS / f"{name}.md").read_text(encoding="utf-8"))
+    return quotes.QUOTE.sub(lambda match: match["value"], text)
 
 
-def ratio(results: dict[str, Any], table: str, row: str) -> float:
-    """The median ratio of one row."""
-    return next(float(r["ratio"]) for r in tables(results)[table] if r["row"] == row)
-
-
-def machine(results: dict[str, Any]) -> str:
+def machine(results: Results) -> str:
     """What the numbers were measured on."""
-    info = results["machine_info"]
-    cpu = info.get("cpu", {})
-    return (
-        f"{cpu.get('brand_raw', info['processor'] or info['machine'])}, {cpu.get('count', '?')} cores; "
-        f"Python {info['python_version']}, NumPy {info['numpy']}, torch {info['torch']}"
+    about, versions = results.data["machine"], results.data["versions"]
+    hardware = [about["cpu"], f"{about['cores']} cores", f"{about['memory'] / 2**30:.0f} GiB"]
+    if about.get("gpu"):
+        hardware.append(about["gpu"])
+    return f"{', '.join(hardware)}; {', '.join(f'{name} {version}' for name, version in versions.items() if version)}"
+
+
+def table(heads: list[str], rows: Iterable[Iterable[str]], left: int = 1) -> Iterator[str]:
+    """A Markdown table whose first columns are words and whose others are numbers; nothing where there is no row."""
+    rows = [list(row) for row in rows]
+    if rows:
+        yield f"| {' | '.join(heads)} |"
+        yield f"|{'|'.join(['---'] * left + ['---:'] * (len(heads) - left))}|"
+        yield from (f"| {' | '.join(row)} |" for row in rows)
+        yield ""
+
+
+def target_table(*all_results: Results | None) -> Iterator[str]:
+    """Each promise beside the measured ratio."""
+    found = [outcome for results in all_results if results for outcome in outcomes(results)]
+    yield from table(
+        ["time / time of", "ratio", "quartiles", "promised", ""],
+        ([o.what, significant(o.ratio.middle), spread(o.ratio), f"≤ {o.limit:g}", o.verdict] for o in found),
     )
 
 
-def significant(value: float) -> str:
-    """Three digits, without an exponent."""
-    return f"{value:.3g}" if value < 1000 else f"{value:.0f}"
+def spread(ratio: Quartiles) -> str:
+    """The quartiles of a ratio in words."""
+    return f"{significant(ratio.low)} to {significant(ratio.high)}" if ratio.low < ratio.high else ""
 
 
-def markdown(results: dict[str, Any]) -> str:
-    """The page."""
-    many = {name: rows for name, rows in tables(results).items() if name.startswith("operations")}
-    few = {name: rows for name, rows in tables(results).items() if name not in many}
-    lines = [EXPLANATIONS.read_text(encoding="utf-8").format(machine=machine(results), date=results["datetime"][:10])]
-    for name, rows in few.items():
-        reference = "Numba by hand" if rows[0]["row"] == "Numba by hand" else "torch.autograd"
-        lines += [f"\n### {name}\n", f"| | µs a step | ratio to {reference} | quartiles |", "|---|---:|---:|---|"]
-        lines += [
-            f"| {r['row']} | {significant(r['µs'])} | {significant(r['ratio'])} "
-            f"| {significant(r['low'])} to {significant(r['high'])} |"
-            for r in rows
-        ]
-    lines += ["\n## Single operations, called and differentiated\n"]
-    lines += ["| | median ratio to torch | torch is faster at (ratio) |", "|---|---:|---|"]
-    for name, rows in many.items():
-        slower = ", ".join(
-            f"{r['row']} ({significant(r['ratio'])})" for r in sorted(rows, key=lambda r: -r["ratio"]) if r["ratio"] > 1
-        )
-        if not name.endswith("tinygrad_poly"):
-            slower = "most"
-        lines.append(
-            f"| {name.removeprefix('operations on ')} | {median(r['ratio'] for r in rows):.2f} | {slower or 'none'} |"
-        )
-    return "\n".join(lines) + "\n"
+def crossing_list(results: Results) -> Iterator[str]:
+    """Where the faster one changes, of each pair that was measured together on the sin fit."""
+    pairs = sorted(
+        {
+            (row["implementation"], reference, row["threads"])
+            for row in results.rows(problem="sin", dtype="float64")
+            for reference in row["references"]
+            if reference != row["implementation"]
+        },
+        key=str,
+    )
+    found = [
+        f"- {'one thread' if threads == 1 else 'default threads'}: {crossing}."
+        for own, reference, threads in pairs
+        for crossing in crossings(results, own, reference, threads, problem="sin", dtype="float64")
+    ]
+    if found:
+        yield "Where the faster one changes on the sin fit (float64), each as an interval between two sizes measured:\n"
+        yield from [*found, ""]
+
+
+def limit_table(results: Results) -> Iterator[str]:
+    """The compiled step beside the hand-written loop and the memory."""
+    rows = []
+    for threads in (1, "default"):
+        for row in sorted(results.rows(implementation="compiled", problem="sin", threads=threads), key=_size):
+            read, hand = results.ratio(row, READ), results.ratio(row, LIMIT)
+            size = row["points"] * 2 * (4 if row["dtype"] == "float32" else 8)
+            rate = significant(size / seconds(row) / 1e9)
+            rows.append(
+                [title(row["case"]), str(threads), duration(seconds(row)), f"{rate} GB/s"]
+                + [significant(q.middle) if q else "" for q in (read, hand)]
+            )
+    heads = ["compiled", "threads", "a step", "data read at", "ratio to reading alone", f"ratio to {LIMIT}"]
+    yield from table(heads, rows)
+
+
+def process_table(results: Results) -> Iterator[str]:
+    """Whole processes."""
+    rows = []
+    for process in results.data["processes"]:
+        ratio = results.process_ratio(process["name"], process["reference"])
+        if ratio is None:
+            continue
+        spent = duration(median(process["seconds"]))
+        rows.append([f"`{process['command']}`", spent, significant(ratio.middle), spread(ratio)])
+    yield from table(["command", "seconds", "ratio to the torch program", "quartiles"], rows)
+
+
+def cold_table(results: Results) -> Iterator[str]:
+    """Imports and first calls."""
+    rows = [
+        [title(row["case"]), row["implementation"]]
+        + [duration(median(row[key])) if row.get(key) else "" for key in ("import", "first", "cached")]
+        + [f"{median(row['peak_bytes']) / 2**20:.0f} MiB" if row.get("peak_bytes") else ""]
+        for row in results.data["cold"]
+        if "skipped" not in row
+    ]
+    heads = ["", "", "imports", "first step, nothing cached", "first step, from the disk cache", "peak memory"]
+    yield from table(heads, rows, left=2)
+
+
+def cuda_section(results: Results | None) -> Iterator[str]:
+    """The same pictures for a GPU, or that there was none."""
+    if results is None:
+        yield "Not measured: no GPU was at hand. `make bench` measures it where CuPy and a GPU are.\n"
+        return
+    yield f"Measured on {machine(results)}.\n"
+    yield from pictures.captions("points-cuda", "peers-cuda")
+
+
+def operation_table(results: Results) -> Iterator[str]:
+    """The median over all operations, and those at which torch is faster."""
+    groups: dict[str, list[tuple[str, float]]] = defaultdict(list)
+    for row in results.data["operations"]:
+        if "skipped" not in row:
+            info = row["extra_info"]
+            groups[row["group"].removeprefix("operations on ")].append((info["row"], info["ratio_quartiles"][1]))
+    rows = []
+    for group, found in groups.items():
+        slower = [f"{name} ({significant(r)})" for name, r in sorted(found, key=lambda pair: -pair[1]) if r > 1]
+        listed = ", ".join(slower) or "none" if group.endswith("tinygrad_poly") else f"{len(slower)} of {len(found)}"
+        rows.append([group, significant(median(r for _, r in found)), listed])
+    yield from table(["", "median ratio to torch", "torch is faster at (ratio)"], rows)
+
+
+def row_tables(results: Results) -> Iterator[str]:
+    """A table for each case: time, ratio to torch.autograd and to the limit."""
+    groups: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    for row in results.rows():
+        groups[row["case"], str(row["threads"])].append(row)
+    for (case, threads), rows in groups.items():
+        count = "one thread" if threads == "1" else "default threads"
+        yield f"### {title(case)}, {count}\n"
+        found = []
+        for row in sorted(rows, key=seconds):
+            ratios = [results.ratio(row, reference) for reference in ("torch.autograd", LIMIT)]
+            cells = [part for q in ratios for part in ([significant(q.middle), spread(q)] if q else ["", ""])]
+            found.append([row["implementation"], row["kind"], duration(seconds(row)), *cells])
+        heads = ["", "", "a step", "ratio to torch.autograd", "quartiles", f"ratio to {LIMIT}", "quartiles"]
+        yield from table(heads, found, left=2)
+
+
+def skipped_list(results: Results) -> Iterator[str]:
+    """Each reason with the rows that it kept out."""
+    reasons: dict[str, list[Row]] = defaultdict(list)
+    for row in results.skipped():
+        reasons[row["skipped"]].append(row)
+    for reason, rows in reasons.items():
+        names = ", ".join(dict.fromkeys(row["implementation"] for row in rows))
+        cases = list(dict.fromkeys(row["case"] for row in rows))
+        where = cases[0] if len(cases) == 1 else f"{len(cases)} cases"
+        yield f"- {names} ({where}): {reason}"
+
+
+def _size(row: dict[str, Any]) -> tuple[str, int]:
+    return row["dtype"], row["points"]
 
 
 if __name__ == "__main__":
-    for given in sys.argv[1:]:
-        results = json.loads(Path(given).read_text(encoding="utf-8"))
-        RESULTS.mkdir(exist_ok=True)
-        text = json.dumps(kept(results), indent=1) + "\n"
-        (RESULTS / "cpu.json").write_text(text, encoding="utf-8")
-    PAGE.write_text(markdown(load()), encoding="utf-8")
-    print(f"wrote {PAGE}")
+    cpu, cuda = Results.load("cpu"), Results.load("cuda")
+    if cpu is None:
+        raise SystemExit("there are no results: make bench measures them")
+    for name, results in (("cpu", cpu), ("cuda", cuda)):
+        if results:
+            pictures.draw(results, name)
+    PAGE.write_text(markdown(cpu, cuda), encoding="utf-8")
+    for page in quotes.pages():
+        page.write_text(quotes.updated(page.read_text(encoding="utf-8")), encoding="utf-8")
+    print(f"wrote {PAGE.relative_to(quotes.ROOT)}, its pictures, and the numbers that other pages quote")

@@ -11,7 +11,7 @@ import torch
 
 import tinygrad_poly as tg
 from benchmarks.operations import OPERATIONS, Case
-from benchmarks.pairing import paired, times_in, torch_threads
+from benchmarks.pairing import Round, paired, ratio_quartiles, repeated, rounds_in, torch_threads
 
 SIZES = (6, 2000, 200_000)
 
@@ -67,13 +67,16 @@ def test_operation(benchmark: Any, peer: str, size: int, case: Case) -> None:
             own, gradients = call_and_backward(tg, case, size)
             own()
             reference()
-            for mine, theirs in zip(gradients(), reference_gradients(), strict=True):
-                if theirs is None:
-                    assert mine is None
+            for found, right in zip(gradients(), reference_gradients(), strict=True):
+                if right is None:
+                    assert found is None
                 else:
-                    np.testing.assert_allclose(mine, theirs, rtol=1e-9, atol=1e-9 * np.max(np.abs(theirs)))
+                    np.testing.assert_allclose(found, right, rtol=1e-9, atol=1e-9 * np.max(np.abs(right)))
         else:
             own = hips_call_and_backward(case, size)
         benchmark.group = f"operations on {size} elements, {peer}"
-        benchmark.extra_info.update(row=case.name, table=benchmark.group)
-        paired(benchmark, own, reference, loops=times_in(0.003, own, reference), rounds=15)
+        loops = rounds_in(0.003, Round(own), Round(reference), at_least=1, at_most=10**6)
+        mine, theirs = paired(benchmark, repeated(own, loops), {"torch": repeated(reference, loops)}, rounds=15)
+        benchmark.extra_info.update(row=case.name, table=benchmark.group, loops=loops, threads=torch.get_num_threads())
+        if mine:
+            benchmark.extra_info["ratio_quartiles"] = ratio_quartiles(mine, theirs["torch"])

@@ -1,0 +1,194 @@
+"""Measures a selection of the benchmarks: `python -m benchmarks`, or `tinygrad-poly bench`."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from benchmarks import terminal
+from benchmarks.machine import ROOT, fingerprint, gpu
+from benchmarks.measured import RESULTS, Results
+from benchmarks.problems import CASES, PROBLEMS
+from benchmarks.registry import IMPLEMENTATIONS
+from benchmarks.runner import run
+from benchmarks.selection import PARTS, THREADS, TUTORIALS, Chosen, cases
+from benchmarks.store import Row, Store, results, save
+from tinygrad_poly.errors import DataError
+
+DONE, WRONG, MISUSED, INTERRUPTED = 0, 1, 2, 130
+
+EXAMPLES = """\
+examples:
+  tinygrad-poly bench --quick
+  tinygrad-poly bench --problem sin --points 2000 200000 --dtype float64 --threads 1
+  tinygrad-poly bench --implementation compiled 'JAX fori_loop'
+  tinygrad-poly bench --show benchmarks/results/cpu.json
+
+Finished rows are kept in .benchmarks: what is interrupted goes on where it was.
+"""
+
+
+class UsageError(Exception):
+    """Options that cannot be followed."""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message} (see `{self.prog} --help`)")
+
+
+def main(arguments: Sequence[str] | None = None, prog: str = "python -m benchmarks") -> int:
+    """Measure what the arguments choose; returns the exit status.
+
+    Status 0 is success, also where a row could not be measured and says why; 1 an implementation whose results were
+    wrong, 2 wrong usage, and 130 an interruption.
+    """
+    handler = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        return _main(_parser(prog).parse_args(arguments))
+    except (UsageError, DataError, OSError) as error:
+        sys.stdout.flush()
+        print(f"{prog}: error: {error}", file=sys.stderr)
+        return MISUSED
+    finally:
+        signal.signal(signal.SIGTERM, handler)
+
+
+def _parser(prog: str) -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog=prog,
+        description="Measure training steps beside torch and others, each case in a process of its own.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+    add = parser.add_argument
+
+    def choice(name: str, known: Sequence[Any], description: str, kind: Any = str) -> None:
+        add(f"--{name}", nargs="+", type=kind, choices=known, metavar=name.upper(), help=description)
+
+    choice("problem", list(PROBLEMS), f"of the tutorials: {', '.join(PROBLEMS)} (default: all)")
+    choice("points", sorted({case.points for case in CASES}), "how many points (default: all sizes)", _number)
+    choice("dtype", sorted({case.dtype for case in CASES}), "float32 or float64 (default: both)")
+    devices = list(dict.fromkeys(case.device for case in CASES))
+    choice("device", devices, f"{' or '.join(devices)} (default: what is there)", _device)
+    many = "1, or default: as many as a library takes by itself (default: both where it makes a difference)"
+    choice("threads", THREADS, many, _number)
+    choice("implementation", list(IMPLEMENTATIONS), "by name, see --list (default: all)")
+    choice("part", PARTS, f"{', '.join(PARTS)} (default: all, and steps alone where something else is chosen)")
+    add("--quick", action="store_true", help="only the steps of the tutorials' own cases, float64, in one thread")
+    add("--list", action="store_true", help="print what would be measured, and measure nothing")
+    add("--fresh", action="store_true", help="measure again what is there already")
+    add("--results", type=Path, nargs="?", const=RESULTS, metavar="FOLDER", help=f"write cpu.json and cuda.json there, "
+        f"by default into {RESULTS.relative_to(ROOT)}")  # fmt: skip
+    add("--show", type=Path, metavar="FILE", help="print the tables of a results file, and measure nothing")
+    add("--work", type=Path, metavar="FOLDER", default=ROOT / ".benchmarks", help="where finished rows are kept")
+    return parser
+
+
+def _number(text: str) -> int | str:
+    """A number where it is one; anything else is left to the list of choices."""
+    return int(text) if text.isdecimal() else text
+
+
+def _device(text: str) -> str:
+    return "cuda:0" if text == "cuda" else text
+
+
+def _main(options: argparse.Namespace) -> int:
+    if options.show:
+        terminal.show(_loaded(options.show))
+        return DONE
+    chosen = _chosen(options)
+    units = chosen.units()
+    if options.list:
+        for unit in units:
+            print(f"{unit.title}: {len(unit.keys)} rows")
+        print("\nimplementations:", *chosen.implementations, sep="\n  ")
+        return DONE
+    for module in ("pytest", "pytest_benchmark"):
+        if importlib.util.find_spec(module) is None:
+            raise UsageError(f"{module} is not installed: pip install --group test --group peers")
+    keys = [key for unit in units for key in unit.keys]
+    store = Store(options.work, fingerprint())
+    if store.changed:
+        print(f"What was measured before is measured again: {'; '.join(store.changed)}")
+    if options.fresh:
+        store.forget(keys)
+    done = sum(key in store.rows for key in keys)
+    print(f"{len(keys)} rows in {len(units)} units" + (f", {done} of them measured before" if done else ""), flush=True)
+    try:
+        with terminal.progress(done, len(keys)) as report:
+            run(units, store, lambda unit, key, row: report(unit.title, key, row))
+    except KeyboardInterrupt:
+        kept = sum(key in store.rows for key in keys)
+        print(f"\nInterrupted: {kept} of {len(keys)} rows are kept, the same command goes on with the rest.")
+        return INTERRUPTED
+    return _finish(options, chosen, {key: store.rows[key] for key in keys})
+
+
+def _chosen(options: argparse.Namespace) -> Chosen:
+    """What the options choose.
+
+    Raises:
+        UsageError: for a choice of nothing.
+    """
+    devices = options.device or ["cpu", *(["cuda:0"] if gpu() else [])]
+    names = ("problem", "points", "dtype")
+    wanted: dict[str, Any] = {name: getattr(options, name) for name in names}
+    found = cases(device=devices, **wanted)
+    narrowed = any(wanted.values()) or options.threads or options.implementation
+    parts, threads = options.part or (PARTS[:1] if narrowed else PARTS), options.threads or ()
+    if options.quick:
+        found = [case for case in found if (case.problem.name, case.points) in TUTORIALS and case.dtype == "float64"]
+        parts, threads = options.part or PARTS[:1], options.threads or (1,)
+    chosen = Chosen(parts, found, threads, options.implementation or list(IMPLEMENTATIONS))
+    if not chosen.units():
+        given = " ".join(f"--{name} {' '.join(map(str, values))}" for name, values in wanted.items() if values)
+        all_sizes = "; ".join(
+            f"{name}: {', '.join(str(n) for n in dict.fromkeys(case.points for case in cases(problem=[name])))} points"
+            for name in PROBLEMS
+        )
+        raise UsageError(f"there is no case with {given or 'these options'} ({all_sizes})")
+    return chosen
+
+
+def _finish(options: argparse.Namespace, chosen: Chosen, rows: dict[str, Row]) -> int:
+    """Print the tables, write the results."""
+    for device in ("cpu", "cuda"):
+        tables = chosen.tables(rows, device)
+        terminal.show(tables)
+        if options.results and any("skipped" not in row for table in tables.values() for row in table):
+            path = options.results / f"{device}.json"
+            save(path, results(tables))
+            print(f"Results: {path}")
+    failed = [f"{key}: {row['skipped']}" for key, row in rows.items() if row.get("failed")]
+    if failed:
+        print("\nNot measured because of an error:\n  " + "\n  ".join(failed))
+    wrong = any(row["skipped"].startswith("AssertionError") for row in rows.values() if row.get("failed"))
+    return WRONG if wrong else DONE
+
+
+def _loaded(path: Path) -> dict[str, Any]:
+    """A results file.
+
+    Raises:
+        DataError: for a file that is none, or of another format.
+    """
+    try:
+        return Results(json.loads(path.read_text(encoding="utf-8"))).data
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{path} cannot be read as results: {error}") from None
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except BrokenPipeError:
+        sys.exit(WRONG)

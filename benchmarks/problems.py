@@ -1,0 +1,174 @@
+"""The problems that are timed, and at which sizes: the tutorials' own programs T1, T8 and T10.
+
+They are written here again, without the engine, so that a process that times another library does not import this
+one; `tests/test_benchmarks.py` holds them against the tutorials.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+Weights = Sequence[Any]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A fit by gradient descent, in the same lines for arrays and tensors of every library.
+
+    Attributes:
+        name: "sin", "line" or "linear".
+        title: what it does, in a few words.
+        names: of the weights.
+        start: the weights to start with.
+        shape: of each weight when it is an array.
+        prediction: from (weights, x), by +, − and ×; linear in the weights.
+        gradient: the gradient of the loss from (weights, x, y), worked out by hand: a number for each weight.
+        mean: whether the loss is the mean of the squared errors, or their sum.
+        make: x and y in float64 from a number of points.
+        rate: from a number of points, a step size with which the descent is stable.
+    """
+
+    name: str
+    title: str
+    names: tuple[str, ...]
+    start: tuple[float, ...]
+    shape: tuple[int, ...]
+    prediction: Callable[[Weights, Any], Any]
+    gradient: Callable[[Weights, Any, Any], list[Any]]
+    mean: bool
+    make: Callable[[int], tuple[Any, Callable[[Any], Any]]]
+    rate: Callable[[int], float]
+
+    def loss(self, w: Weights, x: Any, y: Any) -> Any:
+        """The sum or the mean of the squared errors."""
+        squares = (self.prediction(w, x) - y) ** 2
+        return squares.mean() if self.mean else squares.sum()
+
+    def data(self, points: int, dtype: str) -> tuple[Any, Any]:
+        """NumPy arrays x and y; of the latest call kept, and not to be written into."""
+        return _data(self, points, dtype)
+
+
+@lru_cache(maxsize=1)
+def _data(problem: Problem, points: int, dtype: str) -> tuple[Any, Any]:
+    x, curve = problem.make(points)
+    x = x.astype(dtype, copy=False)
+    return x, curve(x)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A problem at one size, in one dtype, on one device."""
+
+    problem: Problem
+    points: int
+    dtype: str
+    device: str = "cpu"
+
+    @property
+    def id(self) -> str:
+        """Such as sin-2000-float64-cpu."""
+        return f"{self.problem.name}-{self.points}-{self.dtype}-{self.device.partition(':')[0]}"
+
+    @property
+    def lr(self) -> float:
+        """The step is w ← w − lr · gradient."""
+        return self.problem.rate(self.points)
+
+    @property
+    def bytes(self) -> int:
+        """The size of x and y."""
+        return 2 * self.points * np.dtype(self.dtype).itemsize
+
+    def data(self) -> tuple[Any, Any]:
+        """NumPy arrays x and y."""
+        return self.problem.data(self.points, self.dtype)
+
+    def start(self) -> list[Any]:
+        """The weights to start with: new NumPy arrays of the problem's shape."""
+        return [np.full(self.problem.shape, w, self.dtype) for w in self.problem.start]
+
+
+def cubic(w: Weights, x: Any) -> Any:
+    """The prediction a + b x + c x² + d x³."""
+    a, b, c, d = w
+    return a + b * x + c * (x * x) + d * (x * x * x)
+
+
+def cubic_gradient(w: Weights, x: Any, y: Any) -> list[Any]:
+    """∂L/∂p = 2 (p − y); ∂p/∂a = 1, ∂p/∂b = x, ∂p/∂c = x², ∂p/∂d = x³."""
+    slope = 2.0 * (cubic(w, x) - y)
+    return [slope.sum(), (slope * x).sum(), (slope * (x * x)).sum(), (slope * (x * x * x)).sum()]
+
+
+def line(w: Weights, x: Any) -> Any:
+    """The prediction W x + b."""
+    W, b = w
+    return x * W + b
+
+
+def line_gradient(w: Weights, x: Any, y: Any) -> list[Any]:
+    """∂L/∂W = 1/m Σ 2 (p − y) x, ∂L/∂b = 1/m Σ 2 (p − y)."""
+    slope = 2.0 * (line(w, x) - y)
+    return [(slope * x).sum() / len(x), slope.sum() / len(x)]
+
+
+SIN = Problem(
+    name="sin",
+    title="sin fit",
+    names=("a", "b", "c", "d"),
+    start=(0.1, 0.2, -0.3, 0.05),
+    shape=(),
+    prediction=cubic,
+    gradient=cubic_gradient,
+    mean=False,
+    make=lambda points: (np.linspace(-math.pi, math.pi, points), np.sin),
+    rate=lambda points: 2e-3 / points,
+)
+LINE = Problem(
+    name="line",
+    title="line fit",
+    names=("W", "b"),
+    start=(0.1, 0.2),
+    shape=(1,),
+    prediction=line,
+    gradient=line_gradient,
+    mean=True,
+    make=lambda points: (np.linspace(1, 6, points), lambda x: 3 * x),
+    rate=lambda points: 1e-2,
+)
+LINEAR = Problem(
+    name="linear",
+    title="line fit of columns, as nn.Linear",
+    names=("weight", "bias"),
+    start=LINE.start,
+    shape=(1,),
+    prediction=line,
+    gradient=line_gradient,
+    mean=True,
+    make=lambda points: (np.linspace(1, 6, points).reshape(-1, 1), lambda x: 3 * x),
+    rate=LINE.rate,
+)
+
+PROBLEMS = {problem.name: problem for problem in (SIN, LINE, LINEAR)}
+
+SIZES: list[tuple[Problem, str, tuple[int, ...]]] = [
+    (SIN, "float64", (6, 60, 600, 2000, 20_000, 200_000, 2_000_000, 20_000_000, 100_000_000)),
+    (SIN, "float32", (2000, 200_000, 20_000_000)),
+    (LINE, "float64", (6,)),
+    (LINE, "float32", (6,)),
+    (LINEAR, "float64", (6,)),
+    (LINEAR, "float32", (6,)),
+]
+CASES = [
+    Case(problem, points, dtype, device)
+    for device in ("cpu", "cuda:0")
+    for problem, dtype, sizes in SIZES
+    for points in sizes
+]

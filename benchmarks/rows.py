@@ -1,0 +1,55 @@
+"""A plugin of pytest that writes each row when it is measured, so that a crash costs no more than one.
+
+`pytest -p benchmarks.rows --rows FOLDER FILE` runs those tests of FILE whose parameters `FOLDER/asked.json` names,
+in that order, and appends a line for each to `FOLDER/rows.jsonl`. It stops after the first that fails: whatever a
+failure left behind in the process, such as a full memory, is not to disturb the rows after it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+def pytest_addoption(parser: Any) -> None:
+    """Add `--rows`."""
+    parser.addoption("--rows", type=Path, metavar="FOLDER")
+
+
+def pytest_collection_modifyitems(config: Any, items: list[Any]) -> None:
+    """Keep the tests that were asked for."""
+    asked = json.loads((config.getoption("rows") / "asked.json").read_text(encoding="utf-8"))
+    found = {item.callspec.id: item for item in items if hasattr(item, "callspec")}
+    items[:] = [found[test] for test in asked if test in found]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: Any, call: Any) -> Generator[None, Any, Any]:
+    """Write the row of a test that is through, or the reason why there is none."""
+    report = yield
+    row: dict[str, Any] | None = None
+    if report.skipped:
+        row = {"skipped": report.longrepr[2].removeprefix("Skipped: ")}
+    elif report.failed:
+        row = {"skipped": reason(call.excinfo.value), "failed": True}
+        item.session.shouldfail = "the rest has a process of its own"
+    elif report.when == "call":
+        benchmark = item.funcargs["benchmark"]
+        stats = benchmark.stats.stats
+        row = dict(benchmark.extra_info)
+        row["stats"] = {"median": stats.median, "iqr": stats.iqr, "rounds": stats.rounds}
+    if row is not None:
+        with (item.config.getoption("rows") / "rows.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps((item.callspec.id, row)) + "\n")
+    return report
+
+
+def reason(error: BaseException) -> str:
+    """An error in a line."""
+    if isinstance(error, MemoryError) or type(error).__name__ in ("OutOfMemoryError", "OutOfMemory"):
+        return f"out of memory: {str(error).partition(chr(10))[0]}".removesuffix(": ")
+    return f"{type(error).__name__}: {error}".partition("\n")[0]

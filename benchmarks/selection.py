@@ -1,0 +1,138 @@
+"""What is measured: the cases, threads and implementations that were chosen, as units, and their tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+from typing import Any
+
+from benchmarks.machine import ROOT
+from benchmarks.operations import OPERATIONS
+from benchmarks.problems import CASES, Case
+from benchmarks.processes import ColdStarts, Programs
+from benchmarks.registry import IMPLEMENTATIONS
+from benchmarks.runner import Selection, Threads, Unit
+from benchmarks.store import Row
+
+FITS = ROOT / "benchmarks" / "test_fits.py"
+OPERATIONS_FILE = ROOT / "benchmarks" / "test_operations.py"
+PARTS = ("steps", "cold", "programs", "operations")
+THREADS: tuple[Threads, ...] = (1, "default")
+TUTORIALS = {("sin", 2000), ("line", 6), ("linear", 6)}
+"""The problems with the tutorials' own numbers of points."""
+WITH_THREADS = range(20_000, 20_000_001)
+"""With fewer points more threads make no difference, and with more, or in float32, the same as with these: apart from
+the tutorials' own cases, the rest is measured in one thread."""
+COLD = {("sin", 2000): 3, ("line", 6): 3, ("sin", 2_000_000): 1}
+"""How many rounds of cold starts; two million points are there for their memory."""
+PROGRAM_ROUNDS = 11
+OPERATION_SIZES = (6, 2000, 200_000)
+OPERATION_PEERS = ("tinygrad_poly", "HIPS autograd")
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What to measure; an empty choice of threads leaves it to the case.
+
+    Attributes:
+        parts: of `PARTS`.
+        cases: whose steps are timed.
+        threads: 1 or "default".
+        implementations: by name.
+    """
+
+    parts: Sequence[str]
+    cases: Sequence[Case]
+    threads: Sequence[Threads] = ()
+    implementations: Sequence[str] = field(default_factory=lambda: list(IMPLEMENTATIONS))
+
+    def units(self) -> list[Unit]:
+        """In the order in which they are measured."""
+        return [*self._steps().values(), *self._cold(), *self._programs(), *self._operations()]
+
+    def tables(self, rows: Mapping[str, Row], device: str) -> dict[str, list[Row]]:
+        """The tables of a results file, of those rows that there are for "cpu" or "cuda"."""
+        steps = []
+        for (case, threads), unit in self._steps().items():
+            for (key, _), name in zip(unit.tests.items(), self._taking(case)):
+                if key in rows and kind(case) == device:
+                    steps.append(_step(case, threads, name, rows[key]))
+        cold = [row for unit in self._cold() if kind(unit.case) == device for row in unit.table(rows)]
+        programs, operations = [], []
+        if device == "cpu":
+            programs = [row for unit in self._programs() for row in unit.table(rows)]
+            measured = (rows[key] for unit in self._operations() for key in unit.keys if key in rows)
+            operations = [_operation(row) for row in measured if "skipped" not in row]
+        return {"rows": steps, "cold": cold, "processes": programs, "operations": operations}
+
+    def _taking(self, case: Case) -> list[str]:
+        return [name for name in self.implementations if IMPLEMENTATIONS[name].takes(case)]
+
+    def _threads(self, case: Case) -> Iterable[Threads]:
+        if self.threads:
+            return self.threads
+        many = case.points in WITH_THREADS or (case.problem.name, case.points) in TUTORIALS
+        return THREADS if many and case.dtype == "float64" and kind(case) == "cpu" else THREADS[:1]
+
+    def _steps(self) -> dict[tuple[Case, Threads], Selection]:
+        units = {}
+        for case in self.cases if "steps" in self.parts else ():
+            for threads in self._threads(case):
+                tests = {f"{case.id}-{threads}-{name}": f"{case.id}-{name}" for name in self._taking(case)}
+                if tests:
+                    title = f"{case.id}, {'1 thread' if threads == 1 else 'default threads'}"
+                    units[case, threads] = Selection(title, FITS, tests, threads)
+        return units
+
+    def _cold(self) -> list[ColdStarts]:
+        found = []
+        for case in self.cases if "cold" in self.parts else ():
+            rounds = COLD.get((case.problem.name, case.points))
+            if rounds and case.dtype == "float64":
+                names = [name for name in self._taking(case) if IMPLEMENTATIONS[name].steps]
+                found.append(ColdStarts(case, names, rounds))
+        return found
+
+    def _programs(self) -> list[Programs]:
+        return [Programs(PROGRAM_ROUNDS)] if "programs" in self.parts else []
+
+    def _operations(self) -> list[Selection]:
+        if "operations" not in self.parts:
+            return []
+        ids = product(OPERATION_PEERS, OPERATION_SIZES, OPERATIONS)
+        tests = {f"operation-{test}": test for test in (f"{peer}-{size}-{case.name}" for peer, size, case in ids)}
+        return [Selection("single operations", OPERATIONS_FILE, tests)]
+
+
+def kind(case: Case) -> str:
+    """Of the device: "cpu" or "cuda"."""
+    return case.device.partition(":")[0]
+
+
+def cases(**wanted: Sequence[Any] | None) -> list[Case]:
+    """The cases with these problems, points, dtypes and devices; None stands for all."""
+    return [
+        case
+        for case in CASES
+        if all(
+            values is None or (case.problem.name if name == "problem" else getattr(case, name)) in values
+            for name, values in wanted.items()
+        )
+    ]
+
+
+def _step(case: Case, threads: Threads, name: str, row: Row) -> Row:
+    about: Row = {"case": case.id, "problem": case.problem.name, "points": case.points, "dtype": case.dtype}
+    about |= {"device": case.device, "threads": threads}
+    who = {"implementation": name, "kind": IMPLEMENTATIONS[name].kind}
+    if "skipped" in row:
+        return {**about, **who, "skipped": row["skipped"]}
+    # What else a test may say of itself comes last.
+    rest = {key: value for key, value in row.items() if key not in {*about, *who, "stats"}}
+    return {**about, "thread_count": row["threads"], **who, **rest}
+
+
+def _operation(row: Row) -> Row:
+    info = {key: value for key, value in row.items() if key != "stats"}
+    return {"group": row["table"], "extra_info": info, "stats": row["stats"]}
