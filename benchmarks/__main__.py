@@ -11,14 +11,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from benchmarks import terminal
-from benchmarks.machine import ROOT, fingerprint, gpu
-from benchmarks.measured import RESULTS, Results
 from benchmarks.problems import CASES, PROBLEMS
 from benchmarks.registry import IMPLEMENTATIONS
-from benchmarks.runner import run
-from benchmarks.selection import PARTS, THREADS, TUTORIALS, Chosen, cases
-from benchmarks.store import Row, Store, results, save
+from benchmarks.report.measured import RESULTS, Results
+from benchmarks.running import terminal
+from benchmarks.running.machine import ROOT, fingerprint, gpu
+from benchmarks.running.runner import run
+from benchmarks.running.selection import PARTS, THREADS, TUTORIALS, Chosen, cases
+from benchmarks.running.store import Row, Store, results, save
 from tinygrad_poly.errors import DataError
 
 DONE, WRONG, MISUSED, INTERRUPTED = 0, 1, 2, 130

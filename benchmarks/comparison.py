@@ -11,8 +11,8 @@ import numpy as np
 
 import tinygrad_poly as tg
 from benchmarks.interface import Run, Vector
-from benchmarks.measured import Quartiles
 from benchmarks.pairing import enough, ratio_quartiles, rounds_in, seconds
+from benchmarks.report.measured import Quartiles
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.measured import FORMAT, Results, duration
 from benchmarks.pairing import ratio_quartiles, threads
-from benchmarks.targets import outcomes
+from benchmarks.report.measured import FORMAT, Results, duration
+from benchmarks.report.targets import outcomes
 
 
 def pytest_benchmark_update_machine_info(config: Any, machine_info: dict[str, Any]) -> None:

@@ -27,9 +27,9 @@ import tinygrad_poly as tg
 from benchmarks.comparison import Comparison, Result, WrongResult, called, measure
 from benchmarks.descents import CUBIC, WAVE, Descent, Loss, adam, classifier, cubic, curve, network, sgd
 from benchmarks.interface import Run, Unavailable, library
-from benchmarks.machine import machine, versions
-from benchmarks.measured import RESULTS
 from benchmarks.problems import SIN
+from benchmarks.report.measured import RESULTS
+from benchmarks.running.machine import machine, versions
 from tinygrad_poly.compiler import numba_runner, threads
 from tinygrad_poly.compiler.fuse import fuse
 from tinygrad_poly.compiler.loops import Printer

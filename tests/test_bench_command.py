@@ -17,14 +17,14 @@ import pytest
 pytest.importorskip("pytest_benchmark", reason="pytest-benchmark is not installed (group: test)")
 
 from benchmarks import __main__ as command
-from benchmarks import cold, machine, processes, selection, terminal
 from benchmarks.__main__ import main
-from benchmarks.measured import FORMAT, Results
 from benchmarks.problems import CASES
 from benchmarks.registry import IMPLEMENTATIONS
-from benchmarks.runner import Selection, environment
-from benchmarks.selection import Chosen, cases
-from benchmarks.store import Store, lines
+from benchmarks.report.measured import FORMAT, Results
+from benchmarks.running import cold, machine, processes, selection, terminal
+from benchmarks.running.runner import Selection, environment
+from benchmarks.running.selection import Chosen, cases
+from benchmarks.running.store import Store, lines
 from tinygrad_poly import cli
 
 ROOT = Path(__file__).parents[1]
@@ -232,7 +232,8 @@ def test_an_interrupted_run_keeps_its_rows_and_goes_on_with_the_rest(bench, plan
     pid = tmp_path / "pid"
     started = plant(good="", other=f"open({str(pid)!r}, 'w').write(str(os.getpid())); time.sleep(60)", third="")
     driver = (
-        "import sys; from pathlib import Path; from benchmarks import __main__, selection; "
+        "import sys; from pathlib import Path; from benchmarks import __main__; "
+        "from benchmarks.running import selection; "
         f"selection.FITS = Path({str(selection.FITS)!r}); __main__.fingerprint = lambda: {command.fingerprint()!r}; "
         "sys.exit(__main__.main(sys.argv[1:]))"
     )

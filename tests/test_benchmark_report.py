@@ -4,9 +4,10 @@ import json
 
 import pytest
 
-from benchmarks import measured, pictures, quotes, report, targets
-from benchmarks.crossings import Crossing, crossings
-from benchmarks.measured import Quartiles, Results
+from benchmarks.report import measured, pictures, quotes, targets
+from benchmarks.report import page as report
+from benchmarks.report.crossings import Crossing, crossings
+from benchmarks.report.measured import Quartiles, Results
 
 
 def row(implementation, points, seconds, references=None, threads=1, problem="sin", dtype="float64", **more):
@@ -144,7 +145,7 @@ def test_a_number_that_quotes_nothing_is_noticed(claim):
 def test_every_measured_number_of_a_page_is_in_the_committed_results(page):
     text = page.read_text(encoding="utf-8")
     assert quotes.updated(text) == text, "run: make docs"
-    assert quotes.unmarked(text) == [], "quote a measurement, see benchmarks/quotes.py"
+    assert quotes.unmarked(text) == [], "quote a measurement, see benchmarks/report/quotes.py"
 
 
 # What is committed

@@ -7,9 +7,10 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 
-from benchmarks import comparison, descents, experiments, quotes
+from benchmarks import comparison, descents, experiments
 from benchmarks.comparison import Comparison, Result, WrongResult
 from benchmarks.interface import Run
+from benchmarks.report import quotes
 from tinygrad_poly.compiler import numba_runner, threads
 
 

@@ -19,9 +19,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from benchmarks.measured import RESULTS, Quartiles, Results, Threads, duration, seconds
+from benchmarks.report.measured import RESULTS, Quartiles, Results, Threads, duration, seconds
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 QUOTE = re.compile(r"(<!--measured: (?P<key>[^>]+?)-->)(?P<value>.*?)(<!--/-->)", re.S)
 CITED = re.compile(r"<!--cited: [^>]+?-->.*?<!--/-->", re.S)
 

@@ -16,8 +16,8 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from benchmarks.machine import ROOT
-from benchmarks.store import Row, Store, lines
+from benchmarks.running.machine import ROOT
+from benchmarks.running.store import Row, Store, lines
 
 Threads = int | str
 """1, or "default" for as many as each library takes by itself."""
@@ -114,7 +114,7 @@ class Selection:
                             "-q",
                             "-s",
                             "-p",
-                            "benchmarks.rows",
+                            "benchmarks.running.rows",
                             "-p",
                             "no:cacheprovider",
                         ),

@@ -1,8 +1,8 @@
 """A plugin of pytest that writes each row when it is measured, so that a crash costs no more than one.
 
-`pytest -p benchmarks.rows --rows FOLDER FILE` runs those tests of FILE whose parameters `FOLDER/asked.json` names,
-in that order, and appends a line for each to `FOLDER/rows.jsonl`. It stops after the first that fails: whatever a
-failure left behind in the process, such as a full memory, is not to disturb the rows after it.
+`pytest -p benchmarks.running.rows --rows FOLDER FILE` runs those tests of FILE whose parameters `FOLDER/asked.json`
+names, in that order, and appends a line for each to `FOLDER/rows.jsonl`. It stops after the first that fails: whatever
+a failure left behind in the process, such as a full memory, is not to disturb the rows after it.
 """
 
 from __future__ import annotations

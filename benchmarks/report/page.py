@@ -10,16 +10,17 @@ from collections.abc import Iterable, Iterator
 from statistics import median
 from typing import Any
 
-from benchmarks import pictures, quotes
-from benchmarks.crossings import crossings
-from benchmarks.measured import Quartiles, Results, Row, duration, seconds, significant
-from benchmarks.targets import LIMIT, outcomes, title
+from benchmarks.report import pictures, quotes
+from benchmarks.report.crossings import crossings
+from benchmarks.report.measured import Quartiles, Results, Row, duration, seconds, significant
+from benchmarks.report.targets import LIMIT, outcomes, title
 
 PAGE = quotes.ROOT / "docs" / "benchmarks.md"
-WORDS = quotes.ROOT / "benchmarks" / "words"
+WORDS = quotes.ROOT / "benchmarks" / "report" / "words"
 """What a person has to say about the numbers, section by section; all numbers in it are quotes."""
 
 READ = "reading the data"
+OURS = ("tinygrad_poly", "compiled", "compiled without Numba")
 
 
 def markdown(cpu: Results, cuda: Results | None) -> str:
@@ -97,13 +98,13 @@ def spread(ratio: Quartiles) -> str:
 
 
 def crossing_list(results: Results) -> Iterator[str]:
-    """Where the faster one changes, of each pair that was measured together on the sin fit."""
+    """Where another becomes faster than this engine, or slower, of those measured together on the sin fit."""
     pairs = sorted(
         {
             (row["implementation"], reference, row["threads"])
             for row in results.rows(problem="sin", dtype="float64")
             for reference in row["references"]
-            if reference != row["implementation"]
+            if row["implementation"] in OURS and reference != row["implementation"]
         },
         key=str,
     )
@@ -160,6 +161,7 @@ def cold_table(results: Results) -> Iterator[str]:
 
 def cuda_section(results: Results | None) -> Iterator[str]:
     """The same pictures for a GPU, or that there was none."""
+    yield words("cuda")
     if results is None:
         yield "Not measured: no GPU was at hand. `make bench` measures it where CuPy and a GPU are.\n"
         return
@@ -215,7 +217,8 @@ def _size(row: dict[str, Any]) -> tuple[str, int]:
     return row["dtype"], row["points"]
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Write the page, its pictures and the quoted numbers."""
     cpu, cuda = Results.load("cpu"), Results.load("cuda")
     if cpu is None:
         raise SystemExit("there are no results: make bench measures them")

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from statistics import median
 from typing import Any
 
-from benchmarks.measured import Quartiles, duration, significant
+from benchmarks.report.measured import Quartiles, duration, significant
 
 Row = dict[str, Any]
 Report = Callable[[str, str, Row], None]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from benchmarks.measured import Quartiles, Results, Row, Threads
+from benchmarks.report.measured import Quartiles, Results, Row, Threads
 
 
 @dataclass(frozen=True)

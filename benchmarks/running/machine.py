@@ -13,16 +13,13 @@ from typing import Any
 
 import tinygrad_poly
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 LIBRARIES = (
     *("numpy", "numba", "llvmlite", "torch", "jax", "jaxlib", "cupy-cuda13x", "cupy-cuda12x"),
     *("autograd", "mygrad", "micrograd", "tinygrad", "dezero"),
 )
-NOT_MEASURED = {
-    *("__main__", "comparison", "conftest", "crossings", "descents", "experiments", "measured", "pictures", "quotes"),
-    *("report", "selection", "store", "targets", "terminal"),
-}
-"""The modules of the benchmarks that only choose, keep or show: a change in them leaves finished rows valid."""
+NOT_MEASURED = {"__main__", "comparison", "conftest", "descents", "experiments", "selection", "store", "terminal"}
+"""The modules that only choose, keep or show, beside those of the report: after a change in them rows remain valid."""
 
 
 @lru_cache(maxsize=1)
@@ -66,7 +63,8 @@ def versions() -> dict[str, str]:
 
 def sources() -> str:
     """A hash of the package and of the benchmarks, apart from what only chooses, keeps or shows rows."""
-    paths = [path for path in (ROOT / "benchmarks").rglob("*.py") if path.stem not in NOT_MEASURED]
+    found = (ROOT / "benchmarks").rglob("*.py")
+    paths = [path for path in found if path.stem not in NOT_MEASURED and path.parent.name != "report"]
     digest = hashlib.sha256()
     for path in sorted([*paths, *(ROOT / "tinygrad_poly").rglob("*.py")]):
         digest.update(f"{path.relative_to(ROOT).as_posix()}\n".encode())

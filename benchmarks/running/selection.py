@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
 
-from benchmarks.machine import ROOT
 from benchmarks.operations import OPERATIONS
 from benchmarks.problems import CASES, Case
-from benchmarks.processes import ColdStarts, Programs
 from benchmarks.registry import IMPLEMENTATIONS
-from benchmarks.runner import Selection, Threads, Unit
-from benchmarks.store import Row
+from benchmarks.running.machine import ROOT
+from benchmarks.running.processes import ColdStarts, Programs
+from benchmarks.running.runner import Selection, Threads, Unit
+from benchmarks.running.store import Row
 
 FITS = ROOT / "benchmarks" / "test_fits.py"
 OPERATIONS_FILE = ROOT / "benchmarks" / "test_operations.py"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from benchmarks.measured import Quartiles, Results, Threads, seconds
+from benchmarks.report.measured import Quartiles, Results, Threads, seconds
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,11 @@ STEPS = [
     Target("sin-2000-float64-cuda", COMPILED, "torch CUDA graph", 0.5),
     Target("sin-100000000-float64-cuda", COMPILED, "reading the data", 1.3),
 ]
+HOISTED = "compiled hoisted"
+QUOTIENTS = [
+    (("sin-2000-float32-cpu", COMPILED), ("sin-2000-float64-cpu", COMPILED), 0.67),
+    (("sin-20000000-float64-cpu", HOISTED), ("sin-2000-float64-cpu", HOISTED), 1.1),
+]
 PROCESSES = [
     ("tinygrad-poly fit sin", "torch program", 0.2),
 ]
@@ -68,13 +73,13 @@ def outcomes(results: Results) -> Iterator[Outcome]:
             threads = "" if target.threads == 1 else ", default threads"
             what = f"{title(target.case)}{threads}: {target.implementation} / {target.reference}"
             yield Outcome(what, ratio, target.limit)
-    # Single and double precision are two rows, each measured by itself.
-    single, double = (results.row(f"sin-2000-{dtype}-cpu", 1, COMPILED) for dtype in ("float32", "float64"))
-    if single and double:
-        quotient = seconds(single) / seconds(double)
-        yield Outcome(
-            "sin fit, 2,000 points: compiled, float32 / float64", Quartiles(quotient, quotient, quotient), 0.67
-        )
+    # Two rows that were measured one after the other.
+    for own, other, limit in QUOTIENTS:
+        rows = [results.row(case, 1, implementation) for case, implementation in (own, other)]
+        if rows[0] and rows[1]:
+            quotient = seconds(rows[0]) / seconds(rows[1])
+            what = " / ".join(f"{implementation}, {title(case)}" for case, implementation in (own, other))
+            yield Outcome(what, Quartiles(quotient, quotient, quotient), limit)
     for name, reference, limit in PROCESSES:
         ratio = results.process_ratio(name, reference)
         if ratio is not None:

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks.machine import machine, versions
-from benchmarks.measured import FORMAT
+from benchmarks.report.measured import FORMAT
+from benchmarks.running.machine import machine, versions
 from tinygrad_poly.fitting import files
 
 Row = dict[str, Any]

@@ -8,10 +8,11 @@ import math
 from pathlib import Path
 from typing import Any
 
-from benchmarks.crossings import crossings
-from benchmarks.measured import Results, Threads, seconds, significant
+from benchmarks.report.crossings import crossings
+from benchmarks.report.measured import Results, Threads, seconds, significant
+from benchmarks.report.targets import title
 
-IMAGES = Path(__file__).parents[1] / "docs" / "images"
+IMAGES = Path(__file__).parents[2] / "docs" / "images"
 
 # Families of implementations have hues, ours the strongest; the limits are grey.
 STYLES: dict[str, dict[str, Any]] = {
@@ -27,6 +28,7 @@ STYLES: dict[str, dict[str, Any]] = {
     "Numba by hand, threads": {"color": "#888888", "linestyle": "-.", "marker": "+"},
     "reading the data": {"color": "#444444", "linestyle": ":", "marker": ""},
 }
+FAMILIES = {"tinygrad_poly": "#6aa5db", "torch": "#e3a07f", "JAX": "#8fc29b"}
 OTHER = "#bbbbbb"
 REFERENCE = "torch.autograd"
 
@@ -59,8 +61,8 @@ def draw(results: Results, name: str) -> list[Path]:
     if any(results.rows(threads="default")):
         found[f"points-{name}-threads"] = points(results, name, "default")
     paths = []
-    for title, figure in found.items():
-        path = IMAGES / f"benchmarks-{title}.png"
+    for picture, figure in found.items():
+        path = IMAGES / f"benchmarks-{picture}.png"
         figure.savefig(path, dpi=110, metadata={"Results": fingerprint(results), "Software": None})
         paths.append(path)
     return paths
@@ -118,7 +120,7 @@ def peers(results: Results, device: str, threads: Threads = 1) -> Any:
         names = [name for name, _ in bars]
         middles = [ratio.middle for _, ratio in bars]
         errors = [[r.middle - r.low for _, r in bars], [r.high - r.middle for _, r in bars]]
-        colors = [STYLES.get(name, {}).get("color", OTHER) for name in names]
+        colors = [_color(name) for name in names]
         left = 10 ** math.floor(math.log10(min(middles) * 0.9))
         axes.barh(names, [m - left for m in middles], left=left, color=colors, xerr=errors, error_kw={"linewidth": 0.8})
         for i, ratio in enumerate(middles):
@@ -132,12 +134,19 @@ def peers(results: Results, device: str, threads: Threads = 1) -> Any:
             )
         axes.axvline(1, color="#c8501e", linewidth=0.8)
         axes.set(xscale="log", xlim=(left, max(middles) * 2.5))
-        axes.set_title(f"{case.replace('-', ' fit, ')} points, float64", loc="left", fontsize=10)
+        axes.set_title(title(f"{case}-float64-{device}"), loc="left", fontsize=10)
         axes.invert_yaxis()
         axes.tick_params(axis="y", labelsize=8)
         axes.spines[["top", "right"]].set_visible(False)
     panels[-1, 0].set_xlabel(f"time of a step in units of {REFERENCE}'s: less is faster")
     return figure
+
+
+def _color(name: str) -> str:
+    """Of a bar: its line's, or else that of its library."""
+    if name in STYLES:
+        return str(STYLES[name]["color"])
+    return next((color for family, color in FAMILIES.items() if name.startswith(family)), OTHER)
 
 
 def _sin(results: Results, implementation: str, threads: Threads) -> list[dict[str, Any]]:

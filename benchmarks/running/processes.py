@@ -12,10 +12,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.machine import ROOT
 from benchmarks.problems import Case
-from benchmarks.runner import LIMIT, Keep, ending, environment, stop
-from benchmarks.store import Row
+from benchmarks.running.machine import ROOT
+from benchmarks.running.runner import LIMIT, Keep, ending, environment, stop
+from benchmarks.running.store import Row
 
 CACHES = (
     *("TINYGRAD_POLY_CACHE", "NUMBA_CACHE_DIR", "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR", "XDG_CACHE_HOME"),
@@ -109,7 +109,7 @@ class ColdStarts:
 
     def _start(self, name: str) -> Row:
         """Start twice: with nothing compiled before, and with what the first start left."""
-        command = ("-m", "benchmarks.cold", self.case.id, name)
+        command = ("-m", "benchmarks.running.cold", self.case.id, name)
         with tempfile.TemporaryDirectory(prefix="tinygrad_poly_") as folder:
             first = _last_line(output(command, Path(folder))[0])
             if "skipped" in first:

@@ -1,4 +1,4 @@
-"""The first step of an implementation in this process: `python -m benchmarks.cold CASE IMPLEMENTATION`.
+"""The first step of an implementation in this process: `python -m benchmarks.running.cold CASE IMPLEMENTATION`.
 
 Prints a line of JSON: how long it took to import all that the first step needs, how long the rest took until the first
 step was done (data, tracing, compiling, the step), and after some more steps the most memory that the process had.

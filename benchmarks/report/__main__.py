@@ -1,0 +1,5 @@
+"""`python -m benchmarks.report`."""
+
+from benchmarks.report.page import main
+
+main()

@@ -1,0 +1,1 @@
+"""Choosing rows, measuring them in fresh processes, and keeping them."""
