@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -52,6 +53,10 @@ def main(arguments: Sequence[str] | None = None, prog: str = "python -m benchmar
     handler = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return _main(_parser(prog).parse_args(arguments))
+    except BrokenPipeError:
+        # Whoever read our output, such as `head`, has had enough; Python would complain again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return WRONG
     except (UsageError, DataError, OSError) as error:
         sys.stdout.flush()
         print(f"{prog}: error: {error}", file=sys.stderr)
@@ -110,7 +115,7 @@ def _main(options: argparse.Namespace) -> int:
     if options.list:
         for unit in units:
             print(f"{unit.title}: {len(unit.keys)} rows")
-        print("\nimplementations:", *chosen.implementations, sep="\n  ")
+        print("\nimplementations:", *chosen.implementations, sep="\n  ", flush=True)
         return DONE
     for module in ("pytest", "pytest_benchmark"):
         if importlib.util.find_spec(module) is None:
@@ -188,7 +193,4 @@ def _loaded(path: Path) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except BrokenPipeError:
-        sys.exit(WRONG)
+    sys.exit(main())

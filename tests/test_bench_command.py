@@ -533,3 +533,9 @@ def test_a_real_row_is_measured_in_turn_with_its_reference(bench, tmp_path):
     assert (row["thread_count"], row["kind"]) == (1, "by hand")
     assert len(row["references"]["torch.autograd"]) == len(row["seconds"]) > 1
     assert re.search(rf"{GOOD} +[\d.]+ µs +0\.\d+ +\S+ to \S+ +torch\.autograd", out)
+
+
+def test_a_reader_that_has_had_enough_is_no_error():
+    listing = f"{sys.executable} -m benchmarks --list"
+    shell = subprocess.run(["sh", "-c", f"{listing} | head -n 1"], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert (shell.stdout.count("\n"), shell.stderr) == (1, "")
