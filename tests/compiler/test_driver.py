@@ -8,6 +8,8 @@ import pytest
 import tinygrad_poly as tg
 from tinygrad_poly.compiler import compile
 from tinygrad_poly.compiler import fuse as fusing
+from tinygrad_poly.compiler.driver import printer
+from tinygrad_poly.compiler.fuse import fuse
 from tinygrad_poly.compiler.program import Program
 from tinygrad_poly.compiler.steps import CompiledSteps
 from tinygrad_poly.compiler.symbols import placeholder
@@ -247,3 +249,25 @@ def test_captured_arrays_of_one_element(uncompiled, call):
     f = compile(lambda x: (x @ one if call else x * one) * 2 + row + one)
     x = tg.tensor([[1.0], [2.0]], dtype=tg.float64)
     assert f(x).tolist() == f._function(x).tolist()
+
+
+def chain(x, w):
+    """Products of matrices, each of whose results is read once, one of them also at the very end."""
+    first = x @ w
+    y = first
+    for _ in range(4):
+        y = (2 * y + 1) @ w
+    return (y - first).sum(), y
+
+
+def test_arrays_that_are_not_read_any_more_are_written_into_again(uncompiled, always_loops):
+    x, w = matrix([1.0, 2.0], [0.5, -1.0]), matrix([0.5, 0.25], [-0.5, 1.0])
+    compiled = compile(chain)
+    for _ in range(2):
+        for found, expected in zip(compiled(x, w), chain(x, w), strict=True):
+            np.testing.assert_array_equal(found.numpy(), expected.numpy())
+    printed = printer(fuse(compiled.program, calls=True), {})
+    printed.once()
+    rooms = [id(array) for array in printed.bound.values()]
+    # What is read, what is written, and the first, which is read at the very end.
+    assert len(set(rooms)) == 3 < len(rooms)

@@ -67,9 +67,9 @@ class Driver(Printer):
 
     def once(self, name: str = "run") -> str:
         """The source of the functions, and of `run` as in `Printer`, which is given its memory with `bound`."""
-        for s, room in self._rooms():
+        for s, room, other in self._rooms():
             self.parameters.append(room)
-            self.bound[room] = np.empty(s.shape, s.dtype)
+            self.bound[room] = self.bound[other] if other else np.empty(s.shape, s.dtype)
         run = super().once(name)
         return "\n\n".join([*self.functions, run])
 
@@ -83,14 +83,14 @@ class Driver(Printer):
             self._value(s, (), depth)
 
     def _before_steps(self) -> None:
-        for s, room in self._rooms():
-            self._line(1, f"{room} = np.empty({s.shape}, {_literal(s.dtype)})")
+        for s, room, other in self._rooms():
+            self._line(1, f"{room} = {other or f'np.empty({s.shape}, {_literal(s.dtype)})'}")
 
-    def _rooms(self) -> Iterator[tuple[Symbol, str]]:
-        """The arrays that every step, or every call, writes into again."""
-        for s in _overwritten(self.plan, self.items):
+    def _rooms(self) -> Iterator[tuple[Symbol, str, str]]:
+        """The arrays that every step, or every call, writes into again; and whose memory each takes over, if any's."""
+        for s, before in _overwritten(self.plan, self.items).items():
             self.room[s] = self._named(s, (), self._wish(s, "v"))
-            yield s, self.room[s]
+            yield s, self.room[s], self.room[before] if before is not None else ""
 
     def _call(self, s: Symbol, depth: int) -> None:
         text = self.written[s].format(*(self._operand(x) for x in s.inputs))
@@ -228,19 +228,37 @@ def _give_and_take(plan: Plan, items: Sequence[Symbol | Group]) -> None:
         group.program = Program(tuple(before), tuple(gives), tuple(computed))
 
 
-def _overwritten(plan: Plan, items: Sequence[Symbol | Group]) -> list[Symbol]:
-    """The arrays that nobody holds after a step, neither themselves nor a view of them."""
+def _overwritten(plan: Plan, items: Sequence[Symbol | Group]) -> dict[Symbol, Symbol | None]:
+    """The arrays that nobody holds after a step, neither themselves nor a view of them.
+
+    With each comes an earlier one of the same shape and dtype that is not read any more when it is made, if there is.
+    """
     owners: dict[Symbol, set[Symbol]] = {}
-    for item in items:
+    last_reader: dict[Symbol, int] = {}
+    made: list[list[Symbol]] = []
+    for i, item in enumerate(items):
+        inputs = item.program.inputs if isinstance(item, Group) else item.inputs
+        read = set[Symbol]().union(*(owners.get(x, ()) for x in inputs if isinstance(x, Symbol)))
         if isinstance(item, Group):
-            owners |= {s: {s} for stage in item.stages for loop in stage.loops.values() for s in loop.stores}
+            made.append([s for stage in item.stages for loop in stage.loops.values() for s in loop.stores])
+            owners |= {s: {s} for s in made[i]}
         else:
-            owners[item] = {item}
-            if not is_elementwise(item.function) and item.function not in NEW:
-                owners[item] |= set[Symbol]().union(*(owners.get(x, ()) for x in item.inputs if isinstance(x, Symbol)))
-    called = {item for item in items if isinstance(item, Symbol)}
+            made.append([item] if is_ufunc(item) else [])
+            owners[item] = {item} if is_elementwise(item.function) or item.function in NEW else {item} | read
+        last_reader |= dict.fromkeys([*made[i], *read], i)
     kept = set[Symbol]().union(*(owners.get(s, ()) for s in plan.program.outputs))
-    return [s for s in owners if s not in kept and s.size != 1 and (is_ufunc(s) or s not in called)]
+    found: dict[Symbol, Symbol | None] = {}
+    free: dict[Any, list[Symbol]] = {}
+    for i, new in enumerate(made):
+        for s in new:
+            if s not in kept and s.size != 1:
+                spare = free.get((s.shape, s.dtype))
+                found[s] = spare.pop() if spare else None
+        # What is read for the last time here may be overwritten from the next item on.
+        for s in found:
+            if last_reader[s] == i:
+                free.setdefault((s.shape, s.dtype), []).append(s)
+    return found
 
 
 def _walk(group: Group, known: set[Symbol]) -> tuple[set[Symbol], set[Symbol]]:
