@@ -477,3 +477,9 @@ def test_random_layers_work_on_a_device(cupy):
 def test_a_dtype_that_is_none_is_still_refused(cupy):
     with pytest.raises(DtypeError, match="is not a dtype"):
         tg.ones(2, device=GPU).to(dtype="float31")
+
+
+def test_a_gradient_to_start_from_has_to_be_on_the_device(cupy):
+    x = tg.ones(2, device=GPU).requires_grad_()
+    with pytest.raises(DeviceError, match=r"gradient is on cpu, but the tensor on cuda:0; move it with \.to\(\)"):
+        (x * x).backward(tg.ones(2))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from tinygrad_poly.arrays import Array, Shape, astype, expand, ones_like, unbroadcast
+from tinygrad_poly.arrays import NUMPY, Array, Shape, astype, expand, ones_like, unbroadcast
 from tinygrad_poly.derivatives.operation import Operation
 from tinygrad_poly.errors import DeviceError, DtypeError, GraphError, ShapeError
 
@@ -82,7 +82,8 @@ def start(tensor: Any, gradient: Any, wrap: Wrap, create_graph: bool) -> tuple[N
         raise DtypeError(f"gradient must be a tensor of shape {node.shape}, not {type(gradient).__name__}")
     if gradient.shape != node.shape:
         raise ShapeError(f"gradient has shape {gradient.shape}, but the tensor has shape {node.shape}")
-    if gradient.device != tensor.device:
+    of_one_library = isinstance(gradient.array, NUMPY) is isinstance(tensor.array, NUMPY)
+    if not of_one_library and gradient.device != tensor.device:
         raise DeviceError(f"gradient is on {gradient.device}, but the tensor on {tensor.device}; move it with .to()")
     if gradient.dtype != node.dtype:
         gradient = gradient.to(node.dtype)
