@@ -10,6 +10,7 @@ import numpy as np
 
 from tinygrad_poly.backward import leaf
 from tinygrad_poly.compiler import fuse as fusing
+from tinygrad_poly.compiler import numpy_runner
 from tinygrad_poly.compiler.driver import printer
 from tinygrad_poly.compiler.numba_runner import arguments
 from tinygrad_poly.compiler.numpy_runner import NumpyProgram
@@ -40,9 +41,11 @@ def routes(program: Program, arrays: list[Any]) -> Iterator[tuple[str, list[Any]
         yield "interpreter", program.run(dict(zip(program.inputs, arrays, strict=True)))
         simple = simplify(program)
         yield "simplified", simple.run(dict(zip(program.inputs, arrays, strict=True)))
-        run = NumpyProgram(simple, {}, simple.inputs).once()
-        run(*arrays)  # a second call writes into the memory of the first
-        yield "NumPy", list(run(*arrays))
+        for name, row in (("NumPy", numpy_runner.ROW), ("NumPy in rows", 3)):
+            with patch.object(numpy_runner, "ROW", row):
+                run = NumpyProgram(simple, {}, simple.inputs).once()
+                run(*arrays)  # a second call writes into the memory of the first
+                yield name, list(run(*arrays))
         captured = captured_arrays(simple)
         for name, worth in (("fused", fusing.WORTH_A_CALL), ("called", 0)):
             with patch.multiple(fusing, FEWEST=0, WORTH_A_CALL=worth):

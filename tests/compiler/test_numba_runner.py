@@ -42,9 +42,11 @@ def test_without_numba_one_warning_and_the_same_numbers(asked_again, monkeypatch
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert compile(lambda x: x * 2)(tg.tensor([1.0])).tolist() == [2.0]
-    # NumPy is called for the same numbers in the same order.
-    assert found.losses == expected.losses
-    assert [w.item() for w in found.params.values()] == [w.item() for w in expected.params.values()]
+    # NumPy is called for the same numbers; in each step BLAS adds up the products for 50 points in an order of its own.
+    close = 20 * 50 * np.finfo(np.float64).eps
+    np.testing.assert_allclose(list(found.losses.values()), list(expected.losses.values()), rtol=close)
+    ours, tapes = ([w.item() for w in result.params.values()] for result in (found, expected))
+    np.testing.assert_allclose(ours, tapes, rtol=close)
 
 
 def test_infinities_and_nans_stay_what_they_are():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from threading import Lock
@@ -14,6 +15,9 @@ from tinygrad_poly.compiler.symbols import Symbol, call, caller, is_elementwise
 
 NEW = ("sum", "prod", "max", "min", "matmul")
 """Functions that are not elementwise and whose result shares no memory with their inputs."""
+
+ROW = 8192
+"""How many products BLAS adds up at once: no more, so that rounding stays small and OpenBLAS starts no threads."""
 
 
 class NumpyProgram:
@@ -29,7 +33,7 @@ class NumpyProgram:
         self._known: dict[Symbol, Any] = dict(constant)
         self._inputs = list(changing)
         self._outputs = list(program.outputs)
-        self._computed: list[Symbol] = []
+        computed: list[Symbol] = []
         found = set(changing)
         for s in program.instructions:
             if found.isdisjoint(x for x in s.inputs if isinstance(x, Symbol)):
@@ -37,7 +41,8 @@ class NumpyProgram:
                 self._known[s] = call(s.function, given, s.attributes)
             else:
                 found.add(s)
-                self._computed.append(s)
+                computed.append(s)
+        self._computed = _with_dots(computed, program.outputs)
         self._names = {s: f"i{number}" for number, s in enumerate(changing)}
         self._namespace: dict[str, Any] = {}
 
@@ -75,20 +80,31 @@ class NumpyProgram:
     def _calls(self) -> list[str]:
         memory = _memory(self._computed, self._outputs)
         lines = []
-        for number, s in enumerate(self._computed):
-            given = [self._operand(x) for x in s.inputs]
+        for number, (s, inputs) in enumerate(self._computed.items()):
+            function = self._function(s)
+            if function == "dot_in_rows":
+                given = [self._rows(x, memory) for x in inputs]
+            else:
+                given = [self._operand(x) for x in inputs]
             if s in memory:
                 given.append(self._value(memory[s], f"m{id(memory[s])}"))
             self._names[s] = f"v{number}"
             # A Python number promotes nothing, one of NumPy's would.
             weak = ".item()" if s.weak else ""
-            lines.append(f"v{number} = {self._function(s)}({', '.join(given)}){weak}")
+            lines.append(f"v{number} = {function}({', '.join(given)}){weak}")
         return lines
 
     def _operand(self, x: Any) -> str:
         if isinstance(x, Symbol) and x in self._names:
             return self._names[x]
         return self._value(self._known[x] if isinstance(x, Symbol) else x, f"c{id(x)}")
+
+    def _rows(self, x: Any, memory: Mapping[Symbol, Any]) -> str:
+        """The rows of an array; of one that stays where it is, they are made once."""
+        array = memory.get(x, self._known.get(x)) if isinstance(x, Symbol) else x
+        if array is None:
+            return f"{self._value(in_rows, 'in_rows')}({self._operand(x)})"
+        return self._value(in_rows(array), f"r{id(array)}")
 
     def _value(self, value: Any, name: str) -> str:
         self._namespace[name] = value
@@ -97,7 +113,9 @@ class NumpyProgram:
     def _function(self, s: Symbol) -> str:
         if is_ufunc(s):
             return self._value(getattr(np, s.function), s.function)
-        if s.function == "sum" and dict(s.attributes) == {"axis": None, "keepdims": False}:
+        if self._computed[s] is not s.inputs:
+            return self._value(np.vdot, "dot") if s.inputs[0].size <= ROW else self._value(dot_in_rows, "dot_in_rows")
+        if _is_total(s):
             return self._value(partial(np.add.reduce, axis=None), "total")
         return self._value(caller(s.function, s.attributes), f"f{id(s)}")
 
@@ -118,23 +136,68 @@ def is_ufunc(s: Symbol) -> bool:
     return isinstance(getattr(np, s.function, None), np.ufunc) and not s.attributes
 
 
-def _memory(instructions: Sequence[Symbol], outputs: Sequence[Symbol]) -> dict[Symbol, Any]:
-    """The array that each result is written into; two results share one if the first is not read any more."""
+def _is_total(s: Symbol) -> bool:
+    return s.function == "sum" and dict(s.attributes) == {"axis": None, "keepdims": False}
+
+
+def _with_dots(instructions: Sequence[Symbol], outputs: Sequence[Symbol]) -> dict[Symbol, tuple[Any, ...]]:
+    """What each instruction reads: Σ aᵢ bᵢ reads a and b, if nothing else needs the products, which are left out."""
+    found = {s: s.inputs for s in instructions}
+    uses = Counter([*outputs, *(x for s in instructions for x in s.inputs if isinstance(x, Symbol))])
+    for s in instructions:
+        product = s.inputs[0] if _is_total(s) else None
+        if product in found and uses[product] == 1 and is_product(product):
+            found[s] = found.pop(product)
+    return found
+
+
+def is_product(s: Symbol) -> bool:
+    """Whether `s` multiplies two arrays that BLAS takes, element by element."""
+    kinds = {(getattr(x, "shape", ()), getattr(x, "dtype", None)) for x in s.inputs}
+    multiplied = s.function == "multiply" and s.size > 1
+    return multiplied and kinds == {(s.shape, s.dtype)} and s.dtype in (np.float32, np.float64)
+
+
+def in_rows(a: Any) -> tuple[Any, Any]:
+    """The elements of an array as a matrix with rows of `ROW`, and those that are left over."""
+    a = a.reshape(-1)
+    whole = a.size // ROW * ROW
+    return a[:whole].reshape(-1, ROW), a[whole:]
+
+
+def dot_in_rows(a: tuple[Any, Any], b: tuple[Any, Any]) -> Any:
+    """Σ aᵢ bᵢ of arrays in rows, as the sum of the sums of each row."""
+    return np.add.reduce(np.vecdot(a[0], b[0])) + np.vdot(a[1], b[1])
+
+
+def _memory(instructions: Mapping[Symbol, tuple[Any, ...]], outputs: Sequence[Symbol]) -> dict[Symbol, Any]:
+    """The array that each result is written into; two results share one if the first is not read any more.
+
+    What is elementwise may write over what it reads itself: the memory goes through the cache once less.
+    """
     # Whose memory a result may lie in: what is no new array may be a view of any input.
     owners: dict[Any, set[Symbol]] = {}
-    last_reader: dict[Symbol, int] = {}
-    for i, s in enumerate(instructions):
-        read = set().union(*(owners.get(x, {x}) for x in s.inputs if isinstance(x, Symbol)))
-        owners[s] = {s} if is_elementwise(s.function) or s.function in NEW else {s} | read
-        last_reader.update(dict.fromkeys(read, i))
+    last_reader: dict[Symbol, Symbol] = {}
+    read: dict[Symbol, set[Symbol]] = {}
+    for s, inputs in instructions.items():
+        read[s] = set().union(*(owners.get(x, {x}) for x in inputs if isinstance(x, Symbol)))
+        owners[s] = {s} if is_elementwise(s.function) or s.function in NEW else {s} | read[s]
+        last_reader.update(dict.fromkeys(read[s], s))
     kept = set().union(*(owners.get(s, {s}) for s in outputs))
     memory: dict[Symbol, Any] = {}
     free: dict[Any, list[Any]] = {}
-    for i, s in enumerate(instructions):
+
+    def release(s: Symbol) -> None:
+        for x in read[s]:
+            if x in memory and last_reader[x] is s:
+                free.setdefault((x.shape, x.dtype), []).append(memory[x])
+
+    for s in instructions:
+        if is_elementwise(s.function):
+            release(s)
         if is_ufunc(s) and s.size > 1 and s not in kept:
             spare = free.get((s.shape, s.dtype))
             memory[s] = spare.pop() if spare else np.empty(s.shape, s.dtype)
-        for x in set().union(*(owners.get(x, {x}) for x in s.inputs if isinstance(x, Symbol))):
-            if x in memory and last_reader[x] == i:
-                free.setdefault((x.shape, x.dtype), []).append(memory[x])
+        if not is_elementwise(s.function):
+            release(s)
     return memory
