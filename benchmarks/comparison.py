@@ -80,13 +80,11 @@ def _check(runs: Mapping[str, Run]) -> None:
 def _entry(result: Result, times: Mapping[str, list[float]]) -> dict[str, Any]:
     middle = {name: float(f"{Quartiles.of(values).middle:.3g}") for name, values in times.items()}
     own = times[result.of]
-    if result.unit is None:
-        found = Quartiles.of(own)
-        value, unit = duration(found.middle), "seconds"
-    else:
-        found = Quartiles(*ratio_quartiles(own, times[result.unit]))
-        value, unit = two_digits(found.middle), f"of {result.unit}"
+    found = Quartiles.of(own) if result.unit is None else Quartiles(*ratio_quartiles(own, times[result.unit]))
     quartiles = [float(f"{x:.3g}") for x in (found.low, found.middle, found.high)]
+    # Of the median that is kept: rounded once more, another may come out differently.
+    value = duration(quartiles[1]) if result.unit is None else two_digits(quartiles[1])
+    unit = "seconds" if result.unit is None else f"of {result.unit}"
     return {"value": value, "quartiles": quartiles, "unit": unit, "what": result.what, "seconds": middle}
 
 
