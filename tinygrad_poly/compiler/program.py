@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,16 +37,9 @@ class Program:
             values: what the inputs are.
             wanted: other symbols of the program to compute instead of the outputs.
         """
-        known = dict(values)
-        wanted = self.outputs if wanted is None else wanted
-        for s in in_order(wanted):
-            if s in known:
-                continue
-            given = tuple(known[x] if isinstance(x, Symbol) else x for x in s.inputs)
-            known[s] = call(s.function, given, s.attributes)
-            if s.weak:
-                known[s] = known[s].item()  # a Python number promotes nothing, one of NumPy's would
-        return [known[s] for s in wanted]
+        return evaluated(
+            values, self.outputs if wanted is None else wanted, lambda s, given: call(s.function, given, s.attributes)
+        )
 
     def __str__(self) -> str:
         names = {s: s.name for s in self.inputs}
@@ -57,6 +50,24 @@ class Program:
             given += [f"{key}={value}" for key, value in s.attributes]
             lines.append(f"{names[s]} = {s.function}({', '.join(given)})  # {_kind(s)}")
         return "\n".join([*lines, f"return {', '.join(names[s] for s in self.outputs)}"])
+
+
+def evaluated(
+    values: Mapping[Symbol, Any], wanted: Sequence[Symbol], compute: Callable[[Symbol, tuple[Any, ...]], Any]
+) -> list[Any]:
+    """The values of symbols, one after another.
+
+    Args:
+        values: what the inputs are, and whatever else is known.
+        wanted: what to return.
+        compute: a symbol from the values of its inputs.
+    """
+    known = dict(values)
+    for s in in_order(wanted):
+        if s not in known:
+            result = compute(s, tuple(known[x] if isinstance(x, Symbol) else x for x in s.inputs))
+            known[s] = result.item() if s.weak else result  # a Python number promotes nothing, one of NumPy's would
+    return [known[s] for s in wanted]
 
 
 def in_order(outputs: Sequence[Symbol]) -> list[Symbol]:

@@ -18,7 +18,7 @@ from tinygrad_poly.compiler.cuda.printer import (
     longest,
 )
 from tinygrad_poly.compiler.fuse import NotFusable, Plan, fuse
-from tinygrad_poly.compiler.program import Program, in_order
+from tinygrad_poly.compiler.program import Program, evaluated
 from tinygrad_poly.compiler.symbols import Symbol, call
 from tinygrad_poly.compiler.training import TrainingStep
 
@@ -123,7 +123,7 @@ class Once:
         values = dict(zip(self.program.inputs, inputs, strict=True))
         with self.device:
             if self.launcher is None:
-                return tuple(evaluated(values, self.program.outputs))
+                return tuple(evaluated_on_gpu(values, self.program.outputs))
             arguments = self.constants | self.launcher.given(values) | self.launcher.buffers()
             self.launcher.launch(arguments)
             found = (arguments[name] for name in self.launcher.kernels.outputs)
@@ -179,7 +179,7 @@ class Steps:
 
     def _with_kernels(self, kernels: Kernels) -> Callable[..., Sequence[Any]]:
         launcher = Launcher(kernels, self.device)
-        hoisted = evaluated(self.known, self.plan.hoisted)
+        hoisted = evaluated_on_gpu(self.known, self.plan.hoisted)
         known: dict[Any, Any] = self.known | dict(zip(self.plan.hoisted, hoisted))
         arguments = launcher.given(known | {id(array): array for array in self.captured.values()})
         return _Loop(launcher, self.step, arguments)
@@ -190,12 +190,12 @@ class Steps:
             if not changing.isdisjoint(x for x in s.inputs if isinstance(x, Symbol)):
                 changing.add(s)
         fixed = [s for s in program.instructions if s not in changing]
-        known = self.known | dict(zip(fixed, evaluated(self.known, fixed)))
+        known = self.known | dict(zip(fixed, evaluated_on_gpu(self.known, fixed)))
 
         def run(first: int, last: int, log_every: int, losses: Any, values: list[Any]) -> list[Any]:
             logged = 0
             for t in range(first, last):
-                *values, loss = evaluated(known | dict(zip(self.step.carried, values)), program.outputs)
+                *values, loss = evaluated_on_gpu(known | dict(zip(self.step.carried, values)), program.outputs)
                 if t % log_every == log_every - 1:
                     losses[logged] = float(loss)
                     logged += 1
@@ -264,19 +264,13 @@ class _Loop:
         return self.stream.end_capture()
 
 
-def evaluated(values: Mapping[Symbol, Any], wanted: Sequence[Symbol]) -> list[Any]:
+def evaluated_on_gpu(values: Mapping[Symbol, Any], wanted: Sequence[Symbol]) -> list[Any]:
     """Compute symbols call by call, where their inputs are: `Program.run` on arrays of CuPy."""
     import cupy
 
-    known = dict(values)
-    for s in in_order(wanted):
-        if s in known:
-            continue
+    def compute(s: Symbol, given: tuple[Any, ...]) -> Any:
         if s.function == "full":  # NumPy would make it elsewhere
-            known[s] = cupy.full(s.shape, dict(s.attributes)["fill_value"], s.dtype)
-        else:
-            given = (known[x] if isinstance(x, Symbol) else x for x in s.inputs)
-            there = tuple(cupy.asarray(x) if getattr(x, "shape", None) else x for x in given)
-            result = call(s.function, there, s.attributes)
-            known[s] = result.item() if s.weak else result  # a Python number promotes nothing, one of NumPy's would
-    return [known[s] for s in wanted]
+            return cupy.full(s.shape, dict(s.attributes)["fill_value"], s.dtype)
+        return call(s.function, tuple(cupy.asarray(x) if getattr(x, "shape", None) else x for x in given), s.attributes)
+
+    return evaluated(values, wanted, compute)
