@@ -11,7 +11,8 @@ import numpy as np
 
 import tinygrad_poly as tg
 from benchmarks.interface import Run, Vector
-from benchmarks.pairing import enough, ratio_quartiles, rounds_in, seconds
+from benchmarks.pairing import enough, rounds_in, seconds
+from benchmarks.report import measured
 from benchmarks.report.measured import Quartiles
 
 
@@ -80,7 +81,7 @@ def _check(runs: Mapping[str, Run]) -> None:
 def _entry(result: Result, times: Mapping[str, list[float]]) -> dict[str, Any]:
     middle = {name: float(f"{Quartiles.of(values).middle:.3g}") for name, values in times.items()}
     own = times[result.of]
-    found = Quartiles.of(own) if result.unit is None else Quartiles(*ratio_quartiles(own, times[result.unit]))
+    found = Quartiles.of(own) if result.unit is None else Quartiles.of_ratio(own, times[result.unit])
     quartiles = [float(f"{x:.3g}") for x in (found.low, found.middle, found.high)]
     # Of the median that is kept: rounded once more, another may come out differently.
     value = duration(quartiles[1]) if result.unit is None else two_digits(quartiles[1])
@@ -96,9 +97,7 @@ def two_digits(value: float) -> str:
 
 def duration(value: float) -> str:
     """Seconds in the unit that suits them, in two digits."""
-    rounded = float(f"{value:.1e}")
-    unit, size = next((pair for pair in (("s", 1), ("ms", 1e-3), ("µs", 1e-6)) if rounded >= pair[1]), ("ns", 1e-9))
-    return f"{two_digits(rounded / size)} {unit}"
+    return measured.duration(float(f"{value:.1e}"), two_digits)
 
 
 def called(function: Callable[..., Any], *arguments: Any) -> Run:

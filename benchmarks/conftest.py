@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.pairing import ratio_quartiles, threads
-from benchmarks.report.measured import FORMAT, Results, duration
+from benchmarks.pairing import threads
+from benchmarks.report.measured import FORMAT, Quartiles, Results, duration
 from benchmarks.report.targets import outcomes
 
 
@@ -55,7 +55,8 @@ def fit_lines(info: dict[str, Any]) -> list[str]:
     """The time of a step, and its ratio to each reference."""
     time = duration(median(info["seconds"]))
     lines = [
-        line(time, ratio_quartiles(info["seconds"], reference), name) for name, reference in info["references"].items()
+        line(time, Quartiles.of_ratio(info["seconds"], reference), name)
+        for name, reference in info["references"].items()
     ]
     return [f"    {info['implementation']}"] + (lines or [f"        {time:>10s}"])
 
@@ -64,13 +65,13 @@ def operation_lines(benchmark: Any) -> list[str]:
     """The time of an operation, and its ratio to torch's."""
     info = benchmark.extra_info
     time = duration(benchmark.stats.median / info["loops"])
-    return [f"    {info['row']:14s}" + line(time, info["ratio_quartiles"], "torch").lstrip()]
+    return [f"    {info['row']:14s}" + line(time, Quartiles(*info["ratio_quartiles"]), "torch").lstrip()]
 
 
-def line(time: str, quartiles: list[float], reference: str) -> str:
+def line(time: str, ratio: Quartiles, reference: str) -> str:
     """A ratio."""
-    low, middle, high = quartiles
-    return f"        {time:>10s}   ratio {middle:.3g}   (quartiles {low:.3g} to {high:.3g})   to {reference}"
+    quartiles = f"(quartiles {ratio.low:.3g} to {ratio.high:.3g})"
+    return f"        {time:>10s}   ratio {ratio.middle:.3g}   {quartiles}   to {reference}"
 
 
 def summary_of_operations(rows: list[dict[str, Any]]) -> str:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from statistics import quantiles
 from typing import Any
 
 Code = Callable[[], Any]
@@ -85,11 +84,6 @@ def paired(benchmark: Any, own: Round, references: Mapping[str, Round], rounds: 
     benchmark.pedantic(own.code, setup=references_round, rounds=rounds)
     measured = benchmark.stats.stats.data if benchmark.stats else []
     return [t / own.units for t in measured], times
-
-
-def ratio_quartiles(own: list[float], reference: list[float]) -> list[float]:
-    """The quartiles of the ratio, round by round."""
-    return quantiles([mine / other for mine, other in zip(own, reference, strict=True)], n=4, method="inclusive")
 
 
 def threads() -> int:

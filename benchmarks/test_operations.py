@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import astuple
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,8 @@ import torch
 
 import tinygrad_poly as tg
 from benchmarks.operations import OPERATIONS, Case
-from benchmarks.pairing import Round, paired, ratio_quartiles, repeated, rounds_in, torch_threads
+from benchmarks.pairing import Round, paired, repeated, rounds_in, torch_threads
+from benchmarks.report.measured import Quartiles
 
 SIZES = (6, 2000, 200_000)
 
@@ -79,4 +81,4 @@ def test_operation(benchmark: Any, peer: str, size: int, case: Case) -> None:
         mine, theirs = paired(benchmark, repeated(own, loops), {"torch": repeated(reference, loops)}, rounds=15)
         benchmark.extra_info.update(row=case.name, table=benchmark.group, loops=loops, threads=torch.get_num_threads())
         if mine:
-            benchmark.extra_info["ratio_quartiles"] = ratio_quartiles(mine, theirs["torch"])
+            benchmark.extra_info["ratio_quartiles"] = astuple(Quartiles.of_ratio(mine, theirs["torch"]))

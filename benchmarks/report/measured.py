@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median, quantiles
@@ -30,6 +30,11 @@ class Quartiles:
         """The quartiles of at least one value."""
         low, middle, high = quantiles([*values, *values] if len(values) == 1 else values, n=4, method="inclusive")
         return cls(low, middle, high)
+
+    @classmethod
+    def of_ratio(cls, own: Sequence[float], other: Sequence[float]) -> Quartiles:
+        """The quartiles of a quotient, round by round."""
+        return cls.of([mine / its for mine, its in zip(own, other, strict=True)])
 
 
 class Results:
@@ -85,14 +90,14 @@ class Results:
         others = row["references"].get(reference)
         if not others:
             return None
-        return Quartiles.of([own / other for own, other in zip(row["seconds"], others)])
+        return Quartiles.of_ratio(row["seconds"], others)
 
     def process_ratio(self, name: str, reference: str) -> Quartiles | None:
         """The time of a whole process in units of another's, in the same rounds."""
         seconds = {p["name"]: p["seconds"] for p in self.data["processes"] if "skipped" not in p}
         if name not in seconds or reference not in seconds:
             return None
-        return Quartiles.of([own / other for own, other in zip(seconds[name], seconds[reference])])
+        return Quartiles.of_ratio(seconds[name], seconds[reference])
 
 
 def seconds(row: Row) -> float:
@@ -107,9 +112,9 @@ def significant(value: float) -> str:
     return f"{value:#.3g}".rstrip(".") if value >= 1e-4 else f"{value:.2g}"
 
 
-def duration(value: float) -> str:
-    """Seconds in the unit that suits them."""
+def duration(value: float, number: Callable[[float], str] = significant) -> str:
+    """Seconds in the unit that suits them, with the number as `number` writes it."""
     for unit, size in (("s", 1), ("ms", 1e-3), ("µs", 1e-6)):
         if value >= size:
-            return f"{significant(value / size)} {unit}"
-    return f"{significant(value * 1e9)} ns"
+            return f"{number(value / size)} {unit}"
+    return f"{number(value * 1e9)} ns"

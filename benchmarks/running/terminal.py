@@ -108,7 +108,7 @@ def _step(row: Row) -> Iterator[Line]:
 
 
 def _ratio(own: Sequence[float], other: Sequence[float]) -> tuple[str, str]:
-    ratio = Quartiles.of([mine / its for mine, its in zip(own, other)])
+    ratio = Quartiles.of_ratio(own, other)
     return significant(ratio.middle), f"{significant(ratio.low)} to {significant(ratio.high)}"
 
 
