@@ -20,7 +20,7 @@ from benchmarks.running.machine import ROOT, fingerprint, gpu
 from benchmarks.running.runner import run
 from benchmarks.running.selection import PARTS, THREADS, TUTORIALS, Chosen, cases
 from benchmarks.running.store import Row, Store, results, save
-from tinygrad_poly.errors import DataError
+from tinygrad_poly.engine.errors import DataError
 
 DONE, WRONG, MISUSED, INTERRUPTED = 0, 1, 2, 130
 

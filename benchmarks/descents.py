@@ -12,7 +12,7 @@ import tinygrad_poly as tg
 from benchmarks.comparison import raveled
 from benchmarks.interface import Run
 from benchmarks.problems import SIN
-from tinygrad_poly.compiler.moments import centered_moments, with_moments
+from tinygrad_poly.compiler.moments.sums import centered_moments, with_moments
 from tinygrad_poly.compiler.steps import CompiledSteps
 from tinygrad_poly.nn import functional
 

@@ -30,15 +30,15 @@ from benchmarks.interface import Run, Unavailable, library
 from benchmarks.problems import SIN
 from benchmarks.report.measured import RESULTS
 from benchmarks.running.machine import machine, versions
-from tinygrad_poly.compiler import numba_runner, threads
-from tinygrad_poly.compiler.fuse import fuse
-from tinygrad_poly.compiler.loops import Printer
-from tinygrad_poly.compiler.numpy_runner import NumpyProgram
-from tinygrad_poly.compiler.parts import PartsPrinter
-from tinygrad_poly.compiler.program import Program
-from tinygrad_poly.compiler.symbols import placeholder
+from tinygrad_poly.compiler.loops import numba_runner, threads
+from tinygrad_poly.compiler.loops.fuse import fuse
+from tinygrad_poly.compiler.loops.numpy_runner import NumpyProgram
+from tinygrad_poly.compiler.loops.parts import PartsPrinter
+from tinygrad_poly.compiler.loops.printer import Printer
+from tinygrad_poly.compiler.trace.program import Program
+from tinygrad_poly.compiler.trace.symbols import placeholder
+from tinygrad_poly.engine.apply import wrap
 from tinygrad_poly.fitting import files
-from tinygrad_poly.operators import wrap
 
 FILE = RESULTS / "experiments.json"
 LIBRARIES = ("python", "tinygrad_poly", "numpy", "numba", "llvmlite")

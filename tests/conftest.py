@@ -1,6 +1,6 @@
 import pytest
 
-from . import cupy_on_cpu
+from .interop import cupy_on_cpu
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 import torch
 
 import tinygrad_poly as tg
-from tinygrad_poly.backward import Node
+from tinygrad_poly.engine.walk import Node
 
 DTYPES = ("float32", "float64")
 # The same test on this library and on torch: the names mean the same.
@@ -90,3 +91,8 @@ def reduced_to(shape: tuple[int, ...], array: np.ndarray[Any, Any]) -> np.ndarra
     array = array.sum(tuple(range(array.ndim - len(shape))))
     repeated = tuple(i for i, length in enumerate(shape) if length == 1 and array.shape[i] != 1)
     return np.asarray(array.sum(repeated, keepdims=True))
+
+
+def label(value):
+    """`value` as the id of a test: without addresses in memory, which differ between the processes of one run."""
+    return re.sub(r" at 0x[0-9a-f]+", "", str(value))

@@ -5,9 +5,9 @@ import pytest
 import torch
 
 import tinygrad_poly as tg
-from tinygrad_poly.derivatives.operation import Operation
-from tinygrad_poly.errors import DtypeError, GraphError, ShapeError
-from tinygrad_poly.operators import apply_operation
+from tinygrad_poly.engine.apply import apply_operation
+from tinygrad_poly.engine.errors import DtypeError, GraphError, ShapeError
+from tinygrad_poly.engine.operation import Operation
 
 from .helpers import both, leaf
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tinygrad_poly as tg
-from tinygrad_poly.errors import DtypeError, ShapeError
+from tinygrad_poly.engine.errors import DtypeError, ShapeError
 
 from .helpers import DTYPES, assert_like, both, numbers
 

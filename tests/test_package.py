@@ -95,7 +95,7 @@ def test_every_public_name_says_what_it_is_for(name):
 
 
 def test_every_error_is_also_the_builtin_that_users_would_catch():
-    from tinygrad_poly import errors
+    from tinygrad_poly.engine import errors
 
     classes = [
         value for value in vars(errors).values() if inspect.isclass(value) and value.__module__ == errors.__name__

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import tinygrad_poly as tg
-from tinygrad_poly.errors import DtypeError, GraphError, ShapeError
+from tinygrad_poly.engine.errors import DtypeError, GraphError, ShapeError
 
 from .helpers import both, dtype_name, leaf, numbers
 

@@ -15,9 +15,6 @@ from typing import Any as _Any
 import numpy as _np
 
 from tinygrad_poly import autograd as autograd
-from tinygrad_poly.arrays import device as device
-from tinygrad_poly.arrays import get_default_dtype as get_default_dtype
-from tinygrad_poly.arrays import set_default_dtype as set_default_dtype
 from tinygrad_poly.autograd import grad as grad
 from tinygrad_poly.creation import FloatTensor as FloatTensor
 from tinygrad_poly.creation import arange as arange
@@ -33,16 +30,19 @@ from tinygrad_poly.creation import ones_like as ones_like
 from tinygrad_poly.creation import tensor as tensor
 from tinygrad_poly.creation import zeros as zeros
 from tinygrad_poly.creation import zeros_like as zeros_like
+from tinygrad_poly.engine.apply import apply_operation as apply_operation
+from tinygrad_poly.engine.arrays import device as device
+from tinygrad_poly.engine.arrays import get_default_dtype as get_default_dtype
+from tinygrad_poly.engine.arrays import set_default_dtype as set_default_dtype
+from tinygrad_poly.engine.recording import enable_grad as enable_grad
+from tinygrad_poly.engine.recording import is_grad_enabled as is_grad_enabled
+from tinygrad_poly.engine.recording import no_grad as no_grad
 from tinygrad_poly.functions import *
-from tinygrad_poly.operators import apply_operation as apply_operation
 from tinygrad_poly.random import manual_seed as manual_seed
 from tinygrad_poly.random import rand as rand
 from tinygrad_poly.random import rand_like as rand_like
 from tinygrad_poly.random import randn as randn
 from tinygrad_poly.random import randn_like as randn_like
-from tinygrad_poly.recording import enable_grad as enable_grad
-from tinygrad_poly.recording import is_grad_enabled as is_grad_enabled
-from tinygrad_poly.recording import no_grad as no_grad
 from tinygrad_poly.tensor import Tensor as Tensor
 
 if _TYPE_CHECKING:

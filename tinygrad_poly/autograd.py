@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tinygrad_poly.arrays import Array
-from tinygrad_poly.backward import Node, start, walk
-from tinygrad_poly.errors import DtypeError, GraphError
-from tinygrad_poly.operators import wrap
+from tinygrad_poly.engine.apply import wrap
+from tinygrad_poly.engine.arrays import Array
+from tinygrad_poly.engine.errors import DtypeError, GraphError
+from tinygrad_poly.engine.walk import Node, start, walk
 from tinygrad_poly.tensor import Tensor
 
 

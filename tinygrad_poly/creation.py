@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_poly import arrays
-from tinygrad_poly.arrays import Array, as_dtype
-from tinygrad_poly.errors import DtypeError, ShapeError
+from tinygrad_poly.engine import arrays
+from tinygrad_poly.engine.apply import wrap
+from tinygrad_poly.engine.arrays import Array, as_dtype
+from tinygrad_poly.engine.errors import DtypeError, ShapeError
 from tinygrad_poly.functions.shapes import new_shape
-from tinygrad_poly.operators import wrap
 from tinygrad_poly.tensor import Tensor
 
 
@@ -52,9 +52,9 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
             return made(arrays.namespace(data).asarray(data, copy=True), dtype, device, requires_grad)
     if arrays.is_cupy(data) or (hasattr(data, "__array_namespace__") and not isinstance(data, arrays.NUMPY)):
         if arrays.namespace(data).__name__ == "jax.numpy":
-            from tinygrad_poly import pytrees
+            from tinygrad_poly.interop import jax
 
-            pytrees.register()
+            jax.register()
         with arrays.device_of(data).active():
             return made(arrays.namespace(data).asarray(data, copy=True), dtype, device, requires_grad)
     try:

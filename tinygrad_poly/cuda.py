@@ -12,8 +12,8 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from typing import Any
 
-from tinygrad_poly import arrays
-from tinygrad_poly.errors import DeviceError
+from tinygrad_poly.engine import arrays
+from tinygrad_poly.engine.errors import DeviceError
 
 __all__ = [
     "OutOfMemoryError",

@@ -1,80 +1,13 @@
-"""The errors that users meet, each a subclass of the built-in that NumPy or torch users would catch."""
+"""Exceptions: every class of error that the package raises, for `except` clauses."""
 
-from typing import Any
-
-import numpy as np
-
-
-class ShapeError(ValueError):
-    """Shapes that do not fit together: the message prints them."""
-
-
-class DimensionError(ShapeError, IndexError):
-    """A dimension that a tensor does not have, or that was named twice."""
-
-
-class DtypeError(TypeError):
-    """A dtype that the operation cannot work with, or that cannot carry a gradient."""
-
-
-class GraphError(RuntimeError):
-    """A backward pass that the recorded graph does not allow."""
-
-
-class DeviceError(RuntimeError):
-    """A device whose array library is not installed or does not exist."""
-
-
-class DataError(ValueError):
-    """A file or points that a fit cannot use: the message names the file and the line."""
-
-
-class BlockError(RuntimeError):
-    """A block of the data, or the cluster that was to compute it, failed; nothing that the fit had learned is lost.
-
-    Attributes:
-        result: the fit up to the last complete step; None outside of a fit.
-    """
-
-    result: Any = None
-
-
-class DivergenceError(ArithmeticError):
-    """A fit whose loss is no longer a finite number; nothing that it had learned is lost.
-
-    Attributes:
-        step: the step whose loss was not finite.
-        last_loss: the last finite loss, None if there was none.
-        largest_stable_lr: the learning rate from which gradient descent diverges, None if it is not known.
-        result: the fit up to the last finite loss.
-    """
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        step: int,
-        last_loss: float | None = None,
-        largest_stable_lr: float | None = None,
-        result: Any = None,
-    ) -> None:
-        super().__init__(message)
-        self.step = step
-        self.last_loss = last_loss
-        self.largest_stable_lr = largest_stable_lr
-        self.result = result
-
-
-class TraceError(TypeError):
-    """A function that cannot be traced, because what it does depends on numbers that are not there yet."""
-
-
-class StructureError(TypeError):
-    """Arguments or results of a function that are not the containers of tensors that were expected."""
-
-
-class SingularMatrixError(np.linalg.LinAlgError):
-    """A matrix without what was asked of it: singular where an inverse is needed, not positive definite, not finite.
-
-    The message names the operation and, in a stack of matrices, the batch element.
-    """
+from tinygrad_poly.engine.errors import BlockError as BlockError
+from tinygrad_poly.engine.errors import DataError as DataError
+from tinygrad_poly.engine.errors import DeviceError as DeviceError
+from tinygrad_poly.engine.errors import DimensionError as DimensionError
+from tinygrad_poly.engine.errors import DivergenceError as DivergenceError
+from tinygrad_poly.engine.errors import DtypeError as DtypeError
+from tinygrad_poly.engine.errors import GraphError as GraphError
+from tinygrad_poly.engine.errors import ShapeError as ShapeError
+from tinygrad_poly.engine.errors import SingularMatrixError as SingularMatrixError
+from tinygrad_poly.engine.errors import StructureError as StructureError
+from tinygrad_poly.engine.errors import TraceError as TraceError

@@ -2,10 +2,8 @@
 
 from typing import Any
 
-from tinygrad_poly.errors import ShapeError
-from tinygrad_poly.functions.linalg import cross, matmul
-from tinygrad_poly.functions.norms import vector_norm
-from tinygrad_poly.functions.solvers import (
+from tinygrad_poly.engine.errors import ShapeError
+from tinygrad_poly.functions.linalg import (
     LstsqResult,
     SlogdetResult,
     cholesky,
@@ -18,6 +16,8 @@ from tinygrad_poly.functions.solvers import (
     slogdet,
     solve,
 )
+from tinygrad_poly.functions.norms import vector_norm
+from tinygrad_poly.functions.products import cross, matmul
 from tinygrad_poly.tensor import Tensor
 
 __all__ = [

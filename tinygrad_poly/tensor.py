@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import builtins
+import math
 import operator
 import sys
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
-from tinygrad_poly import arrays, functions, numpy_protocol, operators
-from tinygrad_poly.derivatives import arithmetic, elementwise, linalg, shapes
-from tinygrad_poly.differentiable import Differentiable
-from tinygrad_poly.errors import DtypeError
-from tinygrad_poly.operators import (
+from tinygrad_poly import functions
+from tinygrad_poly.derivatives import arithmetic, elementwise, products, shapes
+from tinygrad_poly.engine import apply, arrays, printing, walk
+from tinygrad_poly.engine.apply import (
     apply_operation,
     apply_unary,
     binary,
@@ -25,10 +25,22 @@ from tinygrad_poly.operators import (
     named,
     operand,
     unary,
+    wrap,
 )
+from tinygrad_poly.engine.arrays import Array, Shape, normalize_axes, on_cpu
+from tinygrad_poly.engine.errors import DtypeError, GraphError, ShapeError
+from tinygrad_poly.engine.walk import Node, leaf
+from tinygrad_poly.interop.numpy import array_function, array_ufunc
 
 
-class Tensor(Differentiable):
+def _leaf(kind: type[Any], array: Array, requires_grad: bool) -> Any:
+    """A copied or unpickled tensor."""
+    tensor = object.__new__(kind)
+    tensor.array, tensor.node = array, leaf(array) if requires_grad else None
+    return tensor
+
+
+class Tensor:
     """An array with a place on the tape.
 
     Arithmetic on tensors computes on their arrays at once. If a tensor requires grad, the operation is
@@ -45,12 +57,258 @@ class Tensor(Differentiable):
     tensor(8.)
     """
 
-    __slots__ = ()
-    __array_ufunc__ = numpy_protocol.array_ufunc
-    __array_function__ = numpy_protocol.array_function
+    __slots__ = ("array", "node")
+    array: Array
+    node: Node | None
+    __array_ufunc__ = array_ufunc
+    __array_function__ = array_function
 
     def __init__(self, *_: Any) -> None:
         raise TypeError("make tensors with tensor([1.0, 2.0]), zeros(3), linspace(...), or FloatTensor([1, 2])")
+
+    # Its gradient
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether gradients flow to or through this tensor."""
+        return self.node is not None
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        self.requires_grad_(value)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
+        """Ask for a gradient of this tensor, or stop asking; returns the tensor.
+
+        Raises:
+            DtypeError: for integers, booleans and complex numbers, which have no real derivative.
+            GraphError: for a tensor that was computed from others.
+        """
+        if requires_grad:
+            if not arrays.is_floating(self.dtype):
+                raise DtypeError(
+                    f"only floating-point tensors can require gradients, and this one is {self.dtype}: "
+                    "convert it with .float() or write its numbers with a decimal point"
+                )
+            if self.node is None:
+                self.node = walk.leaf(self.array)
+        elif self.node is not None:
+            if self.node.operation is not None:
+                raise GraphError(
+                    f"requires_grad can only be switched off on leaf tensors, and this one was computed by "
+                    f"{self.node!r}; use .detach() for a copy without the graph"
+                )
+            self.node = None
+        return self
+
+    @property
+    def grad(self) -> Tensor | None:
+        """The gradient that `backward` accumulated here, or None."""
+        node = self.node
+        return None if node is None else node.grad
+
+    @grad.setter
+    def grad(self, value: Tensor | None) -> None:
+        if value is None:
+            if self.node is not None:
+                self.node.grad = None
+            return
+        if not isinstance(value, Tensor):
+            raise DtypeError(f"grad must be a tensor or None, not {type(value).__name__}")
+        if self.node is None:
+            raise GraphError("this tensor does not require grad; call requires_grad_() before giving it one")
+        if value.shape != self.shape or value.dtype != self.dtype:
+            raise ShapeError(
+                f"a gradient must be like its tensor, {self.dtype} of shape {self.shape}, "
+                f"but was {value.dtype} of shape {value.shape}"
+            )
+        self.node.grad = value
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether the tensor was made by the user and not computed from tensors that require grad."""
+        return self.node is None or self.node.operation is None
+
+    @property
+    def grad_fn(self) -> Node | None:
+        """The node that recorded how the tensor was computed; None for a leaf."""
+        return None if self.is_leaf else self.node
+
+    def retain_grad(self) -> None:
+        """Keep the gradient of this tensor too, although it is not a leaf.
+
+        Raises:
+            GraphError: if it does not require grad.
+        """
+        if self.node is None:
+            raise GraphError("retain_grad() on a tensor that does not require grad: no gradient will ever reach it")
+        self.node.keeps_grad = True
+
+    def backward(
+        self,
+        gradient: Tensor | None = None,
+        retain_graph: bool | None = None,
+        create_graph: bool = False,
+    ) -> None:
+        """Compute the gradients of this tensor and add them to the `grad` of the leaves it came from.
+
+        Args:
+            gradient: the cotangent v of vᵀJ, of this tensor's shape; not needed for a scalar (v = 1).
+            retain_graph: keep what the rules need for a second backward pass over the same graph.
+            create_graph: record the backward pass, so that the gradients can be differentiated.
+
+        Raises:
+            GraphError: without a graph, without `gradient` for more than one element, or where
+                the graph was freed by an earlier pass.
+            ShapeError: where `gradient` has another shape.
+
+        >>> import tinygrad_poly as tg
+        >>> x = tg.tensor([1.0, 2.0], requires_grad=True)
+        >>> (x * x).backward(tg.tensor([1.0, 10.0]))
+        >>> x.grad
+        tensor([ 2., 40.])
+        """
+        output = walk.start(self, gradient, wrap, create_graph)
+        retain = create_graph if retain_graph is None else retain_graph
+        walk.walk([output], wrap, retain_graph=retain, create_graph=create_graph)
+
+    def detach(self) -> Tensor:
+        """The same numbers, cut off from the graph."""
+        return wrap(self.array, None)
+
+    @property
+    def data(self) -> Tensor:
+        """The same numbers, cut off from the graph; assigning to it replaces them unrecorded."""
+        return wrap(self.array, None)
+
+    @data.setter
+    def data(self, value: Tensor) -> None:
+        if not isinstance(value, Tensor):
+            raise DtypeError(f"data must be a tensor, not {type(value).__name__}")
+        if self.node is not None:
+            if self.node.operation is None:
+                arrays_differ = value.shape != self.shape or value.dtype != self.dtype
+                self.node = walk.leaf(value.array) if arrays_differ else self.node
+            elif value.shape != self.shape:
+                raise ShapeError(f"data of shape {value.shape} cannot replace data of shape {self.shape}")
+        self.array = value.array
+
+    # What it holds, as numbers and text
+
+    @property
+    def shape(self) -> Shape:
+        """The lengths of its dimensions."""
+        shape: Shape = self.array.shape
+        return shape
+
+    @property
+    def dtype(self) -> Any:
+        """The type of its elements, a NumPy dtype."""
+        return self.array.dtype
+
+    @property
+    def device(self) -> arrays.device:
+        """Where its array lives."""
+        return arrays.device_of(self.array)
+
+    @property
+    def ndim(self) -> int:
+        """The number of dimensions."""
+        return len(self.array.shape)
+
+    def size(self, dim: int | None = None) -> Any:
+        """The shape, or the length of one dimension."""
+        if dim is None:
+            return self.shape
+        (axis,) = normalize_axes(dim, self.ndim, "size")  # type: ignore[misc]
+        return self.shape[axis]
+
+    def dim(self) -> int:
+        """The number of dimensions."""
+        return self.ndim
+
+    def numel(self) -> int:
+        """The number of elements."""
+        return math.prod(self.shape)
+
+    def item(self) -> Any:
+        """The one element as a Python number.
+
+        Raises:
+            ShapeError: if there is not exactly one.
+
+        >>> import tinygrad_poly as tg
+        >>> tg.tensor([[2.5]]).item()
+        2.5
+        """
+        if self.array.size != 1:
+            raise ShapeError(f"only a tensor with one element is a number, and this one has shape {self.array.shape}")
+        return on_cpu(self.array).item()
+
+    def tolist(self) -> Any:
+        """The elements as nested lists of Python numbers (a number for a 0-d tensor)."""
+        return on_cpu(self.array).tolist()
+
+    def numpy(self) -> np.ndarray[Any, Any]:
+        """The numbers as a read-only NumPy array that shares this tensor's memory.
+
+        Raises:
+            GraphError: if it requires grad, which the array could not remember: use `detach().numpy()`.
+            TypeError: if it is on a GPU: use `cpu()` first.
+
+        >>> import tinygrad_poly as tg
+        >>> tg.tensor([1.0, 2.0]).numpy()
+        array([1., 2.], dtype=float32)
+        """
+        if self.node is not None:
+            raise GraphError("numpy() would lose the graph of a tensor that requires grad; use .detach().numpy()")
+        if arrays.is_cupy(self.array):
+            raise TypeError(f"a tensor on {self.device} is no NumPy array; copy it to the CPU first: .cpu().numpy()")
+        view = np.asarray(self.array).view()
+        view.flags.writeable = False
+        return view
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+        return np.array(self.numpy(), dtype=dtype, copy=copy)
+
+    def __reduce__(self) -> Any:
+        if self.node is not None and self.node.operation is not None:
+            raise GraphError("only leaf tensors can be copied or pickled; use .detach() or .clone() for this one")
+        return _leaf, (type(self), self.array, self.node is not None)
+
+    def __float__(self) -> builtins.float:
+        return builtins.float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __index__(self) -> int:
+        if self.array.dtype.kind not in "iu":
+            raise DtypeError(f"only an integer tensor is an index, and this one is {self.array.dtype}")
+        return int(self.item())
+
+    def __bool__(self) -> bool:
+        return bool(self.item())
+
+    def __len__(self) -> int:
+        if not self.array.shape:
+            raise DtypeError("a 0-d tensor has no length")
+        return int(self.array.shape[0])
+
+    def __format__(self, spec: str) -> str:
+        return format(str(self) if self.array.shape else self.item(), spec)
+
+    def __repr__(self) -> str:
+        array, node = self.array, self.node
+        notes = []
+        if arrays.device_of(array).type != "cpu":
+            notes.append(f"device='{arrays.device_of(array)}'")
+        name = str(array.dtype).rpartition(".")[2]
+        if name not in (str(arrays.get_default_dtype()), *(["int64", "bool"] if array.size else [])):
+            notes.append(f"dtype=torch.{name}")
+        if node is not None:
+            notes.append(f"grad_fn={node!r}" if node.operation else "requires_grad=True")
+        return printing.tensor_text(np.asarray(on_cpu(array)), notes)
 
     # Where and in which dtype
 
@@ -128,8 +386,8 @@ class Tensor(Differentiable):
     __neg__ = unary(arithmetic.negative)
     __pos__ = functions.positive
     __abs__ = functions.abs
-    __matmul__ = binary(linalg.matmul)
-    __rmatmul__ = binary(linalg.matmul, reflected=True)
+    __matmul__ = binary(products.matmul)
+    __rmatmul__ = binary(products.matmul, reflected=True)
     _tensor_power = binary(arithmetic.power)
     _power_of = binary(arithmetic.power, reflected=True)
 
@@ -303,4 +561,4 @@ class Tensor(Differentiable):
         return (self[i] for i in range(len(self)))
 
 
-operators.tensor_class = Tensor
+apply.tensor_class = Tensor

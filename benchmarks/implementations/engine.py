@@ -79,7 +79,7 @@ def compiled(case: Case, hoist: str | None = None) -> Run:
 
 def compiled_without_numba(case: Case) -> Run:
     """The same program run by NumPy."""
-    from tinygrad_poly.compiler.numpy_runner import NumpyProgram
+    from tinygrad_poly.compiler.loops.numpy_runner import NumpyProgram
 
     steps, weights = traced(case)
     data = dict(zip(steps.step.data, steps.data, strict=True))

@@ -1,8 +1,8 @@
 import pytest
 
 import tinygrad_poly as tg
-from tinygrad_poly.compiler import fuse as fusing
-from tinygrad_poly.compiler import numba_runner
+from tinygrad_poly.compiler.loops import fuse as fusing
+from tinygrad_poly.compiler.loops import numba_runner
 
 from ..fitting.conftest import Sine
 from .routes import plainly

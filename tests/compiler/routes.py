@@ -8,17 +8,17 @@ from unittest.mock import patch
 
 import numpy as np
 
-from tinygrad_poly.backward import leaf
-from tinygrad_poly.compiler import fuse as fusing
-from tinygrad_poly.compiler import numpy_runner
-from tinygrad_poly.compiler.driver import printer
-from tinygrad_poly.compiler.numba_runner import arguments
-from tinygrad_poly.compiler.numpy_runner import NumpyProgram
-from tinygrad_poly.compiler.program import Program
-from tinygrad_poly.compiler.simplify import simplify
+from tinygrad_poly.compiler.loops import fuse as fusing
+from tinygrad_poly.compiler.loops import numpy_runner
+from tinygrad_poly.compiler.loops.driver import printer
+from tinygrad_poly.compiler.loops.numba_runner import arguments
+from tinygrad_poly.compiler.loops.numpy_runner import NumpyProgram
 from tinygrad_poly.compiler.steps import captured_arrays
-from tinygrad_poly.compiler.symbols import Symbol, placeholder
-from tinygrad_poly.operators import wrap
+from tinygrad_poly.compiler.trace.program import Program
+from tinygrad_poly.compiler.trace.simplify import simplify
+from tinygrad_poly.compiler.trace.symbols import Symbol, placeholder
+from tinygrad_poly.engine.apply import wrap
+from tinygrad_poly.engine.walk import leaf
 
 
 def plainly(source: str) -> Any:

@@ -8,7 +8,7 @@ import pytest
 
 import tinygrad_poly as tg
 from tinygrad_poly.compiler import compile
-from tinygrad_poly.errors import ShapeError, TraceError
+from tinygrad_poly.engine.errors import ShapeError, TraceError
 
 pytestmark = pytest.mark.usefixtures("uncompiled")
 

@@ -5,7 +5,7 @@ import pytest
 
 import tinygrad_poly as tg
 from tinygrad_poly.compiler.steps import CompiledSteps
-from tinygrad_poly.errors import TraceError
+from tinygrad_poly.engine.errors import TraceError
 from tinygrad_poly.fitting import fit
 
 pytestmark = pytest.mark.usefixtures("uncompiled")
@@ -82,7 +82,7 @@ def test_every_optimizer_takes_the_same_steps(optimizer, options, dtype):
 @pytest.mark.parametrize(("optimizer", "options"), OPTIMIZERS, ids=named)
 def test_numpy_alone_takes_the_same_steps_in_float32_to_the_last_bit(monkeypatch, optimizer, options):
     # The count of an optimizer's steps is a Python number, which makes no float64 of float32; NumPy's would.
-    monkeypatch.setattr("tinygrad_poly.compiler.numba_runner.available", lambda: False)
+    monkeypatch.setattr("tinygrad_poly.compiler.loops.numba_runner.available", lambda: False)
     x, y = (np.array([value], np.float32) for value in (1.5, 3.0))
     eager, compiled = both(
         lambda params, x, y: (params["w"] * x - y).pow(2).sum(),

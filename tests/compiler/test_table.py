@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 import tinygrad_poly as tg
-from tinygrad_poly.compiler import compile, numpy_runner
-from tinygrad_poly.compiler.numpy_runner import NumpyProgram
-from tinygrad_poly.errors import TraceError
+from tinygrad_poly.compiler import compile
+from tinygrad_poly.compiler.loops import numpy_runner
+from tinygrad_poly.compiler.loops.numpy_runner import NumpyProgram
+from tinygrad_poly.engine.errors import TraceError
 
 from ..derivatives.cases.table import CASES, name
 from ..helpers import DTYPES, cotangent, dtype_name, numbers, ours, reduced_to

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 import tinygrad_poly as tg
-from tinygrad_poly.derivatives.operation import Operation
+from tinygrad_poly.engine.operation import Operation
 
 from ..helpers import UNIT_ROUNDOFF, cotangent, dtype_name, halves, numbers, ours, reduced_to, theirs
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tinygrad_poly.derivatives import ordering, solvers
+from tinygrad_poly.derivatives import linalg, ordering
 from tinygrad_poly.derivatives import shapes as moves
 
 from .cases.table import CASES, name, runs
@@ -16,7 +16,7 @@ RUNS = [(case, shapes) for case, shapes in runs() if case.row not in LEFT_OUT]
 
 def waits(case):
     """Whether the device has to be waited for: to know how many a mask selects, or that a matrix is singular."""
-    return "mask" in case.label or "x >" in case.label or case in CASES[solvers]
+    return "mask" in case.label or "x >" in case.label or case in CASES[linalg]
 
 
 @pytest.mark.parametrize(("case", "shapes"), RUNS, ids=name)

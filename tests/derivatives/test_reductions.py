@@ -6,8 +6,8 @@ import pytest
 import torch
 
 import tinygrad_poly as tg
-from tinygrad_poly.backward import leaf
-from tinygrad_poly.operators import wrap
+from tinygrad_poly.engine.apply import wrap
+from tinygrad_poly.engine.walk import leaf
 
 from ..helpers import DTYPES
 

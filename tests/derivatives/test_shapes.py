@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 import tinygrad_poly as tg
-from tinygrad_poly import backward, operators
 from tinygrad_poly.derivatives import shapes
+from tinygrad_poly.engine import apply, walk
 
 from ..helpers import both, leaf
 from .cases.table import runs
@@ -82,7 +82,7 @@ PROGRAMS = {
 def test_a_program_on_strict_arrays_gives_the_numbers_of_numpy(program):
     def gradients(xp):
         inputs = [xp.asarray(np.array(a, np.float32)) for a in ([[1, 2], [-3, 5]], [[4, -1], [2, 3]])]
-        tensors = [operators.wrap(a, backward.leaf(a)) for a in inputs]
+        tensors = [apply.wrap(a, walk.leaf(a)) for a in inputs]
         first = tg.grad(program(*tensors), tensors, create_graph=True)
         second = tg.grad((first[0] * first[0] + first[1] * first[1]).sum(), tensors)
         return [np.asarray(g.array) for g in (*first, *second)]

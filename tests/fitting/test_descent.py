@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import tinygrad_poly as tg
-from tinygrad_poly.errors import DivergenceError, GraphError, ShapeError
+from tinygrad_poly.engine.errors import DivergenceError, GraphError, ShapeError
 from tinygrad_poly.fitting import fit
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tinygrad_poly.errors import DataError
+from tinygrad_poly.engine.errors import DataError
 from tinygrad_poly.fitting import points
 
 

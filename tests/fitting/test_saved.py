@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import tinygrad_poly as tg
-from tinygrad_poly.errors import DataError
+from tinygrad_poly.engine.errors import DataError
 from tinygrad_poly.fitting import fit, resume, saved
 
 

@@ -5,7 +5,7 @@ import pytest
 
 import tinygrad_poly as tg
 from tinygrad_poly import func
-from tinygrad_poly.errors import DtypeError, ShapeError, StructureError
+from tinygrad_poly.engine.errors import DtypeError, ShapeError, StructureError
 
 X = tg.tensor([1.0, 2.0])
 V = tg.tensor([1.0, 1.0])

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinygrad_poly.errors import StructureError
+from tinygrad_poly.engine.errors import StructureError
 from tinygrad_poly.func.containers import flatten, mapped
 
 Point = namedtuple("Point", ["x", "y"])

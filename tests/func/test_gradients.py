@@ -9,9 +9,9 @@ import torch
 
 import tinygrad_poly as tg
 from tinygrad_poly import func, nn
-from tinygrad_poly.errors import GraphError
+from tinygrad_poly.engine.apply import wrap
+from tinygrad_poly.engine.errors import GraphError
 from tinygrad_poly.func.containers import flatten
-from tinygrad_poly.operators import wrap
 
 from ..helpers import DTYPES, both, leaf, nothing_left_for_the_garbage_collector
 

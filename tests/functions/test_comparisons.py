@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import tinygrad_poly as tg
-from tinygrad_poly.errors import DtypeError, ShapeError
+from tinygrad_poly.engine.errors import DtypeError, ShapeError
 
 from ..helpers import both
 

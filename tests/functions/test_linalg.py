@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import tinygrad_poly as tg
-from tinygrad_poly.errors import DtypeError, ShapeError
+from tinygrad_poly.engine.errors import DtypeError, ShapeError
 from tinygrad_poly.linalg import inv, lstsq, matrix_norm, norm, pinv, solve
 
 from ..helpers import DTYPES, assert_like, both, halves, numbers, ours, theirs

@@ -7,9 +7,9 @@ import torch
 from numpy.polynomial import polynomial as numpys
 
 import tinygrad_poly as tg
-from tinygrad_poly.backward import leaf as leaf_node
-from tinygrad_poly.errors import DtypeError, ShapeError
-from tinygrad_poly.operators import wrap
+from tinygrad_poly.engine.apply import wrap
+from tinygrad_poly.engine.errors import DtypeError, ShapeError
+from tinygrad_poly.engine.walk import leaf as leaf_node
 
 from ..helpers import DTYPES, UNIT_ROUNDOFF, numbers, ours
 

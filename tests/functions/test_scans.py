@@ -3,7 +3,7 @@ import pytest
 import torch
 
 import tinygrad_poly as tg
-from tinygrad_poly.errors import DimensionError, DtypeError
+from tinygrad_poly.engine.errors import DimensionError, DtypeError
 
 from ..helpers import assert_like
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import tinygrad_poly as tg
-from tinygrad_poly.errors import DimensionError, DtypeError, ShapeError
+from tinygrad_poly.engine.errors import DimensionError, DtypeError, ShapeError
 
 from ..helpers import assert_like, both
 

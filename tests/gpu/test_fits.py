@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import tinygrad_poly as tg
-from tinygrad_poly.errors import DivergenceError, SingularMatrixError
+from tinygrad_poly.engine.errors import DivergenceError, SingularMatrixError
 
-from .. import cupy_on_cpu
+from ..interop import cupy_on_cpu
 
 if not tg.cuda.is_available():
     pytest.skip("needs CuPy and a GPU", allow_module_level=True)

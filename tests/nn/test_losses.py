@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import tinygrad_poly as tg
-from tinygrad_poly.errors import DtypeError, ShapeError
+from tinygrad_poly.engine.errors import DtypeError, ShapeError
 
 from ..helpers import DTYPES, UNIT_ROUNDOFF, assert_like, both, cotangent, halves, leaf, numbers, ours, theirs
 

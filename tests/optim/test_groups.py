@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import tinygrad_poly as tg
-from tinygrad_poly.errors import DtypeError, GraphError
+from tinygrad_poly.engine.errors import DtypeError, GraphError
 from tinygrad_poly.fitting import saved
 
 from ..helpers import assert_like, both, leaf

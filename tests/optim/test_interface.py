@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import tinygrad_poly as tg
-from tinygrad_poly.errors import DtypeError, GraphError
+from tinygrad_poly.engine.errors import DtypeError, GraphError
 
 from ..helpers import DTYPES, assert_like, both, leaf
 

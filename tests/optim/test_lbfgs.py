@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import tinygrad_poly as tg
-from tinygrad_poly.errors import DtypeError
+from tinygrad_poly.engine.errors import DtypeError
 from tinygrad_poly.optim.line_search import Trial, strong_wolfe
 
 from ..helpers import both, leaf

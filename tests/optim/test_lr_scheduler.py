@@ -7,9 +7,9 @@ import pytest
 import torch
 
 import tinygrad_poly as tg
-from tinygrad_poly.errors import DtypeError
+from tinygrad_poly.engine.errors import DtypeError
 
-from ..helpers import both, leaf
+from ..helpers import both, label, leaf
 
 SCHEDULERS = [
     ("StepLR", {"step_size": 3}),
@@ -48,7 +48,7 @@ def rates(m, make, steps):
     return found
 
 
-@pytest.mark.parametrize(("name", "options"), SCHEDULERS, ids=str)
+@pytest.mark.parametrize(("name", "options"), SCHEDULERS, ids=label)
 def test_the_rates_are_torchs(name, options):
     mine, theirs = (
         rates(m, lambda m, optimizer: getattr(m.optim.lr_scheduler, name)(optimizer, **options), [()] * 30)
@@ -57,7 +57,7 @@ def test_the_rates_are_torchs(name, options):
     assert mine == theirs
 
 
-@pytest.mark.parametrize("options", PLATEAUS, ids=str)
+@pytest.mark.parametrize("options", PLATEAUS, ids=label)
 def test_the_rates_on_a_plateau_are_torchs(options):
     mine, theirs = (
         rates(
@@ -70,7 +70,7 @@ def test_the_rates_on_a_plateau_are_torchs(options):
     assert mine == theirs
 
 
-@pytest.mark.parametrize(("name", "options"), [*SCHEDULERS, *(("ReduceLROnPlateau", o) for o in PLATEAUS)], ids=str)
+@pytest.mark.parametrize(("name", "options"), [*SCHEDULERS, *(("ReduceLROnPlateau", o) for o in PLATEAUS)], ids=label)
 def test_a_loaded_scheduler_goes_on_as_the_saved_one(name, options):
     def run(optimizer, scheduler, losses):
         found = []

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 
 import tinygrad_poly as tg
-from tinygrad_poly import backward
 from tinygrad_poly.checking.bounds import Estimate, Estimates, allowed, estimate
 from tinygrad_poly.checking.exact import Answers, answers
 from tinygrad_poly.checking.programs import Problem
 from tinygrad_poly.checking.rationals import Exact, Library
-from tinygrad_poly.operators import wrap
+from tinygrad_poly.engine import walk
+from tinygrad_poly.engine.apply import wrap
 
 DTYPES = ("float32", "float64")
 
@@ -86,7 +86,7 @@ def solve_exactly(problem: Problem) -> list[Any]:
     inputs = []
     for given in problem.program.inputs:
         array = Exact.of(given.array())
-        inputs.append(wrap(array, backward.leaf(array) if given.requires_grad else None))
+        inputs.append(wrap(array, walk.leaf(array) if given.requires_grad else None))
     found = _solve(tg.autograd.grad, problem, inputs, lambda x: wrap(Exact.of(x), None))
     return [None if x is None else x.array for x in found]
 

@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 
 import tinygrad_poly as tg
-from tinygrad_poly import arrays, backward
 from tinygrad_poly.checking.judge import DTYPES, Case, check, solve_exactly
 from tinygrad_poly.checking.programs import Input, Program
 from tinygrad_poly.checking.rationals import Exact
-from tinygrad_poly.derivatives.operation import Operation
+from tinygrad_poly.engine import arrays, walk
+from tinygrad_poly.engine.operation import Operation
 from tinygrad_poly.tensor import Tensor
 
 Rule = Callable[..., Any]
@@ -172,18 +172,18 @@ _SUM = "entry[1] = contribution if entry[1] is None else entry[1] + contribution
 _READY = "if not entry[0]:\n                ready.append(parent)"
 
 WALK: dict[str, Callable[[], Any]] = {
-    "= for +=": _rewritten(backward.walk, (_SUM, "entry[1] = contribution")),
-    "first contribution kept": _rewritten(backward.walk, (_SUM, _SUM.replace(" + contribution", ""))),
-    "second contribution twice": _rewritten(backward.walk, (_SUM, _SUM + " + contribution")),
+    "= for +=": _rewritten(walk.walk, (_SUM, "entry[1] = contribution")),
+    "first contribution kept": _rewritten(walk.walk, (_SUM, _SUM.replace(" + contribution", ""))),
+    "second contribution twice": _rewritten(walk.walk, (_SUM, _SUM + " + contribution")),
     "visited before all consumers": _rewritten(
-        backward.walk,
+        walk.walk,
         ("entry = waiting[parent]", "entry = waiting.get(parent, [1, None])"),
         (_READY, "if parent in waiting and parent not in ready:\n                ready.append(parent)"),
     ),
     "visited once for each consumer": _rewritten(
-        backward.walk, ("waiting.pop(node)[1]", "waiting[node][1]"), (_READY, "ready.append(parent)")
+        walk.walk, ("waiting.pop(node)[1]", "waiting[node][1]"), (_READY, "ready.append(parent)")
     ),
-    "cotangent not expanded": _rewritten(backward.walk, ("if g.shape != node.shape and (", "if False and (")),
+    "cotangent not expanded": _rewritten(walk.walk, ("if g.shape != node.shape and (", "if False and (")),
     "un-broadcast: leading axes not summed": _rewritten(
         arrays.unbroadcast,
         ("cotangent = total(cotangent, tuple(range(leading)))", "cotangent = cotangent[(0,) * leading]"),
@@ -199,11 +199,11 @@ WALK: dict[str, Callable[[], Any]] = {
         arrays.unbroadcast, ("return total(cotangent)", "return total(cotangent) / max(math.prod(have), 1)")
     ),
     "starting cotangent ignored": _rewritten(
-        backward.start,
+        walk.start,
         ("gradient if create_graph else gradient.array",
          "wrap(ones_like(gradient.array), None) if create_graph else ones_like(gradient.array)"),
     ),
-    "saved values are constants": _rewritten(backward._as_tensors, ("wrap(array, source)", "wrap(array, None)")),
+    "saved values are constants": _rewritten(walk._as_tensors, ("wrap(array, source)", "wrap(array, None)")),
 }  # fmt: skip
 
 

@@ -9,22 +9,22 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from tinygrad_poly.arrays import get_default_dtype, is_cupy
-from tinygrad_poly.backward import leaf
-from tinygrad_poly.compiler import numba_runner, threads
-from tinygrad_poly.compiler.driver import printer
-from tinygrad_poly.compiler.fuse import NotFusable, fuse
-from tinygrad_poly.compiler.hoisted import HoistedProgram
-from tinygrad_poly.compiler.numpy_runner import NumpyProgram, one_at_a_time
-from tinygrad_poly.compiler.outside import Captured, nothing_kept
-from tinygrad_poly.compiler.parts import PartsPrinter
-from tinygrad_poly.compiler.program import Program
-from tinygrad_poly.compiler.simplify import simplify
+from tinygrad_poly.compiler.loops import numba_runner, threads
+from tinygrad_poly.compiler.loops.driver import printer
+from tinygrad_poly.compiler.loops.fuse import NotFusable, fuse
+from tinygrad_poly.compiler.loops.numpy_runner import NumpyProgram, one_at_a_time
+from tinygrad_poly.compiler.loops.parts import PartsPrinter
+from tinygrad_poly.compiler.moments.hoisted import HoistedProgram
 from tinygrad_poly.compiler.steps import captured_arrays
-from tinygrad_poly.compiler.symbols import Symbol, placeholder, record, recorded
-from tinygrad_poly.errors import DeviceError, TraceError
+from tinygrad_poly.compiler.trace.outside import Captured, nothing_kept
+from tinygrad_poly.compiler.trace.program import Program
+from tinygrad_poly.compiler.trace.simplify import simplify
+from tinygrad_poly.compiler.trace.symbols import Symbol, placeholder, record, recorded
+from tinygrad_poly.engine.apply import is_recording, wrap
+from tinygrad_poly.engine.arrays import get_default_dtype, is_cupy
+from tinygrad_poly.engine.errors import DeviceError, TraceError
+from tinygrad_poly.engine.walk import leaf
 from tinygrad_poly.func.containers import flatten
-from tinygrad_poly.operators import is_recording, wrap
 from tinygrad_poly.tensor import Tensor
 
 if TYPE_CHECKING:

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tinygrad_poly.arrays import is_cupy, on_cpu
-from tinygrad_poly.compiler import numba_runner, threads
-from tinygrad_poly.compiler.driver import printer
-from tinygrad_poly.compiler.fuse import NotFusable, Plan, fuse
-from tinygrad_poly.compiler.moments import centered_moments
-from tinygrad_poly.compiler.numpy_runner import NumpyProgram
-from tinygrad_poly.compiler.outside import nothing_kept
-from tinygrad_poly.compiler.parts import PartsPrinter
-from tinygrad_poly.compiler.program import Program
-from tinygrad_poly.compiler.symbols import Symbol
+from tinygrad_poly.compiler.loops import numba_runner, threads
+from tinygrad_poly.compiler.loops.driver import printer
+from tinygrad_poly.compiler.loops.fuse import NotFusable, Plan, fuse
+from tinygrad_poly.compiler.loops.numpy_runner import NumpyProgram
+from tinygrad_poly.compiler.loops.parts import PartsPrinter
+from tinygrad_poly.compiler.moments.sums import centered_moments
+from tinygrad_poly.compiler.trace.outside import nothing_kept
+from tinygrad_poly.compiler.trace.program import Program
+from tinygrad_poly.compiler.trace.symbols import Symbol
 from tinygrad_poly.compiler.training import carried_values, put_back, trace
+from tinygrad_poly.engine.arrays import is_cupy, on_cpu
 from tinygrad_poly.tensor import Tensor
 
 if TYPE_CHECKING:

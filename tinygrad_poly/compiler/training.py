@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_poly.backward import leaf
-from tinygrad_poly.compiler.fuse import is_view
-from tinygrad_poly.compiler.program import Program
-from tinygrad_poly.compiler.simplify import simplify
-from tinygrad_poly.compiler.symbols import Symbol, phase, placeholder, recorded
-from tinygrad_poly.errors import TraceError
-from tinygrad_poly.operators import wrap
+from tinygrad_poly.compiler.loops.fuse import is_view
+from tinygrad_poly.compiler.trace.program import Program
+from tinygrad_poly.compiler.trace.simplify import simplify
+from tinygrad_poly.compiler.trace.symbols import Symbol, phase, placeholder, recorded
+from tinygrad_poly.engine.apply import wrap
+from tinygrad_poly.engine.errors import TraceError
+from tinygrad_poly.engine.walk import leaf
 from tinygrad_poly.tensor import Tensor
 
 StateKey = tuple[int, str]

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from types import ModuleType
 
 import tinygrad_poly.derivatives
-from tinygrad_poly.derivatives.operation import Operation, Variadic
+from tinygrad_poly.engine.operation import Operation, Variadic
 
 INTRODUCTION = """\
 # The derivative table
@@ -35,8 +35,8 @@ ORDER = (
     "ordering",
     "shapes",
     "indexing",
+    "products",
     "linalg",
-    "solvers",
     "polynomials",
 )
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import math
 
-from tinygrad_poly.arrays import Array, namespace
 from tinygrad_poly.derivatives.elementwise import erfc, exp, where
-from tinygrad_poly.derivatives.operation import Operation
+from tinygrad_poly.engine.arrays import Array, namespace
+from tinygrad_poly.engine.operation import Operation
 
 
 def _sigmoid(x: Array) -> Array:

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import operator
 
-from tinygrad_poly.arrays import Array, integer_power, namespace, together
 from tinygrad_poly.derivatives.activations import sigmoid
 from tinygrad_poly.derivatives.elementwise import log, where
-from tinygrad_poly.derivatives.operation import Operation
 from tinygrad_poly.derivatives.piecewise import flat, of_two, trunc
+from tinygrad_poly.engine.arrays import Array, integer_power, namespace, together
+from tinygrad_poly.engine.operation import Operation
 
 add = Operation(
     "Add",

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_poly.arrays import BESIDE_NUMPY, NUMPY, Array, is_floating, namespace, on_cpu, together
-from tinygrad_poly.derivatives.operation import Operation
+from tinygrad_poly.engine.arrays import BESIDE_NUMPY, NUMPY, Array, is_floating, namespace, on_cpu, together
+from tinygrad_poly.engine.operation import Operation
 
 LOG_2 = math.log(2)
 LOG_10 = math.log(10)

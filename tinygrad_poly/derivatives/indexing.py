@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_poly.arrays import NUMPY, Array, Index, Shape, namespace, on_cpu
-from tinygrad_poly.derivatives.operation import Operation
+from tinygrad_poly.engine.arrays import NUMPY, Array, Index, Shape, namespace, on_cpu
+from tinygrad_poly.engine.operation import Operation
 
 
 def _take(x: Array, index: Index) -> Array:

@@ -1,191 +1,297 @@
-"""Products of matrices and vectors.
+"""Inverses, solutions, determinants and factors of matrices (and of stacks of matrices).
 
-Read a row as: name, Y = f(A, B), ∂L/∂A, ∂L/∂B with G = ∂L/∂Y. As mathematics the rules are in M. B. Giles,
-"An extended collection of matrix derivative results for forward and reverse mode AD" (2008).
+Read a row as: name, Y = f(A), ∂L/∂A with G = ∂L/∂Y. The rules of `inverse`, `solve`, `determinant` and `cholesky`
+are in M. B. Giles, "An extended collection of matrix derivative results for forward and reverse mode AD"
+(2008); those of `pinv` and `lstsq` follow G. Golub and V. Pereyra, "The differentiation of pseudo-inverses and
+nonlinear least squares problems whose variables separate" (1973).
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from tinygrad_poly.arrays import Array, Shape, namespace, together, total, unbroadcast
-from tinygrad_poly.derivatives.operation import Operation, Variadic
+import numpy as np
+
 from tinygrad_poly.derivatives.shapes import reshape
+from tinygrad_poly.engine.arrays import Array, expand, is_cupy, linalg_errors, namespace, together, total
+from tinygrad_poly.engine.errors import SingularMatrixError
+from tinygrad_poly.engine.operation import Operation
 
 
-def as_rows(x: Array) -> Array:
-    """(…, n) as (…, 1, n)."""
-    return reshape(x, (*x.shape[:-1], 1, *x.shape[-1:]))
+def _as_matrix(g: Array) -> Array:
+    """(…) as (…, 1, 1)."""
+    return reshape(g, (*g.shape, 1, 1))
 
 
-def as_columns(x: Array) -> Array:
-    """(…, n) as (…, n, 1)."""
-    return reshape(x, (*x.shape, 1))
+def _inner(a: Array, b: Array) -> Array:
+    """⟨A, B⟩ = Σ aᵢⱼ bᵢⱼ, as (…, 1, 1)."""
+    return total(a * b, (-2, -1), True)
 
 
-def _without(x: Array, axis: int) -> Array:
-    """`x` without an axis of length 1, counted from the end."""
-    shape = list(x.shape)
-    del shape[axis]
-    return reshape(x, tuple(shape))
-
-
-def _misfit(a: Shape, b: Shape) -> str | None:
-    """Which dimensions of two shapes keep a matrix product from existing."""
-    if not a or not b:
-        return "a 0-d tensor is no matrix: multiply by it with *"
-    rows = -min(len(b), 2)
-    if a[-1] != b[rows]:
-        return f"dimension -1 of the first ({a[-1]}) must be as long as dimension {rows} of the second ({b[rows]})"
-    return f"the dimensions before the last two, {a[:-2]} and {b[:-2]}, must be equal or 1, counted from the last"
-
-
-def product(a: Array, b: Array) -> Array:
-    """A B.
+def _checked(name: str, complaint: str, factor: Callable[[Array], Any], a: Array, compute: Callable[[], Any]) -> Any:
+    """`compute()`; where LAPACK gives up, an error that names the matrix of the stack that `factor` fails on.
 
     Raises:
-        ValueError: which names the dimensions that do not fit.
+        SingularMatrixError: the error.
     """
-    try:
-        return a @ b
-    except ValueError:
-        raise ValueError(_misfit(a.shape, b.shape)) from None
+    with linalg_errors(a):
+        try:
+            return compute()
+        except np.linalg.LinAlgError:
+            where = "the matrix"
+            for element in np.ndindex(a.shape[:-2]):
+                try:
+                    factor(a[(*element, ...)])
+                except np.linalg.LinAlgError:
+                    where = f"the matrix at batch element {element}" if element else where
+                    break
+            raise SingularMatrixError(f"{name}: {where} {complaint}") from None
 
 
-def _left(g: Array, a: Array, b: Array) -> Array:
-    """∂L/∂A for Y = A B: G Bᵀ, a vector being a matrix with one row (A) or column (B)."""
-    if b.ndim == 1:
-        return as_columns(g) * b
-    if a.ndim == 1:
-        return _without(as_rows(g) @ b.mT, -2)
-    return g @ b.mT
+SINGULAR = "is singular; use pinv or lstsq, or add a multiple of the identity"
+INDEFINITE = "is not positive definite; check that it is symmetric, or add a multiple of the identity"
+NOT_FINITE = "has no singular values; check it for NaN and infinity"
 
 
-def _right(g: Array, a: Array, b: Array) -> Array:
-    """∂L/∂B for Y = A B: Aᵀ G."""
-    if a.ndim == 1:
-        return g * a if b.ndim == 1 else as_columns(a) * as_rows(g)
-    if b.ndim == 1:
-        return _without(a.mT @ as_columns(g), -1)
-    return a.mT @ g
+def _inverse(a: Array) -> Array:
+    invert = namespace(a).linalg.inv
+    return _checked("inv", SINGULAR, invert, a, lambda: invert(a))
 
 
-matmul = Operation(
-    "Mm",
-    product,
-    _left,
-    _right,
+inverse = Operation(
+    "LinalgInvEx",
+    _inverse,
+    lambda g, y: -(y.mT @ g @ y.mT),
+    saves="output",
     expands=True,
-    formula="A B",
-    derivative="G Bᵀ; Aᵀ G",
-    special="exists everywhere",
-)
-
-# A linear layer in one row, because each saved operation shows on six points.
-linear = Operation(
-    "Addmm",
-    lambda x, weight, bias: product(x, weight.mT) + bias,
-    lambda g, x, weight, bias: g @ weight,
-    lambda g, x, weight, bias: unbroadcast(g.mT @ x, weight.shape),
-    lambda g, x, weight, bias: g,
-    expands=True,
-    formula="X Wᵀ + b",
-    derivative="G W; Gᵀ X; Σ G over the rows",
-    special="exists everywhere",
+    opaque=True,
+    formula="Y = A⁻¹",
+    derivative="−Yᵀ G Yᵀ",
+    special="a singular matrix raises SingularMatrixError",
 )
 
 
-def _contract(*arguments: Any) -> Array:
-    *operands, equation = arguments
-    # Finding a good order, and calling BLAS for it, costs more than contracting a few numbers does.
-    large = len(operands) > 1 and sum(math.prod(x.shape) for x in operands) > 256
-    xp = together(*operands)
-    if not hasattr(xp, "einsum"):
-        return _sum_of_products(operands, equation)
-    return xp.einsum(equation, *operands, optimize=large)
+def _solve(a: Array, b: Array) -> Array:
+    xp = together(a, b).linalg
+    if is_cupy(a) and a.shape[:-2] != b.shape[:-2]:
+        # CuPy does not repeat stacks to each other's shape.
+        stack = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+        a, b = (expand(x, stack + x.shape[-2:]) for x in (a, b))
+    return _checked("solve", SINGULAR, xp.inv, a, lambda: xp.solve(a, b))
 
 
-def _sum_of_products(operands: Sequence[Array], equation: str) -> Array:
-    """An einsum in the functions of the array API, which has none: all products first, then their sums."""
-    given, _, output = equation.partition("->")
-    names = output + "".join(dict.fromkeys(name for name in given if name.isalpha() and name not in output))
-    result: Any = 1.0
-    for own, x in zip(given.split(","), operands):
-        xp = namespace(x)
-        while repeated := next((name for name in own if own.count(name) > 1), None):
-            i, j = own.index(repeated), own.rindex(repeated)
-            x = xp.linalg.diagonal(xp.moveaxis(x, (i, j), (-2, -1)))
-            own = own[:i] + own[i + 1 : j] + own[j + 1 :] + repeated
-        lengths = dict(zip(own, x.shape))
-        x = xp.permute_dims(x, tuple(own.index(name) for name in names if name in own))
-        result = result * xp.reshape(x, tuple(lengths.get(name, 1) for name in names))
-    return total(result, tuple(range(len(output), len(names)))) if names != output else result
+solve: Operation = Operation(
+    "LinalgSolveEx",
+    _solve,
+    lambda g, a, b, y: -(solve(a.mT, g) @ y.mT),
+    lambda g, a, b, y: solve(a.mT, g),
+    saves="both",
+    expands=True,
+    opaque=True,
+    formula="Y = A⁻¹ B",
+    derivative="−A⁻ᵀ G Yᵀ; A⁻ᵀ G",
+    special="a singular matrix raises SingularMatrixError",
+)
 
 
-def _contract_slope(i: int, g: Array, *saved: Any) -> Array:
-    """∂L/∂(operand i) is an einsum too: G stands in the operand's place, and the subscripts trade places.
+def _svd(a: Array, full: bool) -> Any:
+    """A = U Σ Vᵀ as U, the singular values, Vᵀ."""
+    svd = namespace(a).linalg.svd
+    return _checked("svd", NOT_FINITE, svd, a, lambda: svd(a, full_matrices=full))
 
-    An index that only operand i has was summed over it alone: the slope does not depend on it, and has
-    length 1 there. An index that it has twice was read on the diagonal: the slope is put back there.
+
+def singular_values(a: Array) -> Array:
+    """The singular values of A alone, the largest first."""
+    xp = namespace(a).linalg
+    # CuPy has no function for them.
+    compute = partial(xp.svd, compute_uv=False) if is_cupy(a) else xp.svdvals
+    return _checked("svd", NOT_FINITE, compute, a, lambda: compute(a))
+
+
+def _in_singular_basis(a: Array) -> tuple[Array, Array, Array, Array]:
+    """A = U Σ Vᵀ as det U · det V (which is ±1), U, the singular values, Vᵀ."""
+    xp = namespace(a).linalg
+    u, s, vt = _svd(a, True)
+    return namespace(a).sign(xp.det(u) * xp.det(vt)), u, s, vt
+
+
+def _cofactors(a: Array) -> Array:
+    """The cofactors det A · A⁻ᵀ without the division: with A = U Σ Vᵀ they are ± U cof(Σ) Vᵀ.
+
+    cof(Σ)ᵢᵢ is the product of the other singular values. This is right for singular matrices too: G. W. Stewart,
+    "On the adjugate matrix" (1998).
     """
-    *operands, equation = saved
-    given, _, output = equation.partition("->")
-    inputs = given.split(",")
-    own, inputs[i] = inputs[i], output
-    shape, operands[i] = operands[i].shape, g
-    indices = "".join(dict.fromkeys(own))
-    kept = "".join(index for index in indices if any(index in other for other in inputs))
-    slope = einsum.of(len(operands))(*_first(i, operands), f"{','.join(_first(i, inputs))}->{kept}")
-    if kept != indices:
-        lengths = dict(zip(kept, slope.shape))
-        slope = reshape(slope, tuple(lengths.get(index, 1) for index in indices))
-    if own == indices:
-        return slope
-    # Where the operand was repeated along such an index, one diagonal element stood for all.
-    slope = unbroadcast(slope, tuple(shape[own.index(index)] for index in indices))
-    return on_diagonal(slope if slope.shape else reshape(slope, (1,) * len(indices)), indices, own, shape)
+    xp = namespace(a)
+    sign, u, s, vt = _in_singular_basis(a)
+    s = s[..., None, :]
+    others = xp.prod(xp.where(xp.eye(s.shape[-1], dtype=xp.bool), xp.ones_like(s), s), axis=-1)
+    return _as_matrix(sign) * ((u * others[..., None, :]) @ vt)
 
 
-def _first(i: int, things: list[Any]) -> list[Any]:
-    """Thing `i` before the others: a row finds out from its first argument whether to record."""
-    return [things[i], *things[:i], *things[i + 1 :]]
+def _cofactors_along(g: Array, a: Array) -> Array:
+    """The derivative of the cofactors of A in the direction of G: the Hessian of det, which is symmetric, times G.
+
+    With A = U Σ Vᵀ it is ± U H Vᵀ, where H is the derivative at Σ in the direction F = Uᵀ G V. With pᵢⱼ for the
+    product of the singular values other than σᵢ and σⱼ, Hᵢᵢ = Σⱼ pᵢⱼ Fⱼⱼ over j ≠ i, and Hᵢⱼ = −pᵢⱼ Fⱼᵢ.
+    """
+    xp = namespace(a)
+    sign, u, s, vt = _in_singular_basis(a)
+    itself = xp.eye(s.shape[-1], dtype=xp.bool)
+    s = s[..., None, None, :]
+    others = xp.prod(xp.where(itself[:, None, :] | itself[None, :, :], xp.ones_like(s), s), axis=-1)
+    others = xp.where(itself, xp.zeros_like(others), others)
+    f = u.mT @ g @ vt.mT
+    # Row i of `others` meets the diagonal of F, and the sum goes onto the diagonal.
+    h = xp.where(itself, others @ xp.where(itself, f, xp.zeros_like(f)) @ xp.ones_like(f), -others * f.mT)
+    return _as_matrix(sign) * (u @ h @ vt)
 
 
-# The equation is explicit and has no ellipsis: `functions.einsum` sees to that.
-einsum = Variadic(
-    "Einsum",
-    _contract,
-    _contract_slope,
+def _cofactors_along_slope(h: Array, g: Array, a: Array) -> Array:
+    """∂/∂A ⟨H, cofactors along G⟩, by the product rule on det A · (⟨G, B⟩ B − B Gᵀ B) with B = A⁻ᵀ, dB = −B dAᵀ B."""
+    b = inverse(a).mT
+    mixed = h @ b.mT @ g + g @ b.mT @ h - _inner(h, b) * g - _inner(g, b) * h
+    return _inner(h, cofactors_along(g, a)) * b + _as_matrix(determinant(a)) * (b @ mixed.mT @ b)
+
+
+cofactors_along: Operation = Operation(
+    "LinalgDetBackwardBackward",
+    _cofactors_along,
+    lambda h, g, a: cofactors_along(h, a),
+    _cofactors_along_slope,
     expands=True,
-    formula="einsum: y[k…] = Σ a[i…] b[j…] …, summed over the indices that k… lacks",
-    derivative="the einsum of g and the other operands, over the indices that the operand lacks",
-    special="exists everywhere",
+    opaque=True,
+    formula="the derivative of cof B at B in the direction of A",
+    derivative="the same in the direction of G; the third derivative of det",
+    special="the third derivative of det is computed for invertible matrices only",
+)
+
+cofactors = Operation(
+    "LinalgDetBackward",
+    _cofactors,
+    lambda g, a: cofactors_along(g, a),
+    expands=True,
+    opaque=True,
+    formula="Y = cof A = det A · A⁻ᵀ",
+    derivative="the Hessian of det, times G",
+    special="exists everywhere, also where A is singular",
+)
+
+determinant: Operation = Operation(
+    "LinalgDet",
+    lambda a: namespace(a).linalg.det(a),
+    lambda g, a: _as_matrix(g) * cofactors(a),
+    opaque=True,
+    formula="y = det A",
+    derivative="cof A = det A · A⁻ᵀ",
+    special="exists everywhere, also where A is singular",
+)
+
+log_abs_determinant = Operation(
+    "LinalgSlogdet",
+    lambda a: namespace(a).linalg.slogdet(a)[1],
+    lambda g, a: _as_matrix(g) * inverse(a).mT,
+    opaque=True,
+    formula="y = log |det A|",
+    derivative="A⁻ᵀ",
+    special="a singular matrix: y = −∞, and backward raises SingularMatrixError",
 )
 
 
-def _on_diagonal(x: Array, indices: str, repeated: str, shape: Shape) -> Array:
-    """An array of `shape` that holds x, whose axes are `indices`, where repeated indices agree, and 0 elsewhere."""
+def _lower_half(x: Array) -> Array:
+    """Φ(X): the lower triangle with half the diagonal, which undoes X ↦ X + Xᵀ on lower triangles."""
     xp = namespace(x)
-    free = iter(set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") - set(repeated))
-    output, deltas = "", [(indices, x)]
-    for index, length in zip(repeated, shape):
-        name = index
-        if index in output:
-            name = next(free)
-            deltas.append((index + name, xp.eye(length, dtype=x.dtype)))
-        output += name
-    return _contract(*(array for _, array in deltas), f"{','.join(names for names, _ in deltas)}->{output}")
+    n = x.shape[-1]
+    return xp.tril(x) - xp.eye(n, dtype=x.dtype) * (x / 2)
 
 
-on_diagonal = Operation(
-    "DiagonalScatter",
-    _on_diagonal,
-    lambda g, indices, repeated, shape: einsum.of(1)(g, f"{repeated}->{indices}"),
+lower_half: Operation = Operation(
+    "Tril",
+    _lower_half,
+    lambda g: lower_half(g),
     saves="nothing",
     expands=True,
-    formula="y[i, i] = x[i], y[i, j] = 0 for i ≠ j",
-    derivative="the diagonal of g",
+    formula="Φ(A): the lower triangle of A, its diagonal halved",
+    derivative="Φ(G)",
     special="exists everywhere",
+)
+
+
+def _factor(a: Array) -> Array:
+    factor = namespace(a).linalg.cholesky
+    return _checked("cholesky", INDEFINITE, factor, a, lambda: factor(a))
+
+
+def _cholesky_slope(g: Array, y: Array) -> Array:
+    s = solve(y.mT, solve(y.mT, lower_half(y.mT @ g).mT).mT)
+    return (s + s.mT) / 2
+
+
+cholesky = Operation(
+    "LinalgCholeskyEx",
+    _factor,
+    _cholesky_slope,
+    saves="output",
+    expands=True,
+    opaque=True,
+    formula="the lower triangular Y with Y Yᵀ = A",
+    derivative="(S + Sᵀ)/2 with S = Y⁻ᵀ Φ(Yᵀ G) Y⁻¹",
+    special="a matrix that is not positive definite raises SingularMatrixError",
+)
+
+
+def reciprocals(s: Array, shape: tuple[int, ...]) -> Array:
+    """1/σ for the singular values that stand out from rounding in a matrix of `shape`, and 0 for the others."""
+    xp = namespace(s)
+    kept = s > s[..., :1] * (max(shape[-2:]) * float(xp.finfo(s.dtype).eps))
+    return xp.where(kept, 1 / xp.where(kept, s, xp.ones_like(s)), xp.zeros_like(s))
+
+
+def _pseudo_inverse(a: Array) -> Array:
+    u, s, vt = _svd(a, False)
+    return vt.mT @ (reciprocals(s, a.shape)[..., None] * u.mT)
+
+
+def _pseudo_inverse_slope(g: Array, a: Array, y: Array) -> Array:
+    left, right = g.mT @ (y @ y.mT), (y.mT @ y) @ g.mT
+    return left - a @ (y @ left) + right - (right @ y) @ a - y.mT @ g @ y.mT
+
+
+pinv = Operation(
+    "LinalgPinv",
+    _pseudo_inverse,
+    _pseudo_inverse_slope,
+    saves="both",
+    expands=True,
+    opaque=True,
+    formula="Y = A⁺, the pseudo-inverse",
+    derivative="−Yᵀ G Yᵀ + (I − A Y) Gᵀ Y Yᵀ + Yᵀ Y Gᵀ (I − Y A)",
+    special="where A has not full rank A⁺ jumps: the slope is along the matrices of the same rank",
+)
+
+
+def _least_squares(a: Array, b: Array) -> Array:
+    u, s, vt = _svd(a, False)
+    return vt.mT @ (reciprocals(s, a.shape)[..., None] * (u.mT @ b))
+
+
+def _least_squares_left(g: Array, a: Array, b: Array, y: Array) -> Array:
+    p = pinv(a)
+    right = p.mT @ g
+    along_rows = p.mT @ y
+    return (b - a @ y) @ (p @ right).mT + along_rows @ (g - a.mT @ right).mT - right @ y.mT
+
+
+lstsq = Operation(
+    "LinalgLstsq",
+    _least_squares,
+    _least_squares_left,
+    lambda g, a, b, y: pinv(a).mT @ g,
+    saves="both",
+    expands=True,
+    opaque=True,
+    formula="Y = A⁺ B: the Y that makes ‖A Y − B‖ smallest (the shortest of them)",
+    derivative="(B − A Y) (A⁺ Z)ᵀ + A⁺ᵀ Y (G − Aᵀ Z)ᵀ − Z Yᵀ; Z = A⁺ᵀ G",
+    special="where A has not full rank Y jumps: the slope is along the matrices of the same rank",
 )

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 
-from tinygrad_poly.arrays import Array, Shape, astype, namespace, total
 from tinygrad_poly.derivatives import shapes
 from tinygrad_poly.derivatives.elementwise import where
-from tinygrad_poly.derivatives.operation import Operation
 from tinygrad_poly.derivatives.reductions import over_nonzero, shared, with_axes
+from tinygrad_poly.engine.arrays import Array, Shape, astype, namespace, total
+from tinygrad_poly.engine.operation import Operation
 
 
 def _norm(x: Array, p: float, axis: Shape | None, keepdims: bool) -> Array:

@@ -5,8 +5,8 @@ The places are found beforehand and are options here: they do not move when the 
 
 from __future__ import annotations
 
-from tinygrad_poly.arrays import Array, namespace
-from tinygrad_poly.derivatives.operation import Operation
+from tinygrad_poly.engine.arrays import Array, namespace
+from tinygrad_poly.engine.operation import Operation
 
 rearrange: Operation = Operation(
     "Sort",

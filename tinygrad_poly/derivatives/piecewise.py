@@ -10,9 +10,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from tinygrad_poly.arrays import BESIDE_NUMPY, Array, astype, namespace, together
 from tinygrad_poly.derivatives.elementwise import of_library, where
-from tinygrad_poly.derivatives.operation import Operation
+from tinygrad_poly.engine.arrays import BESIDE_NUMPY, Array, astype, namespace, together
+from tinygrad_poly.engine.operation import Operation
 
 
 def of_two(name: str) -> Callable[[Array, Array], Array]:

@@ -9,10 +9,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from tinygrad_poly.arrays import Array, namespace, total
-from tinygrad_poly.derivatives.linalg import as_columns
-from tinygrad_poly.derivatives.operation import Operation
+from tinygrad_poly.derivatives.products import as_columns
 from tinygrad_poly.derivatives.shapes import reshape
+from tinygrad_poly.engine.arrays import Array, namespace, total
+from tinygrad_poly.engine.operation import Operation
 
 
 def _powers(x: Array, count: int, order: int) -> Array:

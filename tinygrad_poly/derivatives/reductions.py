@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import math
 
-from tinygrad_poly.arrays import Array, Shape, namespace, total
 from tinygrad_poly.derivatives.elementwise import where
-from tinygrad_poly.derivatives.operation import Operation
 from tinygrad_poly.derivatives.shapes import astype, reshape
+from tinygrad_poly.engine.arrays import Array, Shape, namespace, total
+from tinygrad_poly.engine.operation import Operation
 
 
 def with_axes(g: Array, shape: Shape, axis: Shape | None, keepdims: bool) -> Array:

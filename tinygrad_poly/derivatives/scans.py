@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import math
 
-from tinygrad_poly.arrays import Array, Shape, namespace
 from tinygrad_poly.derivatives.indexing import at
-from tinygrad_poly.derivatives.operation import Operation
 from tinygrad_poly.derivatives.reductions import with_axes
 from tinygrad_poly.derivatives.shapes import flip, inverse, permute, reshape
+from tinygrad_poly.engine.arrays import Array, Shape, namespace
+from tinygrad_poly.engine.operation import Operation
 
 cumsum: Operation = Operation(
     "Cumsum",

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_poly import arrays
-from tinygrad_poly.arrays import Array, Shape, namespace, together
 from tinygrad_poly.derivatives.indexing import at, getitem, written
-from tinygrad_poly.derivatives.operation import Operation, Variadic
+from tinygrad_poly.engine import arrays
+from tinygrad_poly.engine.arrays import Array, Shape, namespace, together
+from tinygrad_poly.engine.operation import Operation, Variadic
 
 # All of these are linear: they have a derivative everywhere.
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import math
 
-from tinygrad_poly.arrays import Array, Shape, namespace, total
 from tinygrad_poly.derivatives.elementwise import exp
-from tinygrad_poly.derivatives.operation import Operation
 from tinygrad_poly.derivatives.reductions import count, sum, with_axes, without_axes
+from tinygrad_poly.engine.arrays import Array, Shape, namespace, total
+from tinygrad_poly.engine.operation import Operation
 
 
 def _logsumexp(x: Array, axis: Shape | None, keepdims: bool) -> Array:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from tinygrad_poly.errors import DataError
+from tinygrad_poly.engine.errors import DataError
 
 
 def check_writable(path: str | Path) -> None:

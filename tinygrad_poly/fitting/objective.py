@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from tinygrad_poly import arrays
 from tinygrad_poly.creation import as_tensor, tensor
-from tinygrad_poly.errors import DeviceError, GraphError, ShapeError
+from tinygrad_poly.engine import arrays
+from tinygrad_poly.engine.errors import DeviceError, GraphError, ShapeError
 from tinygrad_poly.tensor import Tensor
 
 Params = Mapping[str, Any] | Sequence[Any]
@@ -73,7 +73,7 @@ def objective(loss: Loss, params: Params, x: Any, y: Any) -> tuple[Objective, We
         raise TypeError(f"fit() expects a function loss(params, x, y), not {type(loss).__name__}")
     in_blocks = any(hasattr(data, "__dask_graph__") for data in (x, y))
     if in_blocks:
-        from tinygrad_poly.fitting import blocks
+        from tinygrad_poly.fitting.loops import blocks
 
         x, y = blocks.aligned(x, y)
     else:

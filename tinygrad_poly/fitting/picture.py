@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tinygrad_poly.arrays import on_cpu
 from tinygrad_poly.creation import tensor
-from tinygrad_poly.errors import DataError, ShapeError
+from tinygrad_poly.engine.arrays import on_cpu
+from tinygrad_poly.engine.errors import DataError, ShapeError
 from tinygrad_poly.fitting import files
 from tinygrad_poly.tensor import Tensor
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_poly.errors import DataError
+from tinygrad_poly.engine.errors import DataError
 
 DELIMITERS = ";\t,"
 

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 
 from tinygrad_poly import functions
-from tinygrad_poly.arrays import device, namespace
 from tinygrad_poly.creation import arange, linspace, tensor
 from tinygrad_poly.cuda import OutOfMemoryError
-from tinygrad_poly.errors import DataError
+from tinygrad_poly.engine.arrays import device, namespace
+from tinygrad_poly.engine.errors import DataError
 from tinygrad_poly.fitting import points
+from tinygrad_poly.fitting.formatting import names, polynomial
 from tinygrad_poly.fitting.objective import Weights
-from tinygrad_poly.fitting.polynomial import names, polynomial
 from tinygrad_poly.random import manual_seed, rand, randn
 from tinygrad_poly.tensor import Tensor
 

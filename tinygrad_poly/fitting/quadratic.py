@@ -20,10 +20,10 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_poly.arrays import on_cpu
 from tinygrad_poly.autograd import grad
+from tinygrad_poly.engine.arrays import on_cpu
+from tinygrad_poly.engine.recording import enable_grad
 from tinygrad_poly.fitting.objective import Loss, Objective, Params, Weights, leaves, objective
-from tinygrad_poly.recording import enable_grad
 
 Vector = np.ndarray[Any, np.dtype[np.float64]]
 

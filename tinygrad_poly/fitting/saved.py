@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_poly.arrays import on_cpu
 from tinygrad_poly.creation import tensor
-from tinygrad_poly.errors import DataError
+from tinygrad_poly.engine.arrays import on_cpu
+from tinygrad_poly.engine.errors import DataError
 from tinygrad_poly.fitting import files
 from tinygrad_poly.tensor import Tensor
 

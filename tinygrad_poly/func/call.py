@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tinygrad_poly.arrays import is_floating
-from tinygrad_poly.errors import DtypeError, ShapeError, StructureError
+from tinygrad_poly.engine.arrays import is_floating
+from tinygrad_poly.engine.errors import DtypeError, ShapeError, StructureError
 from tinygrad_poly.func.containers import Structure, flatten
 from tinygrad_poly.tensor import Tensor
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from tinygrad_poly.errors import StructureError
+from tinygrad_poly.engine.errors import StructureError
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import wraps
 from typing import Any
 
-from tinygrad_poly.arrays import astype, namespace
 from tinygrad_poly.creation import zeros_like
+from tinygrad_poly.engine.apply import wrap
+from tinygrad_poly.engine.arrays import astype, namespace
 from tinygrad_poly.func.call import Argnums, Call
 from tinygrad_poly.func.products import Map, pullback, pushforward, with_aux
 from tinygrad_poly.functions.joining import stack
 from tinygrad_poly.functions.shapes import reshape
-from tinygrad_poly.operators import wrap
 from tinygrad_poly.tensor import Tensor
 
 

@@ -13,14 +13,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tinygrad_poly import autograd
-from tinygrad_poly.backward import Node, leaf
 from tinygrad_poly.creation import ones_like, zeros_like
 from tinygrad_poly.derivatives.shapes import clone
-from tinygrad_poly.errors import StructureError
+from tinygrad_poly.engine.apply import is_recording, wrap
+from tinygrad_poly.engine.errors import StructureError
+from tinygrad_poly.engine.recording import enable_grad
+from tinygrad_poly.engine.walk import Node, leaf
 from tinygrad_poly.func.call import Call
 from tinygrad_poly.func.containers import mapped
-from tinygrad_poly.operators import is_recording, wrap
-from tinygrad_poly.recording import enable_grad
 from tinygrad_poly.tensor import Tensor
 
 Map = Callable[[Sequence[Tensor]], list[Tensor]]

@@ -16,10 +16,10 @@ from tinygrad_poly.functions import (
     norms,
     ordering,
     polynomials,
+    products,
     reductions,
     scans,
     shapes,
-    solvers,
 )
 from tinygrad_poly.functions.activations import *
 from tinygrad_poly.functions.arithmetic import *
@@ -33,12 +33,15 @@ from tinygrad_poly.functions.linalg import *
 from tinygrad_poly.functions.norms import *
 from tinygrad_poly.functions.ordering import *
 from tinygrad_poly.functions.polynomials import *
+from tinygrad_poly.functions.products import *
 from tinygrad_poly.functions.reductions import *
 from tinygrad_poly.functions.scans import *
 from tinygrad_poly.functions.shapes import *
-from tinygrad_poly.functions.solvers import *
+from tinygrad_poly.functions.softmax import *
 
 __all__ = [
+    "log_softmax",
+    "softmax",
     *activations.__all__,
     *arithmetic.__all__,
     *comparisons.__all__,
@@ -51,8 +54,8 @@ __all__ = [
     *norms.__all__,
     *ordering.__all__,
     *polynomials.__all__,
+    *products.__all__,
     *reductions.__all__,
     *scans.__all__,
     *shapes.__all__,
-    *solvers.__all__,
 ]

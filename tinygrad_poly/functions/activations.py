@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tinygrad_poly.derivatives import activations
-from tinygrad_poly.operators import apply_unary, checked
+from tinygrad_poly.engine.apply import apply_unary, checked
 
 if TYPE_CHECKING:
     from tinygrad_poly.tensor import Tensor

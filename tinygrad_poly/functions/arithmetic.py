@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from tinygrad_poly import operators
 from tinygrad_poly.derivatives import arithmetic, piecewise
-from tinygrad_poly.derivatives.operation import Operation
-from tinygrad_poly.errors import DtypeError
+from tinygrad_poly.engine import apply
+from tinygrad_poly.engine.apply import apply_operation, binary, checked
+from tinygrad_poly.engine.errors import DtypeError
+from tinygrad_poly.engine.operation import Operation
 from tinygrad_poly.functions.elementwise import trunc, where
-from tinygrad_poly.operators import apply_operation, binary, checked
 
 if TYPE_CHECKING:
     from tinygrad_poly.tensor import Tensor
@@ -51,9 +51,9 @@ def _pairwise(operation: Operation, name: str, example: str) -> Callable[[Any, A
     forwards, backwards = binary(operation), binary(operation, reflected=True)
 
     def function(input: Any, other: Any) -> Tensor:
-        if isinstance(input, operators.tensor_class):
+        if isinstance(input, apply.tensor_class):
             result = forwards(input, other)
-        elif isinstance(other, operators.tensor_class):
+        elif isinstance(other, apply.tensor_class):
             input, other, result = other, input, backwards(other, input)
         else:
             raise DtypeError(

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tinygrad_poly import operators
-from tinygrad_poly.arrays import Array, astype, is_floating, namespace
 from tinygrad_poly.derivatives.elementwise import of_library
-from tinygrad_poly.errors import DtypeError
-from tinygrad_poly.operators import checked, comparison, wrap
+from tinygrad_poly.engine import apply
+from tinygrad_poly.engine.apply import checked, comparison, wrap
+from tinygrad_poly.engine.arrays import Array, astype, is_floating, namespace
+from tinygrad_poly.engine.errors import DtypeError
 
 if TYPE_CHECKING:
     from tinygrad_poly.tensor import Tensor
@@ -50,7 +50,7 @@ def _compared(
     forwards, backwards = comparison(compare), comparison(mirrored)
 
     def function(input: Any, other: Any) -> Tensor:
-        if isinstance(input, operators.tensor_class):
+        if isinstance(input, apply.tensor_class):
             result = forwards(input, other)
         else:
             input, other, result = other, input, backwards(checked(other, name), input)

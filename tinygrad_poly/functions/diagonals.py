@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tinygrad_poly.derivatives import indexing, shapes
-from tinygrad_poly.errors import ShapeError
+from tinygrad_poly.engine.apply import apply_unary, checked
+from tinygrad_poly.engine.errors import ShapeError
 from tinygrad_poly.functions.shapes import movedim, one_dim, reshape
-from tinygrad_poly.operators import apply_unary, checked
 
 if TYPE_CHECKING:
     from tinygrad_poly.tensor import Tensor

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from tinygrad_poly import arrays
 from tinygrad_poly.derivatives import arithmetic, elementwise, piecewise
-from tinygrad_poly.derivatives.operation import Operation
-from tinygrad_poly.errors import DtypeError, ShapeError
-from tinygrad_poly.operators import apply_operation, apply_unary, checked
+from tinygrad_poly.engine import arrays
+from tinygrad_poly.engine.apply import apply_operation, apply_unary, checked
+from tinygrad_poly.engine.errors import DtypeError, ShapeError
+from tinygrad_poly.engine.operation import Operation
 
 if TYPE_CHECKING:
     from tinygrad_poly.tensor import Tensor

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tinygrad_poly import arrays, operators
-from tinygrad_poly.arrays import Array, Index, Shape, is_floating, namespace
 from tinygrad_poly.derivatives import indexing
-from tinygrad_poly.errors import DtypeError, ShapeError
+from tinygrad_poly.engine import apply, arrays
+from tinygrad_poly.engine.apply import apply_operation, apply_unary, checked, wrap
+from tinygrad_poly.engine.arrays import Array, Index, Shape, is_floating, namespace
+from tinygrad_poly.engine.errors import DtypeError, ShapeError
 from tinygrad_poly.functions.joining import broadcast_shape
 from tinygrad_poly.functions.shapes import expand, one_dim, reshape
-from tinygrad_poly.operators import apply_operation, apply_unary, checked, wrap
 
 if TYPE_CHECKING:
     from tinygrad_poly.tensor import Tensor
@@ -41,7 +41,7 @@ __all__ = [
 
 def _constant(part: Any) -> Any:
     """A part of an index as the tape may keep it."""
-    if isinstance(part, operators.tensor_class):
+    if isinstance(part, apply.tensor_class):
         return part.array
     if type(part) is slice:
         ends = (part.start, part.stop, part.step)
@@ -274,13 +274,13 @@ def _source(values: Any, input: Tensor, name: str) -> Any:
     Raises:
         DtypeError: where a conversion would lose the fraction or precision of `values`.
     """
-    found = values if isinstance(values, operators.tensor_class) else operators.operand(values)
+    found = values if isinstance(values, apply.tensor_class) else apply.operand(values)
     if found is None:
         raise DtypeError(f"{name}: expects a tensor, an array or a number as values, not {type(values).__name__}")
     if isinstance(found, (int, float)):
         loses = isinstance(found, float) and not is_floating(input.dtype)
         found = namespace(input.array).asarray(found, dtype=None if loses else input.dtype)
-    if not isinstance(found, operators.tensor_class):
+    if not isinstance(found, apply.tensor_class):
         found = wrap(found, None)
     if is_floating(found.dtype) and found.dtype != input.dtype:
         raise DtypeError(

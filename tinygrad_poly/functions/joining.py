@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tinygrad_poly import arrays
-from tinygrad_poly.arrays import Shape
 from tinygrad_poly.derivatives import indexing, shapes
-from tinygrad_poly.errors import DtypeError, ShapeError
+from tinygrad_poly.engine import arrays
+from tinygrad_poly.engine.apply import apply_operation, apply_unary, checked, wrap
+from tinygrad_poly.engine.arrays import Shape
+from tinygrad_poly.engine.errors import DtypeError, ShapeError
 from tinygrad_poly.functions.shapes import expand, lengths, movedim, one_dim, reshape, unsqueeze
-from tinygrad_poly.operators import apply_operation, apply_unary, checked, wrap
 
 if TYPE_CHECKING:
     from tinygrad_poly.tensor import Tensor

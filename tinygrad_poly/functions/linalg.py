@@ -1,195 +1,299 @@
-"""Products of matrices and vectors."""
+"""Inverses, solutions, determinants and factors of matrices; all take stacks of them, of shape (…, n, n)."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tinygrad_poly.arrays import normalize_axes
 from tinygrad_poly.derivatives import linalg
-from tinygrad_poly.errors import ShapeError
-from tinygrad_poly.operators import apply_operation, checked
+from tinygrad_poly.engine import arrays
+from tinygrad_poly.engine.apply import apply_operation, apply_unary, checked, wrap
+from tinygrad_poly.engine.errors import DtypeError, ShapeError
+from tinygrad_poly.functions.elementwise import where
+from tinygrad_poly.functions.norms import vector_norm
+from tinygrad_poly.functions.reductions import sum
 
 if TYPE_CHECKING:
     from tinygrad_poly.tensor import Tensor
 
 __all__ = [
-    "addmm",
-    "bmm",
-    "cross",
-    "dot",
-    "kron",
-    "linear",
-    "matmul",
-    "mm",
-    "mv",
-    "outer",
-    "vdot",
+    "cholesky",
+    "det",
+    "inverse",
+    "logdet",
+    "matrix_power",
+    "pinverse",
+    "slogdet",
 ]
 
 
-def matmul(input: Tensor, other: Any) -> Tensor:
-    """The matrix product A B, with derivatives G Bᵀ and Aᵀ G where G = ∂L/∂(A B).
+class SlogdetResult(NamedTuple):
+    """The sign of a determinant and the logarithm of its absolute value."""
 
-    A vector counts as one row (A) or one column (B), which the result then lacks. The dimensions before
-    the last two are a stack of matrices; they broadcast.
+    sign: Tensor
+    logabsdet: Tensor
+
+
+class LstsqResult(NamedTuple):
+    """Solutions of least squares problems, with what there is to know about them."""
+
+    solution: Tensor
+    residuals: Tensor
+    rank: Tensor
+    singular_values: Tensor
+
+
+def _matrix(input: Any, name: str) -> Tensor:
+    """`input`, a tensor of matrices.
+
+    Raises:
+        ShapeError: for less than two dimensions.
+        DtypeError: for integers.
+    """
+    tensor = checked(input, name)
+    if tensor.ndim < 2:
+        raise ShapeError(f"{name}: expected matrices, of shape (…, m, n), but the shape is {tensor.shape}")
+    if not arrays.is_floating(tensor.dtype):
+        raise DtypeError(f"{name}: expected a floating-point tensor, and this one is {tensor.dtype}: use .float()")
+    return tensor
+
+
+def _square(input: Any, name: str, instead: str = "") -> Tensor:
+    """`input`, a tensor of square matrices.
+
+    Raises:
+        ShapeError: unless the last two lengths are equal.
+    """
+    tensor = _matrix(input, name)
+    rows, columns = tensor.shape[-2:]
+    if rows != columns:
+        raise ShapeError(
+            f"{name}: expected square matrices, but in shape {tensor.shape} they have {rows} rows and {columns} "
+            f"columns{instead}"
+        )
+    return tensor
+
+
+def inv(A: Tensor) -> Tensor:
+    """A⁻¹, with derivative −A⁻ᵀ G A⁻ᵀ. To solve A x = b, `solve(A, b)` is faster and more accurate.
+
+    Raises:
+        ShapeError: unless the matrices are square.
+        SingularMatrixError: where one has no inverse.
+
+    >>> inverse(tensor([[2.0, 0.0], [0.0, 4.0]]))
+    tensor([[0.5000, 0.0000],
+            [0.0000, 0.2500]])
+    """
+    return apply_unary(linalg.inverse, _square(A, "inv", "; pinv takes those"))
+
+
+inverse = inv
+
+
+def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
+    """The X with A X = B (or, with `left=False`, X A = B), with derivatives A⁻ᵀ G for B and −A⁻ᵀ G Xᵀ for A.
 
     Args:
-        input: A, of shape (n,) or (…, m, n).
-        other: B, of shape (n,) or (…, n, k).
+        A: square matrices, of shape (…, n, n).
+        B: right-hand sides, of shape (…, n, k); or one vector for each matrix, of shape (n,) or (…, n) as
+            many as there are matrices.
+        left: on which side of X the matrix stands.
 
     Raises:
-        ShapeError: where the last length of A is not that of B's rows, or the stacks do not broadcast.
+        ShapeError: unless the matrices are square, and as high as B.
+        SingularMatrixError: where a matrix is singular.
 
-    >>> matmul(tensor([[1.0, 2.0]]), tensor([3.0, 4.0]))
-    tensor([11.])
+    >>> from tinygrad_poly.linalg import solve
+    >>> solve(tensor([[2.0, 0.0], [0.0, 4.0]]), tensor([2.0, 2.0]))
+    tensor([1.0000, 0.5000])
     """
-    return apply_operation(linalg.matmul, checked(input, "matmul"), other)
+    A, B = _square(A, "solve", "; lstsq takes those"), checked(B, "solve")
+    vectors = _are_vectors(A, B)
+    columns = B.unsqueeze(-1) if vectors else B
+    if not left:
+        if vectors:
+            raise ShapeError("solve: left=False needs B of shape (…, k, n); with vectors, solve A.mT x = b")
+        return solve(A.mT, B.mT).mT
+    _check_rows("solve", A, columns, B.shape)
+    x = apply_operation(linalg.solve, A, columns)
+    return x.squeeze(-1) if vectors else x
 
 
-def _product(name: str, input: Tensor, other: Tensor, dims: tuple[int, int]) -> Tensor:
-    """`matmul` of tensors with exactly these numbers of dimensions."""
-    a, b = checked(input, name).shape, checked(other, name).shape
-    if (len(a), len(b)) != dims:
-        raise ShapeError(
-            f"{name}: expected a {dims[0]}-d and a {dims[1]}-d tensor, but the shapes are {a} and {b}; "
-            "matmul (or @) takes all that fit"
-        )
-    if len(a) == 3 and a[0] != b[0]:
-        raise ShapeError(f"{name}: shapes {a} and {b} differ in dimension 0, the number of matrices")
-    return apply_operation(linalg.matmul, input, other)
+def _are_vectors(A: Tensor, B: Tensor) -> bool:
+    """Whether B holds a vector for each matrix, as torch decides it."""
+    return B.ndim == 1 or (B.ndim == A.ndim - 1 and B.shape == A.shape[:-1])
 
 
-def mm(input: Tensor, mat2: Tensor) -> Tensor:
-    """The product of two matrices, with derivatives as for `matmul`.
+def _check_rows(name: str, A: Tensor, columns: Tensor, given: arrays.Shape) -> None:
+    if columns.ndim < 2 or columns.shape[-2] != A.shape[-2]:
+        raise ShapeError(f"{name}: A of shape {A.shape} needs a B of {A.shape[-2]} rows, but its shape is {given}")
+
+
+def det(A: Tensor) -> Tensor:
+    """The determinant, with derivative cof A (for an invertible matrix det A · A⁻ᵀ; singular ones have one too).
 
     Raises:
-        ShapeError: unless the shapes are (m, n) and (n, k).
+        ShapeError: unless the matrices are square.
 
-    >>> mm(tensor([[1.0, 2.0]]), tensor([[3.0], [4.0]]))
-    tensor([[11.]])
+    >>> det(tensor([[2.0, 1.0], [1.0, 2.0]]))
+    tensor(3.)
     """
-    return _product("mm", input, mat2, (2, 2))
+    return apply_unary(linalg.determinant, _square(A, "det"))
 
 
-def mv(input: Tensor, vec: Tensor) -> Tensor:
-    """The product of a matrix and a vector, with derivatives g xᵀ and Aᵀ g.
+def slogdet(A: Tensor) -> SlogdetResult:
+    """sign(det A), which has no gradient, and log |det A|, with derivative A⁻ᵀ.
+
+    A singular matrix has sign 0 and logarithm −∞, and `backward` refuses it.
 
     Raises:
-        ShapeError: unless the shapes are (m, n) and (n,).
+        ShapeError: unless the matrices are square.
 
-    >>> mv(tensor([[1.0, 2.0], [0.0, 1.0]]), tensor([3.0, 4.0]))
-    tensor([11.,  4.])
+    >>> slogdet(tensor([[-1.0, 0.0], [0.0, 1.0]]))
+    SlogdetResult(sign=tensor(-1.), logabsdet=tensor(0.))
     """
-    return _product("mv", input, vec, (2, 1))
+    array = _square(A, "slogdet").array
+    sign = arrays.namespace(array).linalg.slogdet(array)[0]
+    return SlogdetResult(wrap(sign, None), apply_unary(linalg.log_abs_determinant, A))
 
 
-def bmm(input: Tensor, mat2: Tensor) -> Tensor:
-    """The products of as many matrices as there are in each of two stacks.
+def logdet(A: Tensor) -> Tensor:
+    """The logarithm of det A, with derivative A⁻ᵀ: −∞ for determinant 0, NaN for a negative one.
 
     Raises:
-        ShapeError: unless the shapes are (b, m, n) and (b, n, k).
+        ShapeError: unless the matrices are square.
 
-    >>> bmm(zeros(5, 2, 3), zeros(5, 3, 4)).shape
-    (5, 2, 4)
+    >>> logdet(tensor([[2.0, 0.0], [0.0, 0.5]]))
+    tensor(0.)
     """
-    return _product("bmm", input, mat2, (3, 3))
+    sign, logarithm = slogdet(A)
+    return where(sign < 0, float("nan"), logarithm)
 
 
-def dot(input: Tensor, tensor: Tensor) -> Tensor:
-    """Σ aᵢ bᵢ of two vectors, with derivatives b and a.
+def cholesky(input: Tensor, upper: bool = False) -> Tensor:
+    """The lower triangular L with L Lᵀ = A (or, with `upper`, its transpose) of symmetric positive definite A.
+
+    The derivative is (S + Sᵀ)/2 with S = L⁻ᵀ Φ(Lᵀ G) L⁻¹, where Φ takes the lower triangle and halves the diagonal:
+    A is understood to move among the symmetric matrices. Of A only the lower triangle is read.
 
     Raises:
-        ShapeError: unless both have shape (n,).
+        ShapeError: unless the matrices are square.
+        SingularMatrixError: where one is not positive definite.
 
-    >>> dot(tensor([1.0, 2.0]), tensor([3.0, 4.0]))
-    tensor(11.)
+    >>> cholesky(tensor([[4.0, 2.0], [2.0, 2.0]]))
+    tensor([[2., 0.],
+            [1., 1.]])
     """
-    return _product("dot", input, tensor, (1, 1))
+    factor = apply_unary(linalg.cholesky, _square(input, "cholesky"))
+    return factor.mT if upper else factor
 
 
-vdot = dot
+def pinv(A: Tensor) -> Tensor:
+    """A⁺, the pseudo-inverse: A⁺ b is the shortest of the x that make ‖A x − b‖ smallest.
 
-
-def outer(input: Tensor, vec2: Tensor) -> Tensor:
-    """The matrix aᵢ bⱼ of two vectors, with derivatives G b and Gᵀ a.
+    Singular values below max(m, n) · ε · σ₁ count as 0. The derivative is along the matrices of the same
+    rank; where A has not full rank, A⁺ jumps off them.
 
     Raises:
-        ShapeError: unless the shapes are (m,) and (n,).
+        ShapeError: for less than two dimensions.
+        SingularMatrixError: for NaN or infinity.
 
-    >>> outer(tensor([1.0, 2.0]), tensor([3.0, 4.0, 5.0]))
-    tensor([[ 3.,  4.,  5.],
-            [ 6.,  8., 10.]])
+    >>> pinverse(tensor([[2.0], [0.0]]))
+    tensor([[0.5000, 0.0000]])
     """
-    if (checked(input, "outer").ndim, checked(vec2, "outer").ndim) != (1, 1):
-        raise ShapeError(f"outer: expected two vectors, but the shapes are {input.shape} and {vec2.shape}")
-    return input[:, None] * vec2
+    return apply_unary(linalg.pinv, _matrix(A, "pinv"))
 
 
-def kron(input: Tensor, other: Tensor) -> Tensor:
-    """The Kronecker product: each element of `input` times all of `other`, as blocks.
-
-    >>> kron(tensor([[1.0, 2.0]]), tensor([[1.0], [10.0]]))
-    tensor([[ 1.,  2.],
-            [10., 20.]])
-    """
-    ndim = max(checked(input, "kron").ndim, checked(other, "kron").ndim)
-    a, b = ((1,) * (ndim - x.ndim) + x.shape for x in (input, other))
-    blocks = input.reshape([n for length in a for n in (length, 1)]) * other.reshape(
-        [n for length in b for n in (1, length)]
-    )
-    return blocks.reshape([n * k for n, k in zip(a, b)])
+pinverse = pinv
 
 
-def cross(input: Tensor, other: Tensor, dim: int = -1) -> Tensor:
-    """The vector product a × b of vectors of three numbers along `dim`, with derivatives b × g and g × a.
+def lstsq(A: Tensor, B: Tensor) -> LstsqResult:
+    """Least squares: the X that makes ‖A X − B‖ smallest (the shortest of them, if there are several).
 
-    Raises:
-        ShapeError: where a length along `dim` is not 3, or the shapes do not broadcast.
-
-    >>> cross(tensor([1.0, 0.0, 0.0]), tensor([0.0, 1.0, 0.0]))
-    tensor([0., 0., 1.])
-    """
-    ndim = checked(input, "cross").ndim
-    normalize_axes(dim, ndim, "cross")
-    if checked(other, "cross").ndim != ndim or {input.shape[dim], other.shape[dim]} != {3}:
-        raise ShapeError(
-            f"cross: expected as many dimensions in both and length 3 in dimension {dim}, but the shapes are "
-            f"{input.shape} and {other.shape}"
-        )
-    a, b = input.transpose(dim, -1), other.transpose(dim, -1)
-    after, before = [1, 2, 0], [2, 0, 1]
-    return (a[..., after] * b[..., before] - a[..., before] * b[..., after]).transpose(dim, -1)
-
-
-def addmm(input: Any, mat1: Tensor, mat2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
-    """β C + α A B for matrices A and B and a C that broadcasts to their product.
-
-    Raises:
-        ShapeError: where the matrices do not fit.
-
-    >>> addmm(tensor([1.0, 2.0]), tensor([[3.0]]), tensor([[10.0, 20.0]]))
-    tensor([[31., 62.]])
-    """
-    result = mm(mat1, mat2)
-    scaled = checked(input, "addmm") if beta == 1 else input * beta
-    return scaled + (result if alpha == 1 else result * alpha)
-
-
-def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """X Wᵀ + b, a linear layer, with derivatives G W, Gᵀ X and Σ G.
+    Differentiable in A and B, as `pinv`. The other fields of the result, as in torch: `residuals`, the sums of
+    squares ‖A x − b‖² for each column b if there are more rows than columns and all ranks are full (else empty);
+    `rank`; and the `singular_values` of A; the last two have no gradient.
 
     Args:
-        input: X, of shape (…, in).
-        weight: W, of shape (out, in), or (in,) for a single output.
-        bias: b, of shape (out,).
+        A: matrices, of shape (…, m, n).
+        B: right-hand sides, of shape (…, m, k), or a vector for each matrix.
 
     Raises:
-        ShapeError: where X and W have different lengths `in`.
+        ShapeError: where A and B have different numbers of rows.
+        SingularMatrixError: for NaN or infinity.
 
-    >>> linear(tensor([[1.0, 2.0]]), tensor([[3.0, 4.0]]), tensor([10.0]))
-    tensor([[21.]])
+    >>> from tinygrad_poly.linalg import lstsq
+    >>> lstsq(tensor([[1.0], [1.0]]), tensor([1.0, 3.0])).solution      # the mean
+    tensor([2.0000])
     """
-    if bias is not None and len(input.shape) == len(weight.shape) == 2:
-        return apply_operation(linalg.linear, input, weight, bias)
-    product = input @ weight.T
-    return product if bias is None else product + bias
+    A, B = _matrix(A, "lstsq"), checked(B, "lstsq")
+    vectors = _are_vectors(A, B)
+    columns = B.unsqueeze(-1) if vectors else B
+    _check_rows("lstsq", A, columns, B.shape)
+    solution = apply_operation(linalg.lstsq, A, columns)
+    xp = arrays.namespace(A.array)
+    values = linalg.singular_values(A.array)
+    rank = xp.count_nonzero(linalg.reciprocals(values, A.shape), axis=-1)
+    rows, unknowns = A.shape[-2:]
+    if rows > unknowns and bool(xp.all(rank == unknowns)):
+        difference = A @ solution - columns
+        residuals = sum(difference * difference, -2)
+    else:
+        residuals = wrap(xp.zeros((0,), dtype=A.dtype), None)
+    return LstsqResult(solution.squeeze(-1) if vectors else solution, residuals, wrap(rank, None), wrap(values, None))
+
+
+def matrix_power(input: Tensor, n: int) -> Tensor:
+    """Aⁿ for a whole n, by repeated squaring; A⁰ is the identity, and negative powers those of the inverse.
+
+    Raises:
+        ShapeError: unless the matrices are square.
+        SingularMatrixError: for a negative power of a singular matrix.
+
+    >>> matrix_power(tensor([[1.0, 1.0], [0.0, 1.0]]), 5)
+    tensor([[1., 5.],
+            [0., 1.]])
+    """
+    base = _square(input, "matrix_power")
+    if n < 0:
+        base, n = inv(base), -n
+    identity = arrays.namespace(base.array).eye(base.shape[-1], dtype=base.dtype)
+    result = None
+    while n:
+        if n & 1:
+            result = base if result is None else result @ base
+        n >>= 1
+        base = base @ base if n else base
+    return wrap(arrays.expand(identity, base.shape), None) if result is None else result
+
+
+def matrix_norm(A: Tensor, ord: float | str = "fro", dim: tuple[int, int] = (-2, -1), keepdim: bool = False) -> Tensor:
+    """A norm of matrices: "fro", √Σ aᵢⱼ²; 1, the largest column sum Σᵢ |aᵢⱼ|; inf, the largest row sum.
+
+    −1 and −inf give the smallest sums. Slopes are those of `vector_norm`: 0 for the Frobenius norm of a zero
+    matrix, and shared by columns (rows) of equal sums.
+
+    Args:
+        A: matrices, of shape (…, m, n).
+        ord: which norm. 2 and "nuc", which need singular values, are not there.
+        dim: the dimensions of rows and columns.
+        keepdim: keep them with length 1.
+
+    Raises:
+        ShapeError: for another `ord`, or less than two dimensions.
+
+    >>> from tinygrad_poly.linalg import matrix_norm
+    >>> matrix_norm(tensor([[1.0, -2.0], [2.0, 4.0]]))
+    tensor(5.)
+    >>> matrix_norm(tensor([[1.0, -2.0], [2.0, 4.0]]), 1)
+    tensor(6.)
+    """
+    rows, columns = arrays.normalize_axes(dim, _matrix(A, "matrix_norm").ndim, "matrix_norm") or ()
+    if ord == "fro":
+        return vector_norm(A, 2, (rows, columns), keepdim)
+    if ord not in (1, -1, float("inf"), float("-inf")):
+        raise ShapeError(f"matrix_norm: ord must be 'fro', 1, -1, inf or -inf, not {ord!r}")
+    added, compared = (rows, columns) if abs(float(ord)) == 1 else (columns, rows)
+    sums = vector_norm(A, 1, added, keepdim=True)
+    extreme = vector_norm(sums, float("inf") if float(ord) > 0 else float("-inf"), compared, keepdim=True)
+    return extreme if keepdim else extreme.squeeze((rows, columns))

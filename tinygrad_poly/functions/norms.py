@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tinygrad_poly.derivatives import norms
-from tinygrad_poly.errors import DtypeError
+from tinygrad_poly.engine.apply import apply_unary, checked
+from tinygrad_poly.engine.errors import DtypeError
 from tinygrad_poly.functions.reductions import check_floating, check_nonempty, reduced
-from tinygrad_poly.operators import apply_unary, checked
 
 if TYPE_CHECKING:
     from tinygrad_poly.tensor import Tensor

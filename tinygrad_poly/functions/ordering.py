@@ -9,16 +9,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tinygrad_poly import arrays
-from tinygrad_poly.arrays import Array, astype, is_floating, namespace
 from tinygrad_poly.derivatives import ordering, reductions
 from tinygrad_poly.derivatives.indexing import at as along_axis
-from tinygrad_poly.errors import ShapeError
+from tinygrad_poly.engine import arrays
+from tinygrad_poly.engine.apply import apply_unary, checked, wrap
+from tinygrad_poly.engine.arrays import Array, astype, is_floating, namespace
+from tinygrad_poly.engine.errors import ShapeError
 from tinygrad_poly.functions import arithmetic
 from tinygrad_poly.functions.reductions import check_nonempty
 from tinygrad_poly.functions.scans import at_least_1d, one_axis
 from tinygrad_poly.functions.shapes import reshape
-from tinygrad_poly.operators import apply_unary, checked, wrap
 
 if TYPE_CHECKING:
     from tinygrad_poly.tensor import Tensor

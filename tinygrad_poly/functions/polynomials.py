@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tinygrad_poly import arrays
-from tinygrad_poly.derivatives import indexing, polynomials, solvers
-from tinygrad_poly.errors import DtypeError, ShapeError
-from tinygrad_poly.operators import apply_operation, apply_unary, checked, wrap
+from tinygrad_poly.derivatives import indexing, linalg, polynomials
+from tinygrad_poly.engine import arrays
+from tinygrad_poly.engine.apply import apply_operation, apply_unary, checked, wrap
+from tinygrad_poly.engine.errors import DtypeError, ShapeError
 
 if TYPE_CHECKING:
     from tinygrad_poly.tensor import Tensor
@@ -221,5 +221,5 @@ def polyfit(x: Tensor, y: Tensor, deg: int, *, w: Tensor | None = None) -> Tenso
     xp = arrays.namespace(x.array)
     lengths = xp.sqrt(arrays.total(powers.array * powers.array, 0))
     scale = wrap(xp.where(lengths == 0, xp.ones_like(lengths), lengths), None)
-    c = apply_operation(solvers.lstsq, powers / scale, values) / scale[:, None]
+    c = apply_operation(linalg.lstsq, powers / scale, values) / scale[:, None]
     return c[:, 0] if y.ndim == 1 else c

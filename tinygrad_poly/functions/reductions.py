@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tinygrad_poly import arrays
 from tinygrad_poly.derivatives import reductions, scans, softmax
-from tinygrad_poly.derivatives.operation import Operation
-from tinygrad_poly.errors import DtypeError, ShapeError
+from tinygrad_poly.engine import arrays
+from tinygrad_poly.engine.apply import apply_operation, apply_unary, checked, wrap
+from tinygrad_poly.engine.errors import DtypeError, ShapeError
+from tinygrad_poly.engine.operation import Operation
 from tinygrad_poly.functions.elementwise import where
-from tinygrad_poly.operators import apply_operation, apply_unary, checked, wrap
 
 if TYPE_CHECKING:
     from tinygrad_poly.tensor import Tensor

@@ -1,4 +1,4 @@
-"""Functions along one dimension that keep the shape: running sums and products, and softmax.
+"""Running sums and products along one dimension.
 
 `axis` is NumPy's name for `dim`. A 0-d tensor counts as one of length 1, with dimension 0 or −1.
 """
@@ -7,14 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tinygrad_poly.arrays import normalize_axes
 from tinygrad_poly.derivatives import scans
-from tinygrad_poly.derivatives import softmax as softmaxes
-from tinygrad_poly.derivatives.operation import Operation
-from tinygrad_poly.errors import DimensionError
-from tinygrad_poly.functions.reductions import check_floating
+from tinygrad_poly.engine.apply import apply_unary, checked
+from tinygrad_poly.engine.arrays import normalize_axes
+from tinygrad_poly.engine.errors import DimensionError
+from tinygrad_poly.engine.operation import Operation
 from tinygrad_poly.functions.shapes import reshape
-from tinygrad_poly.operators import apply_unary, checked
 
 if TYPE_CHECKING:
     from tinygrad_poly.tensor import Tensor
@@ -24,8 +22,6 @@ __all__ = [
     "cumsum",
     "cumulative_prod",
     "cumulative_sum",
-    "log_softmax",
-    "softmax",
 ]
 
 
@@ -46,12 +42,11 @@ def at_least_1d(input: Tensor) -> Tensor:
     return input if input.ndim else reshape(input, 1)
 
 
-def _along(row: Operation, input: Tensor, dim: Any, dtype: Any, name: str) -> Tensor:
+def along(row: Operation, input: Tensor, dim: Any, dtype: Any, name: str) -> Tensor:
+    """A row that works along one dimension and keeps the shape; `dtype` converts first."""
     axis = one_axis(input, dim, name)
     if dtype is not None:
         input = input.to(dtype=dtype)
-    if row is softmaxes.softmax or row is softmaxes.log_softmax:
-        check_floating(input, name)
     result = apply_unary(row, at_least_1d(input), axis)
     return result if input.ndim else reshape(result, ())
 
@@ -67,7 +62,7 @@ def cumsum(input: Tensor, dim: Any = None, dtype: Any = None, *, axis: Any = Non
     >>> cumsum(tensor([1.0, 2.0, 3.0]), dim=0)
     tensor([1., 3., 6.])
     """
-    return _along(scans.cumsum, input, axis if dim is None else dim, dtype, "cumsum")
+    return along(scans.cumsum, input, axis if dim is None else dim, dtype, "cumsum")
 
 
 def cumprod(input: Tensor, dim: Any = None, dtype: Any = None, *, axis: Any = None) -> Tensor:
@@ -81,38 +76,7 @@ def cumprod(input: Tensor, dim: Any = None, dtype: Any = None, *, axis: Any = No
     >>> cumprod(tensor([1.0, 2.0, 3.0, 4.0]), dim=0)
     tensor([ 1.,  2.,  6., 24.])
     """
-    return _along(scans.cumprod, input, axis if dim is None else dim, dtype, "cumprod")
+    return along(scans.cumprod, input, axis if dim is None else dim, dtype, "cumprod")
 
 
 cumulative_sum, cumulative_prod = cumsum, cumprod
-
-
-def softmax(input: Tensor, dim: Any = None, dtype: Any = None, *, axis: Any = None) -> Tensor:
-    """yᵢ = exp xᵢ/Σⱼ exp xⱼ along `dim`, with derivative ∂yᵢ/∂xⱼ = yᵢ (δᵢⱼ − yⱼ); no exponential overflows.
-
-    NaN where all xᵢ are −∞ or one is ∞.
-
-    Raises:
-        DtypeError: for integers.
-        DimensionError: without a dimension, or with one that is out of range.
-
-    >>> softmax(tensor([0.0, 0.0, 1000.0, 1000.0]), dim=0)
-    tensor([0.0000, 0.0000, 0.5000, 0.5000])
-    """
-    return _along(softmaxes.softmax, input, axis if dim is None else dim, dtype, "softmax")
-
-
-def log_softmax(input: Tensor, dim: Any = None, dtype: Any = None, *, axis: Any = None) -> Tensor:
-    """The logarithm yᵢ = xᵢ − log Σⱼ exp xⱼ of `softmax`, with derivative ∂yᵢ/∂xⱼ = δᵢⱼ − exp yⱼ.
-
-    More accurate than log(softmax(x)), which is −∞ where the softmax is too small a number.
-    NaN where all xᵢ are −∞ or one is ∞.
-
-    Raises:
-        DtypeError: for integers.
-        DimensionError: without a dimension, or with one that is out of range.
-
-    >>> log_softmax(tensor([0.0, 1000.0]), dim=0)
-    tensor([-1000.,     0.])
-    """
-    return _along(softmaxes.log_softmax, input, axis if dim is None else dim, dtype, "log_softmax")

@@ -10,10 +10,10 @@ import operator
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from tinygrad_poly.arrays import Shape, full_shape, normalize_axes
 from tinygrad_poly.derivatives import shapes
-from tinygrad_poly.errors import DtypeError, ShapeError
-from tinygrad_poly.operators import apply_unary, checked
+from tinygrad_poly.engine.apply import apply_unary, checked
+from tinygrad_poly.engine.arrays import Shape, full_shape, normalize_axes
+from tinygrad_poly.engine.errors import DtypeError, ShapeError
 
 if TYPE_CHECKING:
     from tinygrad_poly.tensor import Tensor

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from tinygrad_poly import functions
 from tinygrad_poly.creation import made, multiply_add
-from tinygrad_poly.errors import DtypeError, ShapeError
+from tinygrad_poly.engine.errors import DtypeError, ShapeError
 from tinygrad_poly.nn import functional
 from tinygrad_poly.nn.module import Module, Parameter
 from tinygrad_poly.random import rand

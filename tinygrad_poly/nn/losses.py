@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tinygrad_poly.nn.loss_functions import (
+from tinygrad_poly.nn.functional.losses import (
     binary_cross_entropy_with_logits,
     check_reduction,
     cross_entropy,

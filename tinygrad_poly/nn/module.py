@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, Self
 
-from tinygrad_poly import arrays
 from tinygrad_poly.creation import zeros_like
-from tinygrad_poly.errors import DtypeError, ShapeError
-from tinygrad_poly.operators import new
+from tinygrad_poly.engine import arrays
+from tinygrad_poly.engine.apply import new
+from tinygrad_poly.engine.errors import DtypeError, ShapeError
 from tinygrad_poly.tensor import Tensor
 
 

@@ -6,11 +6,11 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from tinygrad_poly import arrays
-from tinygrad_poly.arrays import Array, namespace, total
-from tinygrad_poly.errors import GraphError, ShapeError
+from tinygrad_poly.engine import arrays
+from tinygrad_poly.engine.apply import wrap
+from tinygrad_poly.engine.arrays import Array, namespace, total
+from tinygrad_poly.engine.errors import GraphError, ShapeError
 from tinygrad_poly.functions import cat
-from tinygrad_poly.operators import wrap
 from tinygrad_poly.tensor import Tensor
 
 Parameters = Tensor | Iterable[Tensor]

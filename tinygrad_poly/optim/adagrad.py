@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tinygrad_poly.arrays import namespace
 from tinygrad_poly.creation import zeros_like
-from tinygrad_poly.operators import wrap
+from tinygrad_poly.engine.apply import wrap
+from tinygrad_poly.engine.arrays import namespace
 from tinygrad_poly.optim.optimizer import Group, Optimizer, Params, gradients, not_negative
 
 

@@ -6,12 +6,12 @@ import functools
 import math
 from typing import Any
 
-from tinygrad_poly.arrays import Array, astype, namespace, total
-from tinygrad_poly.errors import DtypeError
-from tinygrad_poly.operators import wrap
+from tinygrad_poly.engine.apply import wrap
+from tinygrad_poly.engine.arrays import Array, astype, namespace, total
+from tinygrad_poly.engine.errors import DtypeError
+from tinygrad_poly.engine.recording import enable_grad
 from tinygrad_poly.optim.line_search import Trial, strong_wolfe
 from tinygrad_poly.optim.optimizer import Closure, Group, Optimizer, Params, not_negative
-from tinygrad_poly.recording import enable_grad
 from tinygrad_poly.tensor import Tensor
 
 LEAST_CURVATURE = 1e-10  # y · s of a pair that is worth remembering

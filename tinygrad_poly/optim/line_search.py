@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinygrad_poly.arrays import Array
+from tinygrad_poly.engine.arrays import Array
 
 SUFFICIENT_DECREASE, FLATNESS = 1e-4, 0.9  # c₁ and c₂
 

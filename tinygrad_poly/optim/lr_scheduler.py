@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from tinygrad_poly.errors import DtypeError
+from tinygrad_poly.engine.errors import DtypeError
 from tinygrad_poly.optim.optimizer import Group, Optimizer
 
 

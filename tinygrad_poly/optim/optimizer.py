@@ -7,10 +7,10 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from tinygrad_poly.arrays import Array, namespace
-from tinygrad_poly.errors import DtypeError, GraphError
-from tinygrad_poly.operators import wrap
-from tinygrad_poly.recording import enable_grad
+from tinygrad_poly.engine.apply import wrap
+from tinygrad_poly.engine.arrays import Array, namespace
+from tinygrad_poly.engine.errors import DtypeError, GraphError
+from tinygrad_poly.engine.recording import enable_grad
 from tinygrad_poly.tensor import Tensor
 
 Group = dict[str, Any]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tinygrad_poly.operators import wrap
+from tinygrad_poly.engine.apply import wrap
 from tinygrad_poly.optim.optimizer import Group, Optimizer, Params, gradients, not_negative
 
 

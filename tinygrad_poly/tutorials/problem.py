@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_poly.arrays import Array, Shape
+from tinygrad_poly.engine.arrays import Array, Shape
 
 Vector = np.ndarray[Any, np.dtype[np.float64]]
 

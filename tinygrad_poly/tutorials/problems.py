@@ -12,8 +12,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from tinygrad_poly.arrays import Array
 from tinygrad_poly.creation import linspace
+from tinygrad_poly.engine.arrays import Array
 from tinygrad_poly.tutorials import routes
 from tinygrad_poly.tutorials.problem import Problem, Vector
 from tinygrad_poly.tutorials.recovery import from_first_line, from_last_line

@@ -32,7 +32,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_poly.arrays import Shape
+from tinygrad_poly.engine.arrays import Shape
 from tinygrad_poly.tutorials.problem import Problem, Vector
 
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from tinygrad_poly import nn, optim
-from tinygrad_poly.arrays import Array
-from tinygrad_poly.operators import wrap
-from tinygrad_poly.recording import no_grad
+from tinygrad_poly.engine.apply import wrap
+from tinygrad_poly.engine.arrays import Array
+from tinygrad_poly.engine.recording import no_grad
 from tinygrad_poly.tensor import Tensor
 from tinygrad_poly.tutorials.problem import Problem, Step
 

@@ -8,9 +8,9 @@ import pytest
 import tinygrad_poly as tg
 from tinygrad_poly.compiler import compile
 from tinygrad_poly.compiler.cuda import runner as cuda_runner
-from tinygrad_poly.compiler.simplify import simplify
 from tinygrad_poly.compiler.steps import CompiledSteps, captured_arrays
-from tinygrad_poly.errors import DeviceError
+from tinygrad_poly.compiler.trace.simplify import simplify
+from tinygrad_poly.engine.errors import DeviceError
 
 from ...helpers import DTYPES
 from ..routes import traced

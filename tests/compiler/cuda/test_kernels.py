@@ -10,16 +10,16 @@ from hypothesis import strategies as st
 import tinygrad_poly as tg
 from tinygrad_poly.checking import strategies
 from tinygrad_poly.checking.judge import largest_ratio
-from tinygrad_poly.compiler import fuse
-from tinygrad_poly.compiler.program import Program
-from tinygrad_poly.compiler.simplify import simplify
-from tinygrad_poly.compiler.symbols import placeholder, record
+from tinygrad_poly.compiler.loops import fuse
+from tinygrad_poly.compiler.trace.program import Program
+from tinygrad_poly.compiler.trace.simplify import simplify
+from tinygrad_poly.compiler.trace.symbols import placeholder, record
 
 from ...derivatives.cases.table import CASES
 from ...helpers import DTYPES, numbers
 from ..routes import traced
-from ..test_program import asked, given_tensors, quick, small
 from ..test_table import DEPEND_ON_NUMBERS, arguments, value_and_gradients
+from ..trace.test_program import asked, given_tensors, quick, small
 from .on_cpu import batch, emulator, fake_cupy, nvrtc
 
 needs_compiler = pytest.mark.skipif(emulator.COMPILER is None, reason="needs a C++ compiler, g++, to run kernels")

@@ -9,11 +9,11 @@ import tinygrad_poly as tg
 from tinygrad_poly.compiler.cuda import runner as cuda_runner
 from tinygrad_poly.compiler.cuda.functions import OPERATORS, RESERVED, identifier
 from tinygrad_poly.compiler.cuda.printer import CudaPrinter
-from tinygrad_poly.compiler.fuse import _FUSED, fuse
-from tinygrad_poly.compiler.program import Program
-from tinygrad_poly.compiler.simplify import simplify
+from tinygrad_poly.compiler.loops.fuse import _FUSED, fuse
 from tinygrad_poly.compiler.steps import CompiledSteps
-from tinygrad_poly.compiler.symbols import placeholder, record
+from tinygrad_poly.compiler.trace.program import Program
+from tinygrad_poly.compiler.trace.simplify import simplify
+from tinygrad_poly.compiler.trace.symbols import placeholder, record
 
 from .on_cpu import nvrtc
 

@@ -9,7 +9,7 @@ import tinygrad_poly as tg
 from tinygrad_poly.compiler import compile
 from tinygrad_poly.compiler.cuda import runner as cuda_runner
 from tinygrad_poly.compiler.steps import CompiledSteps
-from tinygrad_poly.errors import DeviceError
+from tinygrad_poly.engine.errors import DeviceError
 
 from ..test_steps import LOSSES, START, shapes_data, shapes_loss
 from .on_cpu import emulator, fake_cupy

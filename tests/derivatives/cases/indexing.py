@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from tinygrad_poly.derivatives import indexing
-from tinygrad_poly.operators import apply_operation
+from tinygrad_poly.engine.apply import apply_operation
 
 from ..checks import Case
 

@@ -2,130 +2,185 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 
-from tinygrad_poly.derivatives import arithmetic, linalg
-from tinygrad_poly.operators import apply_operation
+import tinygrad_poly.linalg  # noqa: F401 - so that tg.linalg is there
+from tinygrad_poly.derivatives import linalg
+from tinygrad_poly.engine.apply import apply_operation
 
-from ..checks import Case
+from ...helpers import halves
+from ..checks import Bound, Case
 
-MATRICES: list[Any] = [
-    ((3,), (3,)),
-    ((2, 3), (3,)),
-    ((3,), (3, 4)),
-    ((2, 3), (3, 4)),
-    ((5, 2, 3), (3,)),
-    ((3,), (5, 3, 4)),
-    ((5, 2, 3), (5, 3, 4)),
-    ((5, 2, 3), (3, 4)),
-    ((2, 3), (5, 3, 4)),
-    ((5, 1, 2, 3), (2, 3, 4)),
-    ((2, 0), (0, 3)),
-    ((0, 3), (3, 2)),
-]
+Array = np.ndarray[Any, Any]
+SQUARE: list[Any] = [((1, 1),), ((2, 2),), ((3, 3),), ((2, 2, 2),), ((0, 0),)]
 
 
-def _einsum(equation: str, *shapes: Any) -> Case:
-    count = equation.count(",") + 1
-    return Case(
-        linalg.einsum.of(count), f"einsum {equation}", lambda m, *operands: m.einsum(equation, *operands), shapes
-    )
+def dyadic(rng: np.random.Generator, shape: Any) -> Array:
+    """L D U with a unit lower L of 0 and ±½, a unit upper U of 0 and ±1, and a D of ±1 and 2.
+
+    Elimination finds these factors again, in the transpose too, and exchanges no rows: no multiplier is above 1.
+    All numbers on the way are multiples of a power of two, so that the inverse is exact in both libraries.
+    """
+    n = shape[-1]
+    lower = np.tril(rng.integers(-1, 2, shape) / 2, -1) + np.eye(n)
+    upper = np.triu(rng.integers(-1, 2, shape), 1) + np.eye(n)
+    return np.asarray(lower * rng.choice([-1.0, 1.0, 2.0], (*shape[:-2], 1, n)) @ upper)
+
+
+def definite(rng: np.random.Generator, shape: Any) -> Array:
+    """L Lᵀ, with the L of whole numbers and with 1 and 2 on its diagonal: its square roots are exact."""
+    n = shape[-1]
+    lower = np.tril(rng.integers(-1, 2, shape), -1) + np.eye(n) * rng.choice([1.0, 2.0], (*shape[:-1], 1))
+    return np.asarray(lower @ lower.mT)
+
+
+def _norm(a: Array) -> float:
+    return float(np.linalg.matrix_norm(a, ord=2).max(initial=1.0))
+
+
+def _within(powers: int, degree: int, inputs: int = 1, matrix: int = 0) -> Bound:
+    """How far results from the SVD may lie apart from those from other factorisations, measured in norms.
+
+    A backward stable algorithm gives the exact result for matrices that are off by c u ‖A‖. In 3 × 3 matrices an
+    element of a product takes 5 roundings and a factorisation some 40, and a value takes up to two factorisations, a
+    gradient four and a second gradient eight: c = 100, 200, 400. The result moves by c u times the norm of its
+    derivative, which is a product of `degree` factors ‖A‖ or ‖B‖ and of `powers` factors ‖A⁻¹‖ at most (the second
+    gradient has the most). Gradients sum up to nine cotangents of up to 5, and determinants have 3! terms.
+    """
+
+    def majorant(order: int) -> Callable[..., float]:
+        def largest(*arrays: Array) -> float:
+            inverse = max(_norm(np.linalg.pinv(arrays[matrix])), 1.0)
+            return 6 * 45.0**order * inverse**powers * max(_norm(a) for a in arrays) ** degree
+
+        return largest
+
+    slopes, curvatures = [majorant(1)] * inputs, [[majorant(2)] * inputs] * inputs
+    return Bound((0, 0, 0), (100, 200, 400), majorant(0), slopes, curvatures)
+
+
+def _cofactors_along(g: Any, a: Any, b: Any) -> Any:
+    inner = (g * b).sum((-2, -1), keepdim=True)
+    return torch.det(a)[..., None, None] * (inner * b - b @ g.mT @ b)
 
 
 CASES: list[Case] = [
-    Case(linalg.matmul, "a @ b", lambda m, a, b: a @ b, MATRICES),
-    Case(linalg.matmul, "matmul(a, b).sum()", lambda m, a, b: m.matmul(a, b).sum(), MATRICES),
-    Case(linalg.matmul, "mm", lambda m, a, b: a.mm(b), [((2, 3), (3, 4))]),
-    Case(linalg.matmul, "mv", lambda m, a, b: a.mv(b), [((2, 3), (3,))]),
-    Case(linalg.matmul, "bmm", lambda m, a, b: a.bmm(b), [((5, 2, 3), (5, 3, 4))]),
-    Case(linalg.matmul, "dot", lambda m, a, b: a.dot(b), [((3,), (3,)), ((0,), (0,))]),
-    Case(linalg.matmul, "matrix_power", lambda m, a: a.matrix_power(3), [((2, 2),), ((2, 3, 3),)]),
+    Case(linalg.inverse, "inverse", lambda m, a: m.inverse(a), SQUARE, draw=(dyadic,)),
+    Case(linalg.inverse, "linalg.inv", lambda m, a: m.linalg.inv(a), SQUARE, draw=(dyadic,)),
+    Case(linalg.inverse, "matrix_power(-2)", lambda m, a: m.matrix_power(a, -2), [((2, 2),)], draw=(dyadic,)),
     Case(
-        linalg.matmul,
-        "addmm",
-        lambda m, c, a, b: m.addmm(c, a, b, beta=0.5, alpha=2),
-        [((2, 4), (2, 3), (3, 4)), ((4,), (2, 3), (3, 4))],
+        linalg.solve,
+        "solve",
+        lambda m, a, b: m.linalg.solve(a, b),
+        [
+            ((3, 3), (3, 2)),
+            ((2, 2), (2,)),
+            ((2, 2, 2), (2, 2, 3)),
+            ((2, 2, 2), (2, 1)),
+            ((2, 2), (2, 2, 1)),
+            ((3, 3), (3, 0)),
+        ],
+        draw=(dyadic, halves),
     ),
     Case(
-        linalg.linear,
-        "linear(x, W, b)",
-        lambda m, x, w, b: apply_operation(linalg.linear, x, w, b),
-        [((5, 3), (2, 3), (2,)), ((1, 1), (1, 1), (1,)), ((0, 3), (2, 3), (2,))],
-        torch_call=lambda m, x, w, b: m.nn.functional.linear(x, w, b),
-    ),
-    _einsum("ij,jk->ik", ((2, 3), (3, 4)), ((2, 0), (0, 4)), ((2, 1), (3, 4)), ((2, 3), (1, 4))),
-    _einsum("ij,jk", ((2, 3), (3, 4))),
-    _einsum("ij,kj->", ((2, 3), (4, 3))),
-    _einsum("ij->ji", ((2, 3),)),
-    _einsum("ij->i", ((2, 3),), ((2, 0),)),
-    _einsum("ij->", ((2, 3),)),
-    _einsum("ba", ((2, 3),)),
-    _einsum("ii", ((3, 3),)),
-    _einsum("ii->i", ((3, 3),)),
-    _einsum("iij->j", ((3, 3, 2),)),
-    _einsum("iii->i", ((3, 3, 3),)),
-    _einsum("ijij->ij", ((2, 3, 2, 3),)),
-    _einsum("i,j->ij", ((2,), (3,))),
-    _einsum("i,i->i", ((3,), (3,)), ((1,), (3,))),
-    _einsum("i,i->", ((3,), (1,)), ((1,), (3,)), ((3,), (3,))),
-    _einsum("ii,i->i", ((3, 3), (3,))),
-    Case(
-        linalg.einsum.of(2),
-        "einsum ii,i->i with one repeated",
-        lambda m, a, b: m.einsum("ii,i->i", a, b),
-        [((1, 1), (3,))],
-        # torch's einsum fails here when its gradient is differentiated
-        torch_call=lambda m, a, b: a.diagonal() * b,
-    ),
-    _einsum("ii,jk->k", ((3, 3), (2, 4))),
-    _einsum("...ij,...jk->...ik", ((5, 2, 3), (3, 4)), ((1, 2, 3), (5, 3, 4)), ((2, 3), (3, 4))),
-    _einsum("i...,i...", ((3, 2), (3, 1)), ((3, 4, 2), (3, 2))),
-    _einsum("...i->i", ((2, 4, 3),)),
-    _einsum("...ii->...i", ((2, 3, 3),)),
-    _einsum("ij,jk,kl->il", ((2, 3), (3, 4), (4, 2))),
-    _einsum("ij,jk,lk->il", ((9, 10), (10, 11), (12, 11))),
-    _einsum("aij,akj->aik", ((5, 6, 7), (5, 8, 7)), ((1, 6, 7), (5, 8, 7))),
-    _einsum("bn,anm,bm->ba", ((2, 3), (4, 3, 2), (2, 2))),
-    _einsum(",i->i", ((), (3,))),
-    Case(linalg.einsum.of(2), "inner", lambda m, a, b: m.inner(a, b), [((2, 3), (4, 3)), ((3,), (3,)), ((3,), (2, 3))]),
-    Case(linalg.einsum.of(2), "tensordot", lambda m, a, b: m.tensordot(a, b), [((4, 2, 3), (2, 3, 5))]),
-    Case(linalg.einsum.of(2), "tensordot, 1", lambda m, a, b: m.tensordot(a, b, 1), [((2, 3), (3, 4)), ((3,), (3,))]),
-    Case(
-        linalg.einsum.of(2),
-        "tensordot of chosen dimensions",
-        lambda m, a, b: m.tensordot(a, b, dims=([2, 0], [1, -1])),
-        [((4, 2, 3), (5, 3, 4))],
-    ),
-    Case(linalg.einsum.of(1), "trace", lambda m, a: m.trace(a), [((3, 3),), ((2, 3),), ((4, 3),), ((0, 0),)]),
-    Case(
-        linalg.on_diagonal,
-        "on the diagonal",
-        lambda m, x: apply_operation(linalg.on_diagonal, x * x, "i", "ii", (3, 3)),
-        [((3,),)],
-        torch_call=lambda m, x: m.diag_embed(x * x),
+        linalg.solve,
+        "solve for a vector each",
+        lambda m, a, b: m.linalg.solve(a, b),
+        [((3, 2, 2), (3, 2)), ((4, 3, 2, 2), (4, 3, 2))],
+        draw=(dyadic, halves),
     ),
     Case(
-        linalg.on_diagonal,
-        "one number on the diagonal",
-        lambda m, x: apply_operation(linalg.on_diagonal, x * x, "i", "ii", (3, 3)),
-        [((1,),)],
-        torch_call=lambda m, x: x * x * m.eye(3, dtype=x.dtype),
+        linalg.solve,
+        "solve from the right",
+        lambda m, a, b: m.linalg.solve(a, b, left=False),
+        [((3, 3), (2, 3)), ((2, 2, 2), (2, 3, 2))],
+        draw=(dyadic, halves),
     ),
-    Case(arithmetic.multiply, "outer", lambda m, a, b: m.outer(a, b), [((2,), (3,)), ((0,), (3,))]),
+    # the determinant times the matrix, so that the result has the shape that a `Bound` is summed over
     Case(
-        arithmetic.multiply,
-        "kron",
-        lambda m, a, b: m.kron(a, b),
-        [((2, 3), (3, 2)), ((3,), (2, 2)), ((2, 1, 2), (2, 3))],
+        linalg.determinant,
+        "det",
+        lambda m, a: m.det(a)[..., None, None] * a,
+        SQUARE,
+        draw=(dyadic,),
+        bound=_within(0, 4),
     ),
     Case(
-        arithmetic.multiply,
-        "cross",
-        lambda m, a, b: m.cross(a, b, dim=-1),
-        [((3,), (3,)), ((2, 3), (1, 3))],
-        torch_call=lambda m, a, b: torch.linalg.cross(a, b),
+        linalg.cofactors,
+        "cofactors",
+        lambda m, a: apply_operation(linalg.cofactors, a),
+        SQUARE,
+        draw=(dyadic,),
+        torch_call=lambda m, a: torch.det(a)[..., None, None] * torch.inverse(a).mT,
+        bound=_within(4, 4),
     ),
-    Case(arithmetic.multiply, "cross along 0", lambda m, a, b: m.cross(a, b, dim=0), [((3, 2), (3, 2))]),
+    Case(
+        linalg.cofactors_along,
+        "Hessian of det",
+        lambda m, g, a: apply_operation(linalg.cofactors_along, g, a),
+        [((1, 1), (1, 1)), ((2, 2), (2, 2)), ((3, 3), (3, 3)), ((2, 2, 2), (2, 2, 2))],
+        draw=(halves, dyadic),
+        torch_call=lambda m, g, a: _cofactors_along(g, a, torch.inverse(a).mT),
+        bound=_within(4, 4, 2, matrix=1),
+    ),
+    Case(
+        linalg.log_abs_determinant,
+        "slogdet",
+        lambda m, a: m.slogdet(a)[1][..., None, None] * a,
+        SQUARE,
+        draw=(dyadic,),
+        bound=_within(4, 2),
+    ),
+    Case(
+        linalg.log_abs_determinant,
+        "logdet",
+        lambda m, a: m.logdet(a @ a)[..., None, None] * a,
+        [((2, 2),), ((2, 3, 3),)],
+        draw=(dyadic,),
+        bound=_within(4, 4),
+    ),
+    Case(linalg.cholesky, "cholesky", lambda m, a: m.linalg.cholesky(a), SQUARE, draw=(definite,)),
+    Case(
+        linalg.cholesky,
+        "cholesky, upper",
+        lambda m, a: m.linalg.cholesky(a, upper=True),
+        [((2, 2),), ((3, 3),)],
+        draw=(definite,),
+    ),
+    Case(
+        linalg.lower_half,
+        "lower triangle with half the diagonal",
+        lambda m, x: apply_operation(linalg.lower_half, x * x),
+        SQUARE,
+        torch_call=lambda m, x: torch.tril(x * x) - (x * x / 2) * torch.eye(x.shape[-1], dtype=x.dtype),
+    ),
+    Case(
+        linalg.pinv,
+        "pinv",
+        lambda m, a: m.linalg.pinv(a).mT,
+        [((3, 2),), ((2, 3),), ((2, 2),), ((3, 1),), ((2, 3, 2),)],
+        draw=(lambda rng, shape: np.asarray(halves(rng, shape) / 2 + 3 * np.eye(*shape[-2:])),),
+        bound=_within(4, 2),
+    ),
+    # A X is the part of B that A can explain; it has the shape of A and B
+    Case(
+        linalg.lstsq,
+        "lstsq",
+        lambda m, a, b: m.linalg.lstsq(a, b)[0].mT @ a.mT,
+        [((3, 3), (3, 3)), ((2, 2, 2), (2, 2, 2))],
+        draw=(lambda rng, shape: np.asarray(halves(rng, shape) / 2 + 3 * np.eye(shape[-1])), halves),
+        bound=_within(5, 4, 2),
+    ),
+    Case(
+        linalg.lstsq,
+        "lstsq with more rows than unknowns",
+        lambda m, a, b: a @ m.linalg.lstsq(a, b)[0],
+        [((3, 2), (3, 2)), ((2, 3, 1), (2, 3, 1))],
+        draw=(lambda rng, shape: np.asarray(halves(rng, shape) / 2 + 3 * np.eye(*shape[-2:])), halves),
+        bound=_within(5, 4, 2),
+    ),
 ]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_poly.derivatives import ordering
-from tinygrad_poly.operators import apply_operation
+from tinygrad_poly.engine.apply import apply_operation
 
 from ..checks import Case
 from .reductions import distinct

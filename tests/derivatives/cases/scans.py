@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_poly.derivatives import scans
-from tinygrad_poly.operators import apply_operation
+from tinygrad_poly.engine.apply import apply_operation
 
 from ...helpers import powers_of_two
 from ..checks import Case

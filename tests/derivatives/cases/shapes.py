@@ -8,7 +8,7 @@ import torch
 
 import tinygrad_poly as tg
 from tinygrad_poly.derivatives import shapes
-from tinygrad_poly.operators import apply_operation
+from tinygrad_poly.engine.apply import apply_operation
 
 from ..checks import Case
 from .common import ONE

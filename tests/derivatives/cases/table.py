@@ -19,11 +19,11 @@ from tinygrad_poly.derivatives import (
     ordering,
     piecewise,
     polynomials,
+    products,
     reductions,
     scans,
     shapes,
     softmax,
-    solvers,
 )
 
 from ..checks import Case
@@ -36,11 +36,11 @@ from .norms import CASES as NORMS
 from .ordering import CASES as ORDERING
 from .piecewise import CASES as PIECEWISE
 from .polynomials import CASES as POLYNOMIALS
+from .products import CASES as PRODUCTS
 from .reductions import CASES as REDUCTIONS
 from .scans import CASES as SCANS
 from .shapes import CASES as SHAPES
 from .softmax import CASES as SOFTMAX
-from .solvers import CASES as SOLVERS
 
 CASES: dict[ModuleType, list[Case]] = {
     arithmetic: ARITHMETIC,
@@ -54,8 +54,8 @@ CASES: dict[ModuleType, list[Case]] = {
     ordering: ORDERING,
     shapes: SHAPES,
     indexing: INDEXING,
+    products: PRODUCTS,
     linalg: LINALG,
-    solvers: SOLVERS,
     polynomials: POLYNOMIALS,
 }
 

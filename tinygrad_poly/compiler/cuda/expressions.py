@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_poly.arrays import Shape
 from tinygrad_poly.compiler.cuda.functions import OPERATORS, TYPES, identifier
-from tinygrad_poly.compiler.fuse import is_sum_of_one, is_view
-from tinygrad_poly.compiler.loops import (
+from tinygrad_poly.compiler.loops.fuse import is_sum_of_one, is_view
+from tinygrad_poly.compiler.loops.printer import (
     ATOM,
     SIGN,
     WIDTH,
@@ -22,7 +21,8 @@ from tinygrad_poly.compiler.loops import (
     _own_index,
     _start,
 )
-from tinygrad_poly.compiler.symbols import Symbol
+from tinygrad_poly.compiler.trace.symbols import Symbol
+from tinygrad_poly.engine.arrays import Shape
 
 
 class CppPrinter(Printer):

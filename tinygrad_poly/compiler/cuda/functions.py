@@ -11,7 +11,7 @@ import unicodedata
 
 import numpy as np
 
-from tinygrad_poly.compiler.loops import ATOM, COMPARISON, CONDITION, EXPRESSIONS, SIGN
+from tinygrad_poly.compiler.loops.printer import ATOM, COMPARISON, CONDITION, EXPRESSIONS, SIGN
 
 TYPES = {
     "bool": "bool",

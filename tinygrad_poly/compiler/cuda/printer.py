@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_poly.arrays import Shape
 from tinygrad_poly.compiler.cuda.expressions import CppPrinter, cpp_type
 from tinygrad_poly.compiler.cuda.functions import COLLECT, prelude
-from tinygrad_poly.compiler.fuse import Loop, Plan
-from tinygrad_poly.compiler.loops import ATOM, WIDTH
-from tinygrad_poly.compiler.symbols import Symbol
+from tinygrad_poly.compiler.loops.fuse import Loop, Plan
+from tinygrad_poly.compiler.loops.printer import ATOM, WIDTH
+from tinygrad_poly.compiler.trace.symbols import Symbol
+from tinygrad_poly.engine.arrays import Shape
 
 MOST_THREADS = 1024
 """How many threads a block may have: the registers that a thread gets are limited accordingly."""

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_poly.arrays import NUMPY, is_cupy
 from tinygrad_poly.compiler.cuda.printer import (
     MOST_THREADS,
     THREADS_OF_MANY_BLOCKS,
@@ -17,10 +16,11 @@ from tinygrad_poly.compiler.cuda.printer import (
     Kernels,
     longest,
 )
-from tinygrad_poly.compiler.fuse import NotFusable, Plan, fuse
-from tinygrad_poly.compiler.program import Program, evaluated
-from tinygrad_poly.compiler.symbols import Symbol, call
+from tinygrad_poly.compiler.loops.fuse import NotFusable, Plan, fuse
+from tinygrad_poly.compiler.trace.program import Program, evaluated
+from tinygrad_poly.compiler.trace.symbols import Symbol, call
 from tinygrad_poly.compiler.training import TrainingStep
+from tinygrad_poly.engine.arrays import NUMPY, is_cupy
 
 # None of these four numbers has been measured yet: docs/cuda.md says what they are made of.
 ELEMENTS_OF_ONE_BLOCK = 2**15

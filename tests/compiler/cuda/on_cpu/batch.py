@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from tinygrad_poly.compiler.cuda import runner as cuda_runner
-from tinygrad_poly.compiler.fuse import NotFusable, fuse
-from tinygrad_poly.compiler.program import Program
+from tinygrad_poly.compiler.loops.fuse import NotFusable, fuse
 from tinygrad_poly.compiler.steps import captured_arrays
+from tinygrad_poly.compiler.trace.program import Program
 
 from . import emulator, nvrtc
 from .fake_cupy import Device, RawKernel, RawModule, asarray

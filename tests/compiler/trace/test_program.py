@@ -1,0 +1,126 @@
+"""The slow interpreter, the simplified program, its NumPy calls and its loops compute what the tape computes."""
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import tinygrad_poly as tg
+from tinygrad_poly.checking import strategies
+from tinygrad_poly.checking.judge import Case, largest_ratio
+from tinygrad_poly.compiler.trace.program import Program
+from tinygrad_poly.compiler.trace.symbols import placeholder, record
+
+from ..routes import routes, traced
+
+quick = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+
+
+def asked(problem):
+    """What is asked of a problem, as a function of tensors, and where in `Case.parts` each answer belongs."""
+    wanted = [k for k, given in enumerate(problem.program.inputs) if given.requires_grad]
+
+    def function(v, *rest):
+        inputs, directions = rest[: len(problem.program.inputs)], rest[len(problem.program.inputs) :]
+        leaves = [inputs[k] for k in wanted]
+        y = problem.program.run(inputs)
+        if not y.requires_grad:
+            return [y]
+        first = tg.grad(y, leaves, v, create_graph=True, allow_unused=True)
+        first = [tg.zeros_like(x) if g is None else g for g, x in zip(first, leaves, strict=True)]
+        bent = [(g, w) for g, w in zip(first, directions, strict=True) if g.requires_grad]
+        if not bent:
+            return [y, *first]
+        second = tg.grad([g for g, _ in bent], leaves, [w for _, w in bent], allow_unused=True)
+        return [y, *first, *(tg.zeros_like(x) if g is None else g for g, x in zip(second, leaves, strict=True))]
+
+    return function, wanted
+
+
+def given_tensors(problem, wanted, dtype):
+    inputs = problem.program.inputs
+    v = tg.tensor(np.array(problem.cotangent, dtype).reshape(problem.program.shapes[-1]))
+    tensors = [tg.tensor(i.array(dtype), requires_grad=i.requires_grad) for i in inputs]
+    directions = [tg.tensor(np.array(problem.directions[k], dtype).reshape(inputs[k].shape)) for k in wanted]
+    return [v, *tensors, *directions]
+
+
+small = strategies.straight_line_programs(st.integers(-3, 3).map(float), most=5)
+
+
+@settings(quick, max_examples=200)
+@given(case=strategies.gradient_problems(small))
+def test_all_routes_agree_to_the_last_bit_where_nothing_is_rounded(case):
+    function, wanted = asked(case.problem)
+    tensors = given_tensors(case.problem, wanted, "float64")
+    expected = [y.detach().numpy() for y in function(*tensors)]
+    if any(np.any(np.abs(y) > 2.0**40) or np.any(y * 64 != np.round(y * 64)) for y in expected):
+        return  # thirds, from means, are rounded
+    program = traced(function, tensors)
+    if len(program.outputs) < len(expected):
+        return  # an answer that depends on no input is no part of the program
+    for name, found in routes(program, [x.array for x in tensors]):
+        for y, reference in zip(found, expected, strict=True):
+            assert np.shape(y) == reference.shape, name
+            assert np.asarray(y).dtype == reference.dtype, name
+            np.testing.assert_array_equal(y, reference, err_msg=name)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_all_routes_are_within_what_rounding_allows(dtype):
+    @settings(quick, max_examples=100)
+    @given(case=strategies.gradient_problems())
+    def hold(case):
+        if not case.judged(dtype):
+            return
+        function, wanted = asked(case.problem)
+        tensors = given_tensors(case.problem, wanted, dtype)
+        program = traced(function, tensors)
+        parts = case.parts[: len(program.outputs)]
+        if len(function(*tensors)) != len(program.outputs):
+            return
+        for name, found in routes(program, [x.array for x in tensors]):
+            for y, (what, exact, majorant, count) in zip(found, parts, strict=True):
+                ratio, _ = largest_ratio(np.asarray(y), exact, majorant, count, dtype)
+                assert ratio <= 1, (name, what)
+
+    hold()
+
+
+def test_a_program_prints_as_a_list_of_instructions():
+    x = placeholder("x", (2,), np.float64)
+    program = Program.of([x], [record("sum", record("multiply", x, 2.0), axis=None)])
+    assert str(program).splitlines() == [
+        "x: float64[2]",
+        "v1 = multiply(x, 2.0)  # float64[2]",
+        "v2 = sum(v1, axis=None)  # float64[]",
+        "return v2",
+    ]
+    assert program.run({x: np.array([1.0, 2.0])}) == [6.0]
+
+
+def test_what_no_output_needs_is_no_part_of_a_program():
+    x = placeholder("x", (2,), np.float64)
+    record("exp", x)
+    y = record("sin", x)
+    assert Program.of([x], [y]).instructions == (y,)
+
+
+def test_a_long_chain_needs_no_recursion():
+    x = placeholder("x", (), np.float64)
+    y = x
+    for _ in range(20_000):
+        y = y + 1.0
+    (result,) = Program.of([x], [y]).run({x: np.float64(0)})
+    assert result == 20_000
+
+
+def test_the_judge_sees_a_wrong_program():
+    case = Case(
+        strategies.Problem(
+            strategies.Program((strategies.Input((2,), (1.0, 3.0)),), (("multiply", 0, 0),)), (2.0, 5.0), ((1.0, 2.0),)
+        )
+    )
+    _, exact, majorant, count = case.parts[1]
+    assert largest_ratio(np.array([4.0, 30.0]), exact, majorant, count, "float64")[0] == 0
+    assert largest_ratio(np.array([4.0, 30.0 + 1e-10]), exact, majorant, count, "float64")[0] > 1

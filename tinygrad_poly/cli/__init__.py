@@ -1,0 +1,93 @@
+"""The command `tinygrad-poly`: one file a command."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+from collections.abc import Sequence
+
+from tinygrad_poly import __version__
+from tinygrad_poly.cli import bench, fit, tutorials
+from tinygrad_poly.cli.options import FAILED, INTERRUPTED, MISUSED, Parser, UsageError
+from tinygrad_poly.engine.errors import DataError, DeviceError, DivergenceError
+
+EXAMPLES = """\
+examples:
+  tinygrad-poly fit sin
+  tinygrad-poly fit sin --lr 3.5e-6 --steps 500 --start 0,0,0,0
+  tinygrad-poly fit poly --data points.csv --degree 2 --output parabola.svg
+  tinygrad-poly fit sin --compile --show-program
+  tinygrad-poly fit sin --steps 1000 --save run.json
+  tinygrad-poly fit sin --resume run.json --steps 4000
+  tinygrad-poly tutorials T1 T8
+  tinygrad-poly bench --quick
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command with `arguments` (by default the process's own); returns its exit status.
+
+    Status 0 is success, 1 a fit that diverged or a tutorial that falls short, 2 wrong usage or data,
+    and 130 an interruption by Ctrl-C.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            # A console in another encoding prints a question mark instead of failing.
+            stream.reconfigure(errors="replace")
+    try:
+        given = list(sys.argv[1:] if arguments is None else arguments)
+        if given[:1] == ["bench"]:
+            return bench.run(given[1:])
+        options = _parser().parse_args(_joined(given))
+        status: int = options.run(options)
+        sys.stdout.flush()
+        return status
+    except DivergenceError as error:
+        return _fail(error, FAILED)
+    except BrokenPipeError:
+        # Whoever read our output, such as `head`, has had enough; Python would complain again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except (UsageError, DataError, DeviceError, OSError) as error:
+        return _fail(error, MISUSED)
+    except MemoryError:
+        return _fail("there is not enough memory for so many points", MISUSED)
+    except KeyboardInterrupt:
+        return _fail("interrupted", INTERRUPTED)
+
+
+def _fail(error: object, status: int) -> int:
+    sys.stdout.flush()
+    print(f"tinygrad-poly: error: {error}", file=sys.stderr)
+    return status
+
+
+def _joined(arguments: Sequence[str]) -> list[str]:
+    """`--start -1,2` as `--start=-1,2`: argparse takes -1,2 for an option."""
+    joined: list[str] = []
+    for argument in arguments:
+        if joined and joined[-1] == "--start" and re.match(r"-[\d.]", argument):
+            joined[-1] += "=" + argument
+        else:
+            joined.append(argument)
+    return joined
+
+
+def _parser() -> argparse.ArgumentParser:
+    verbatim = argparse.RawDescriptionHelpFormatter
+    parser = Parser(
+        prog="tinygrad-poly",
+        description="Fit curves by gradient descent, and learn how far the fit is from the optimum.",
+        epilog=EXAMPLES,
+        formatter_class=verbatim,
+    )
+    parser.add_argument("--version", action="version", version=f"tinygrad-poly {__version__}")
+    commands = parser.add_subparsers(required=True, title="commands", metavar="fit | tutorials | bench", dest="command")
+
+    fit.add(commands)
+    tutorials.add(commands)
+    # Its options are those of the benchmarks, which are not part of the package.
+    commands.add_parser("bench", help="measure the speed beside torch and others (in a checkout)", add_help=False)
+    return parser

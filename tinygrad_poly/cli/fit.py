@@ -1,0 +1,223 @@
+"""`tinygrad-poly fit`: what the options and a saved run ask for, done and reported."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Callable, Iterable
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+from tinygrad_poly.cli.options import COUNT, DONE, FAILED, INTERRUPTED, RATE, SEED, WEIGHTS, UsageError, number
+from tinygrad_poly.engine.errors import DataError
+from tinygrad_poly.fitting import files, formatting, progress, saved
+from tinygrad_poly.fitting.descent import fit, program, resume
+from tinygrad_poly.fitting.formatting import names, polynomial, text
+from tinygrad_poly.fitting.optimizers import OPTIMIZERS
+from tinygrad_poly.fitting.picture import check_picture
+from tinygrad_poly.fitting.problems import PROBLEMS, Problem, Task
+from tinygrad_poly.fitting.progress import highlighted
+from tinygrad_poly.fitting.quadratic import as_quadratic
+from tinygrad_poly.fitting.result import FitResult
+from tinygrad_poly.fitting.verdict import rounded_down
+from tinygrad_poly.tensor import Tensor
+
+PROBLEM: dict[str, Any] = {"points": None, "degree": None, "data": None, "dtype": "float64", "seed": 0, "start": None}
+"""The settings that say what is fitted, with their defaults: a resumed run has the same."""
+
+DESCENT: dict[str, Any] = {"steps": None, "lr": None, "optimizer": "sgd", "log_every": 100}
+"""The settings that say how."""
+
+CHANGEABLE = ("data", "steps", "lr")
+"""What may differ in a resumed run; of the data only the file, not the points in it."""
+
+
+DEGREE = number(
+    int, lambda n: 0 <= n <= formatting.HIGHEST_DEGREE, f"a whole number from 0 to {formatting.HIGHEST_DEGREE}"
+)
+
+
+def add(commands: Any) -> None:
+    """The command and its options, for each curve."""
+    parser = commands.add_parser("fit", help="fit a curve", description="Fit a curve by gradient descent.")
+    kinds = parser.add_subparsers(required=True, title="curves", metavar=" | ".join(PROBLEMS), dest="curve")
+    for name, problem in PROBLEMS.items():
+        _add_curve(kinds, name, problem)
+
+
+def _add_curve(kinds: Any, name: str, problem: Problem) -> None:
+    """The options of `fit name`. Their defaults are filled in later, to tell what was given from what was not."""
+    defaults = problem.defaults
+    parser = kinds.add_parser(name, help=problem.help, description=f"Fit {problem.help}.")
+    parser.set_defaults(run=_run)
+    add = parser.add_argument
+    if "points" in defaults:
+        add("--points", type=COUNT, metavar="N", help=f"how many points (default: {defaults['points']})")
+    else:
+        add("--data", metavar="FILE", help="a CSV file with two columns, x and y, with or without a header")
+        add("--degree", type=DEGREE, metavar="N", help=f"of the polynomial (default: {defaults['degree']})")
+    add("--steps", type=COUNT, metavar="N", help=f"how many steps in all (default: {defaults['steps']})")
+    rate = defaults["lr"] or "half the largest that is stable"
+    add("--lr", type=RATE, metavar="RATE", help=f"the learning rate (default: {rate})")
+    add("--dtype", choices=("float32", "float64"), help="the precision (default: float64)")
+    add("--seed", type=SEED, metavar="N", help="of the random weights to start from (default: 0)")
+    add("--start", type=WEIGHTS, metavar="A,B,...", help="the weights to start from, instead of random ones")
+    add("--device", metavar="NAME", default="cpu", help="cpu, cuda or cuda:0: where to compute (default: cpu)")
+    add("--optimizer", choices=sorted(OPTIMIZERS), help="(default: sgd)")
+    add("--log-every", type=COUNT, metavar="N", help="steps from one printed loss to the next (default: 100)")
+    add("--output", metavar="FILE", default=f"fit-{name}.png", help="the picture, or none (default: %(default)s)")
+    add("--no-picture", action="store_const", const="none", dest="output", help="draw none")
+    add("--save", metavar="FILE", help="save the run as .json, so that it can be resumed")
+    add("--resume", metavar="FILE", help="go on with a saved run, up to --steps steps in all")
+    add("--compile", action="store_true", help="run the steps as one compiled program, many times faster")
+    add("--hoist", choices=("algebra",), help="sum over the points once, and take the steps from the sums")
+    add("--show-program", action="store_true", help="print that program: forward, backward and update in one loop")
+    add("--quiet", action="store_true", help="print the result only")
+
+
+def _run(options: argparse.Namespace) -> int:
+    result = run(options)
+    return INTERRUPTED if result.interrupted else FAILED if result.verdict.diverges else DONE
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be done."""
+
+    problem: Problem
+    settings: dict[str, Any]
+    task: Task
+    before: saved.Run | None
+    """The saved run that is resumed."""
+    origin: str
+    """Where the weights come from."""
+
+
+def run(options: argparse.Namespace) -> FitResult:
+    """Fit, print, draw and save what the options ask for.
+
+    Raises:
+        UsageError: for options that contradict each other.
+        DataError: for data that cannot be read or fitted, and files that cannot be written.
+        DivergenceError: where the loss is no longer a finite number.
+    """
+    say: Callable[..., None] = _silence if options.quiet else print
+    plan = _resumed(options) if options.resume else _new(options)
+    _check_outputs(options)
+    settings, task = plan.settings, plan.task
+    how = ""
+    if settings["lr"] is None:
+        settings["lr"], how = _half_the_largest(task), ", half the largest that is stable"
+
+    about = plan.problem.about.format(**settings)
+    where = "" if options.device == "cpu" else f" on {task.x.device}"
+    say(f"Fitting {text(names(settings['degree']))} to {about}: {task.error_name}, {settings['dtype']}{where}")
+    say(f"{settings['steps']} steps of {settings['optimizer']} from {plan.origin}, learning rate {settings['lr']}{how}")
+    if options.show_program:
+        wanted = {name: settings[name] for name in ("lr", "optimizer")}
+        highlighted(program(task.loss, task.start, task.x, task.y, **wanted, hoist=options.hoist))
+    result = _descend(plan, options)
+    print(f"Result: {text(_numbers(result.params.values()))}")
+    if result.interrupted:
+        say(f"Interrupted after {result.step} of {settings['steps']} steps.")
+    say(result.verdict)
+    if options.save:
+        fitted = {name: settings[name] for name in PROBLEM}
+        result.save(options.save, problem={"curve": options.curve, **fitted, "fingerprint": task.fingerprint})
+        say(f"Saved: {options.save}")
+    if options.output != "none":
+        _draw(result, options.output, say)
+    return result
+
+
+def _silence(*_: object) -> None:
+    pass
+
+
+def _numbers(weights: Iterable[Tensor]) -> list[float]:
+    return [weight.item() for weight in weights]
+
+
+def _given(options: argparse.Namespace, allowed: Iterable[str]) -> dict[str, Any]:
+    return {name: value for name in allowed if (value := getattr(options, name, None)) is not None}
+
+
+def _new(options: argparse.Namespace) -> Plan:
+    """What the options ask for, and for the rest the defaults."""
+    problem = PROBLEMS[options.curve]
+    settings = PROBLEM | DESCENT | problem.defaults | _given(options, PROBLEM | DESCENT) | {"device": options.device}
+    if "points" not in problem.defaults and settings["data"] is None:
+        raise UsageError("--data is missing: a CSV file with two columns, x and y")
+    origin = "the given weights" if settings["start"] else f"random weights (seed {settings['seed']})"
+    return Plan(problem, settings, problem.set_up(settings), None, origin)
+
+
+def _resumed(options: argparse.Namespace) -> Plan:
+    """What a saved run was doing, apart from what the options change."""
+    problem, path = PROBLEMS[options.curve], options.resume
+    before = saved.load(path)
+    if before.problem.get("curve") != options.curve or not PROBLEM.keys() <= before.problem.keys():
+        raise DataError(f"{path} was not saved by `tinygrad-poly fit {options.curve}`")
+    was = before.problem | {name: getattr(before, name) for name in DESCENT}
+    given = _given(options, PROBLEM | DESCENT)
+    for name, value in given.items():
+        if name not in CHANGEABLE and value != was[name]:
+            raise UsageError(f"--{name.replace('_', '-')} cannot change in a resumed run: it was {was[name]}")
+    settings = was | given | {"device": options.device}
+    if settings["steps"] <= before.step:
+        raise UsageError(f"{path} has taken {before.step} steps already: give a larger number of --steps in all")
+    try:
+        task = problem.set_up(settings)
+    except DataError:
+        raise
+    except (ArithmeticError, KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{path} is damaged: its problem cannot be set up ({error})") from None
+    same_weights = {name: w.shape for name, w in before.params.items()} == {n: w.shape for n, w in task.start.items()}
+    if not same_weights:
+        raise DataError(f"{path} is damaged: its weights are not those of its problem")
+    if task.fingerprint != before.problem.get("fingerprint"):
+        raise DataError(f"{settings['data']} does not hold the points that {path} was fitted to")
+    return Plan(problem, settings, task, before, f"step {before.step} of {path}")
+
+
+def _check_outputs(options: argparse.Namespace) -> None:
+    """Find out before the fit what could not be written after it."""
+    if options.output != "none":
+        check_picture(options.output)
+    if options.save:
+        if not options.save.endswith(".json"):
+            raise UsageError(f"--save {options.save}: the name of a saved run has to end in .json")
+        files.check_writable(options.save)
+
+
+def _half_the_largest(task: Task) -> float:
+    quadratic = as_quadratic(task.loss, task.start, task.x, task.y)
+    if quadratic is None:
+        raise UsageError("no learning rate can be computed, the numbers of these points are too extreme: give --lr")
+    return rounded_down(quadratic.largest_stable_lr / 2)
+
+
+def _descend(plan: Plan, options: argparse.Namespace) -> FitResult:
+    task, how = plan.task, {name: plan.settings[name] for name in DESCENT}
+    completed = plan.before.step if plan.before else 0
+    compiling: dict[str, Any] = {"compile": options.compile or options.hoist is not None, "hoist": options.hoist}
+    with nullcontext(progress.nothing) if options.quiet else progress.shown(completed, how["steps"]) as report:
+        if plan.before is None:
+            return fit(task.loss, task.start, task.x, task.y, **how, progress=report, **compiling)
+        return resume(plan.before, task.loss, task.x, task.y, how["steps"], how["lr"], progress=report, **compiling)
+
+
+def _draw(result: FitResult, path: str, say: Callable[..., None]) -> None:
+    numbers = _numbers(result.params.values())
+    title = f"A polynomial of degree {len(numbers) - 1}"
+    if len(numbers) <= 6:
+        # As matplotlib typesets it: braces around exponents, and 1e-05 as a power of ten.
+        formula = re.sub(r"\^(\d+)", r"^{\1}", text(numbers, digits=3))
+        title = "$" + re.sub(r"e([+-])0*(\d+)", r" \\times 10^{\1\2}", formula) + "$"
+    try:
+        result.plot(path, polynomial, title)
+        say(f"Picture: {path}")
+    except ImportError as error:
+        print(f"tinygrad-poly: no picture: {error}", file=sys.stderr)

@@ -1,0 +1,48 @@
+"""What all commands share: exit statuses, wrong usage, and the types of options."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+DONE, FAILED, MISUSED, INTERRUPTED = 0, 1, 2, 130
+
+
+class UsageError(Exception):
+    """Options that cannot be followed."""
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that leaves it to the caller to report wrong usage."""
+
+    def error(self, message: str) -> NoReturn:
+        """Report wrong usage by an exception, where argparse would end the process."""
+        raise UsageError(f"{message} (see `{self.prog} --help`)")
+
+
+def number(kind: Callable[[str], Any], allowed: Callable[[Any], bool], expected: str) -> Callable[[str], Any]:
+    """An option's type: a number for which `allowed` holds."""
+
+    def parse(text: str) -> Any:
+        """Read the number, or say what was expected."""
+        try:
+            value = kind(text)
+        except ValueError:
+            value = None
+        if value is None or not allowed(value):
+            raise argparse.ArgumentTypeError(f"expected {expected}, but got {text!r}")
+        return value
+
+    return parse
+
+
+COUNT = number(int, lambda n: 1 <= n <= 10**9, "a whole number from 1 to 1000000000")
+SEED = number(int, lambda n: n >= 0, "a whole number of 0 or more")
+RATE = number(float, lambda lr: 0 < lr < math.inf, "a positive number")
+WEIGHTS = number(
+    lambda text: [float(part) for part in text.split(",")],
+    lambda numbers: all(math.isfinite(number) for number in numbers),
+    "numbers with commas between them, such as 0.1,-2,0,1",
+)

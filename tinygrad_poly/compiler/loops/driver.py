@@ -1,0 +1,310 @@
+"""A program with calls as Python source: NumPy's functions, and between them loops for Numba."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from tinygrad_poly.compiler.loops.fuse import Loop, Plan, Stage, is_sum_of_one, is_view
+from tinygrad_poly.compiler.loops.numpy_runner import NEW, is_ufunc
+from tinygrad_poly.compiler.loops.printer import Printer
+from tinygrad_poly.compiler.trace.program import Program
+from tinygrad_poly.compiler.trace.symbols import Symbol, caller, is_elementwise
+
+
+@dataclass
+class Group:
+    """Loops and numbers with no call between them, which become one function.
+
+    Attributes:
+        stages: these loops and numbers.
+        program: from what the group needs of what was there before to what is needed of it later.
+    """
+
+    stages: list[Stage] = field(default_factory=list)
+    program: Program = field(default_factory=lambda: Program((), (), ()))
+
+    @property
+    def made(self) -> Iterator[Symbol]:
+        """What can be had after it."""
+        for stage in self.stages:
+            yield from stage.numbers
+            for loop in stage.loops.values():
+                yield from (*loop.reductions, *loop.stores)
+
+
+def printer(plan: Plan, arrays: Mapping[str, Any], typed: bool = True) -> Printer:
+    """What turns a plan into source, with calls or without."""
+    return (Driver if plan.has_calls else Printer)(plan, dict(arrays), typed)
+
+
+class Driver(Printer):
+    """Turns a plan with calls into source: a function for each group of loops, and `run`, which is plain Python.
+
+    In `run` an array is an array, and whatever has one element is a number.
+
+    Attributes:
+        bound: what `run` takes as arguments after all others, by name: calls that cannot be written as source, such
+            as opaque rows of the table, or those with arrays of indices; and arrays to write into.
+    """
+
+    def __init__(self, plan: Plan, arrays: dict[str, Any] | None = None, typed: bool = True) -> None:
+        super().__init__(plan, arrays, typed)
+        self.arrays = {id(array): array for array in (arrays or {}).values()}
+        self.items = _items(plan)
+        self.functions: list[str] = []
+        self.room: dict[Symbol, str] = {}
+        self.written = {s: self._written(s) for s in self.items if isinstance(s, Symbol)}
+        self.parameters += self.bound
+
+    def steps(self, carried: Sequence[Symbol]) -> str:
+        """The source of the functions, and of `run` as in `Printer`."""
+        run = super().steps(carried)
+        return "\n\n".join([*self.functions, run])
+
+    def once(self, name: str = "run") -> str:
+        """The source of the functions, and of `run` as in `Printer`, which is given its memory with `bound`."""
+        for s, room, other in self._rooms():
+            self.parameters.append(room)
+            self.bound[room] = self.bound[other] if other else np.empty(s.shape, s.dtype)
+        run = super().once(name)
+        return "\n\n".join([*self.functions, run])
+
+    def _stages(self, depth: int) -> None:
+        for item in self.items:
+            if isinstance(item, Group):
+                self._group(item, depth)
+            else:
+                self._call(item, depth)
+        for s in self.plan.program.outputs:
+            self._value(s, (), depth)
+
+    def _before_steps(self) -> None:
+        for s, room, other in self._rooms():
+            self._line(1, f"{room} = {other or f'np.empty({s.shape}, {_literal(s.dtype)})'}")
+
+    def _rooms(self) -> Iterator[tuple[Symbol, str, str]]:
+        """The arrays that every step, or every call, writes into again; and whose memory each takes over, if any's."""
+        for s, before in _overwritten(self.plan, self.items).items():
+            self.room[s] = self._named(s, (), self._wish(s, "v"))
+            yield s, self.room[s], self.room[before] if before is not None else ""
+
+    def _call(self, s: Symbol, depth: int) -> None:
+        text = self.written[s].format(*(self._operand(x) for x in s.inputs))
+        if s in self.room:
+            text = f"{text[:-1]}, out={self.room[s]})"
+        else:
+            text = f"{self._named(s, (), self._wish(s, 'v'))} = {text}{'.item()' if s.size == 1 else ''}"
+        self._line(depth, text, s.phase)
+
+    def _group(self, group: Group, depth: int) -> None:
+        takes = group.program.inputs
+        room = {s: self.room[s] for s in group.program.outputs if s in self.room}
+        gives = tuple(s for s in group.program.outputs if s not in room)
+        function = self._fresh(f"loop_{len(self.functions) + 1}")
+        # A number that Numba returned is Python's, whatever its dtype was.
+        given = [self._typed(self.names[s, ()], s.dtype) if s.size == 1 else self.names[s, ()] for s in takes]
+        made = [
+            self._named(s, (), self._wish(s, s.function if s.size == 1 and s.function == "sum" else "v")) for s in gives
+        ]
+        captured = dict.fromkeys(id(x) for s in group.program.instructions for x in s.inputs if id(x) in self.captured)
+        arrays = {self.captured[i]: self.arrays[i] for i in captured}
+        program = Program(takes, gives, group.program.instructions)
+        names = {s: self.names[s, ()] for s in (*takes, *gives)}
+        printer = _Function(Plan(program, (), tuple(group.stages)), arrays, self.typed, names, room)
+        self.functions.append(f"@njit\n{printer.once(function)}")
+        call = f"{function}({', '.join([*given, *arrays, *room.values()])})"
+        self._line(depth, f"{', '.join(made)}{',' * (len(made) == 1)} = {call}" if made else call)
+
+    def _written(self, s: Symbol) -> str:
+        """A call as source, with places for its inputs."""
+        places = ["{}"] * len(s.inputs)
+        attributes = {key: _literal(value) for key, value in s.attributes}
+        if None in attributes.values() or not attributes.keys().isdisjoint(("arguments", "part", "row")):
+            name = dict(s.attributes)["row"].name.lower() if s.function == "row" else s.function.rpartition(".")[2]
+            name = self._fresh(name)
+            self.bound[name] = caller(s.function, s.attributes)
+            return f"{name}({', '.join(places)})"
+        if s.function == "getitem":
+            return f"{{}}[{attributes['index']}]"
+        if s.function == "astype":
+            return f"{{}}.astype({attributes['dtype']})"
+        return f"np.{s.function}({', '.join([*places, *(f'{key}={value}' for key, value in attributes.items())])})"
+
+    def _operand(self, x: Any) -> str:
+        """An input of a call, which has the shape and dtype that NumPy expects."""
+        if id(x) in self.captured:
+            name = self.captured[id(x)]
+            return name if x.size != 1 else f"np.full({x.shape}, {name}, {_literal(x.dtype)})"
+        if not isinstance(x, Symbol):
+            return f"{_literal(x.dtype)}({_literal(x.item())})" if isinstance(x, np.generic) else str(_literal(x))
+        if x.size != 1 and x.function != "full":
+            return self.names[x, ()]
+        root, dtype = _root(x), _literal(x.dtype)
+        number = _literal(dict(root.attributes)["fill_value"]) if root.function == "full" else self.names[root, ()]
+        if x.weak:
+            return f"float({number})"
+        return f"np.full({x.shape}, {number}, {dtype})" if x.shape else f"{dtype}({number})"
+
+
+class _Function(Printer):
+    """One group of loops, in which what comes and goes has the names that it has outside.
+
+    Args:
+        plan: of the group.
+        arrays: the arrays that it takes of those that the program captured.
+        typed: whether numbers are written in their dtype.
+        names: of what it takes and gives.
+        room: arrays that it is given to write into, by name.
+    """
+
+    def __init__(
+        self, plan: Plan, arrays: dict[str, Any], typed: bool, names: dict[Symbol, str], room: dict[Symbol, str]
+    ) -> None:
+        self.shared, self.room = names, room
+        self.reserved = {*names.values(), *arrays, *room.values()}
+        super().__init__(plan, arrays, typed)
+        self.parameters += [self._fresh(name) for name in room.values()]
+
+    def _results(self, loop: Loop, depth: int) -> tuple[list[str], list[str]]:
+        new = [s for s in loop.stores if s not in self.room]
+        totals, names = super()._results(Loop(loop.space, loop.reductions, new), depth)
+        stored = self.room | dict(zip(new, names, strict=True))
+        return totals, [stored[s] for s in loop.stores]
+
+    def _range(self, loop: Loop, axis: int) -> tuple[str, str]:
+        return f"range({loop.space[axis]})", ""  # one thread
+
+    def _wish(self, s: Symbol, otherwise: str) -> str:
+        return self.shared.get(s) or super()._wish(s, otherwise)
+
+    def _fresh(self, wish: str) -> str:
+        if wish in self.reserved:
+            self.reserved.remove(wish)
+            self.taken.add(wish)
+            return wish
+        while (name := super()._fresh(wish)) in self.reserved:
+            pass
+        return name
+
+
+def _items(plan: Plan) -> list[Symbol | Group]:
+    """Calls, and the groups of loops between them: as few groups as the calls allow."""
+    items: list[Symbol | Group] = []
+    group = Group()
+    for stage in plan.stages:
+        group.stages.append(Stage(numbers=stage.numbers))
+        for s in stage.calls:
+            if not _needs(s).isdisjoint(group.made):
+                items.append(group)
+                group = Group()
+            items.append(s)
+        group.stages.append(Stage(loops=stage.loops))
+    items.append(group)
+    _give_and_take(plan, items)
+    return [item for item in items if isinstance(item, Symbol) or item.program.outputs]
+
+
+def _give_and_take(plan: Plan, items: Sequence[Symbol | Group]) -> None:
+    """Give each group its program."""
+    order = {s: i for i, s in enumerate((*plan.program.inputs, *plan.program.instructions))}
+    known = {*plan.program.inputs, *plan.hoisted}
+    wanted = {_root(s) for s in plan.program.outputs}
+    parts: list[tuple[Group, list[Symbol], list[Symbol]]] = []
+    for item in items:
+        if isinstance(item, Symbol):
+            wanted |= _needs(item)
+            known |= set() if is_view(item) else {item}  # loops read through a view
+            continue
+        takes, inside = _walk(item, known)
+        wanted |= takes
+        known |= {s for s in item.made if s.size != 1 or _root(s) is s}
+        parts.append((item, sorted(takes, key=order.__getitem__), sorted(inside, key=order.__getitem__)))
+    for group, before, computed in parts:
+        gives = [s for s in dict.fromkeys(group.made) if s in wanted]
+        group.program = Program(tuple(before), tuple(gives), tuple(computed))
+
+
+def _overwritten(plan: Plan, items: Sequence[Symbol | Group]) -> dict[Symbol, Symbol | None]:
+    """The arrays that nobody holds after a step, neither themselves nor a view of them.
+
+    With each comes an earlier one of the same shape and dtype that is not read any more when it is made, if there is.
+    """
+    owners: dict[Symbol, set[Symbol]] = {}
+    last_reader: dict[Symbol, int] = {}
+    made: list[list[Symbol]] = []
+    for i, item in enumerate(items):
+        inputs = item.program.inputs if isinstance(item, Group) else item.inputs
+        read = set[Symbol]().union(*(owners.get(x, ()) for x in inputs if isinstance(x, Symbol)))
+        if isinstance(item, Group):
+            made.append([s for stage in item.stages for loop in stage.loops.values() for s in loop.stores])
+            owners |= {s: {s} for s in made[i]}
+        else:
+            made.append([item] if is_ufunc(item) else [])
+            owners[item] = {item} if is_elementwise(item.function) or item.function in NEW else {item} | read
+        last_reader |= dict.fromkeys([*made[i], *read], i)
+    kept = set[Symbol]().union(*(owners.get(s, ()) for s in plan.program.outputs))
+    found: dict[Symbol, Symbol | None] = {}
+    free: dict[Any, list[Symbol]] = {}
+    for i, new in enumerate(made):
+        for s in new:
+            if s not in kept and s.size != 1:
+                spare = free.get((s.shape, s.dtype))
+                found[s] = spare.pop() if spare else None
+        # What is read for the last time here may be overwritten from the next item on.
+        for s in found:
+            if last_reader[s] == i:
+                free.setdefault((s.shape, s.dtype), []).append(s)
+    return found
+
+
+def _walk(group: Group, known: set[Symbol]) -> tuple[set[Symbol], set[Symbol]]:
+    """What a group takes, and what it computes."""
+    takes: set[Symbol] = set()
+    inside: set[Symbol] = set()
+    stack = list(group.made)
+    while stack:
+        s = stack.pop()
+        if s in known:
+            takes.add(s)
+        elif s not in inside:
+            inside.add(s)
+            stack += [x for x in s.inputs if isinstance(x, Symbol)]
+    return takes, inside
+
+
+def _needs(s: Symbol) -> set[Symbol]:
+    return {_root(x) for x in s.inputs if isinstance(x, Symbol)}
+
+
+def _root(x: Symbol) -> Symbol:
+    """What a number is, looking through changes of its shape."""
+    while x.size == 1 and (is_view(x) or is_sum_of_one(x)):
+        (x,) = x.inputs
+    return x
+
+
+def _literal(value: Any) -> str | None:
+    """A value as source; None if it cannot be written."""
+    if isinstance(value, float):
+        return {"inf": "np.inf", "-inf": "-np.inf", "nan": "np.nan"}.get(repr(value), repr(value))
+    if value is None or isinstance(value, (bool, int, complex)):
+        return repr(value)
+    if isinstance(value, str):
+        return repr(value).replace("{", "{{").replace("}", "}}")  # it goes into a template
+    if value is Ellipsis:
+        return "..."
+    if isinstance(value, np.dtype):
+        return f"np.{'bool_' if value == np.bool_ else value.name}"
+    if isinstance(value, slice):
+        parts = [_literal(part) for part in (value.start, value.stop, value.step)]
+        return None if None in parts else f"slice({', '.join(map(str, parts))})"
+    if type(value) in (tuple, list):
+        parts = [_literal(part) for part in value]
+        opening, closing = "()" if type(value) is tuple else "[]"
+        comma = "," if len(parts) == 1 and type(value) is tuple else ""
+        return None if None in parts else f"{opening}{', '.join(map(str, parts))}{comma}{closing}"
+    return None

@@ -1,0 +1,203 @@
+"""Running a program on NumPy alone, with memory that is used again in every step."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from threading import Lock
+from typing import Any
+
+import numpy as np
+
+from tinygrad_poly.compiler.trace.program import Program
+from tinygrad_poly.compiler.trace.symbols import Symbol, call, caller, is_elementwise
+
+NEW = ("sum", "prod", "max", "min", "matmul")
+"""Functions that are not elementwise and whose result shares no memory with their inputs."""
+
+ROW = 8192
+"""How many products BLAS adds up at once: no more, so that rounding stays small and OpenBLAS starts no threads."""
+
+
+class NumpyProgram:
+    """A program as a straight list of NumPy calls, each writing into memory that nobody reads any more.
+
+    Args:
+        program: simplified.
+        constant: the values of the inputs that stay as they are. What depends on them alone is computed here, once.
+        changing: the inputs that change from call to call, or from step to step.
+    """
+
+    def __init__(self, program: Program, constant: Mapping[Symbol, Any], changing: Sequence[Symbol]) -> None:
+        self._known: dict[Symbol, Any] = dict(constant)
+        self._inputs = list(changing)
+        self._outputs = list(program.outputs)
+        computed: list[Symbol] = []
+        found = set(changing)
+        for s in program.instructions:
+            if found.isdisjoint(x for x in s.inputs if isinstance(x, Symbol)):
+                given = tuple(self._known[x] if isinstance(x, Symbol) else x for x in s.inputs)
+                self._known[s] = call(s.function, given, s.attributes)
+            else:
+                found.add(s)
+                computed.append(s)
+        self._computed = _with_dots(computed, program.outputs)
+        self._names = {s: f"i{number}" for number, s in enumerate(changing)}
+        self._namespace: dict[str, Any] = {}
+
+    def steps(self) -> Callable[..., tuple[Any, ...]]:
+        """`run(first, last, log_every, losses, *inputs)`: the outputs replace the inputs; the last is the loss."""
+        inputs = ", ".join(self._names[s] for s in self._inputs)
+        calls = [f"        {line}" for line in self._calls()]
+        *updated, loss = (self._operand(s) for s in self._outputs)
+        return self._run(
+            [
+                f"def run(first, last, log_every, losses, {inputs}):",
+                "    k = 0",
+                "    for t in range(first, last):",
+                *calls,
+                "        if t % log_every == log_every - 1:",
+                f"            losses[k] = {loss}",
+                "            k += 1",
+                f"        {inputs}, = {', '.join(updated)},",
+                f"    return ({inputs},)",
+            ]
+        )
+
+    def once(self) -> Callable[..., tuple[Any, ...]]:
+        """`run(*inputs)`, which returns the outputs."""
+        calls = [f"    {line}" for line in self._calls()]
+        outputs = ", ".join(self._operand(s) for s in self._outputs)
+        inputs = ", ".join(self._names[s] for s in self._inputs)
+        return self._run([f"def run({inputs}):", *calls, f"    return ({outputs},)"])
+
+    def _run(self, lines: Sequence[str]) -> Callable[..., tuple[Any, ...]]:
+        # All names in these lines were made here; what they stand for is in the namespace.
+        exec(compile("\n".join(lines), "<compiled for NumPy>", "exec"), self._namespace)
+        return one_at_a_time(self._namespace["run"])
+
+    def _calls(self) -> list[str]:
+        memory = _memory(self._computed, self._outputs)
+        lines = []
+        for number, (s, inputs) in enumerate(self._computed.items()):
+            function = self._function(s)
+            if function == "dot_in_rows":
+                given = [self._rows(x, memory) for x in inputs]
+            else:
+                given = [self._operand(x) for x in inputs]
+            if s in memory:
+                given.append(self._value(memory[s], f"m{id(memory[s])}"))
+            self._names[s] = f"v{number}"
+            # A Python number promotes nothing, one of NumPy's would.
+            weak = ".item()" if s.weak else ""
+            lines.append(f"v{number} = {function}({', '.join(given)}){weak}")
+        return lines
+
+    def _operand(self, x: Any) -> str:
+        if isinstance(x, Symbol) and x in self._names:
+            return self._names[x]
+        return self._value(self._known[x] if isinstance(x, Symbol) else x, f"c{id(x)}")
+
+    def _rows(self, x: Any, memory: Mapping[Symbol, Any]) -> str:
+        """The rows of an array; of one that stays where it is, they are made once."""
+        array = memory.get(x, self._known.get(x)) if isinstance(x, Symbol) else x
+        if array is None:
+            return f"{self._value(in_rows, 'in_rows')}({self._operand(x)})"
+        return self._value(in_rows(array), f"r{id(array)}")
+
+    def _value(self, value: Any, name: str) -> str:
+        self._namespace[name] = value
+        return name
+
+    def _function(self, s: Symbol) -> str:
+        if is_ufunc(s):
+            return self._value(getattr(np, s.function), s.function)
+        if self._computed[s] is not s.inputs:
+            return self._value(np.vdot, "dot") if s.inputs[0].size <= ROW else self._value(dot_in_rows, "dot_in_rows")
+        if _is_total(s):
+            return self._value(partial(np.add.reduce, axis=None), "total")
+        return self._value(caller(s.function, s.attributes), f"f{id(s)}")
+
+
+def one_at_a_time(run: Callable[..., tuple[Any, ...]]) -> Callable[..., tuple[Any, ...]]:
+    """The function for one thread after another, because it writes into memory that it keeps."""
+    lock = Lock()
+
+    def call(*arguments: Any) -> tuple[Any, ...]:
+        with lock:
+            return run(*arguments)
+
+    return call
+
+
+def is_ufunc(s: Symbol) -> bool:
+    """Whether a result can be written into given memory."""
+    return isinstance(getattr(np, s.function, None), np.ufunc) and not s.attributes
+
+
+def _is_total(s: Symbol) -> bool:
+    return s.function == "sum" and dict(s.attributes) == {"axis": None, "keepdims": False}
+
+
+def _with_dots(instructions: Sequence[Symbol], outputs: Sequence[Symbol]) -> dict[Symbol, tuple[Any, ...]]:
+    """What each instruction reads: Σ aᵢ bᵢ reads a and b, if nothing else needs the products, which are left out."""
+    found = {s: s.inputs for s in instructions}
+    uses = Counter([*outputs, *(x for s in instructions for x in s.inputs if isinstance(x, Symbol))])
+    for s in instructions:
+        product = s.inputs[0] if _is_total(s) else None
+        if product in found and uses[product] == 1 and is_product(product):
+            found[s] = found.pop(product)
+    return found
+
+
+def is_product(s: Symbol) -> bool:
+    """Whether `s` multiplies two arrays that BLAS takes, element by element."""
+    kinds = {(getattr(x, "shape", ()), getattr(x, "dtype", None)) for x in s.inputs}
+    multiplied = s.function == "multiply" and s.size > 1
+    return multiplied and kinds == {(s.shape, s.dtype)} and s.dtype in (np.float32, np.float64)
+
+
+def in_rows(a: Any) -> tuple[Any, Any]:
+    """The elements of an array as a matrix with rows of `ROW`, and those that are left over."""
+    a = a.reshape(-1)
+    whole = a.size // ROW * ROW
+    return a[:whole].reshape(-1, ROW), a[whole:]
+
+
+def dot_in_rows(a: tuple[Any, Any], b: tuple[Any, Any]) -> Any:
+    """Σ aᵢ bᵢ of arrays in rows, as the sum of the sums of each row."""
+    return np.add.reduce(np.vecdot(a[0], b[0])) + np.vdot(a[1], b[1])
+
+
+def _memory(instructions: Mapping[Symbol, tuple[Any, ...]], outputs: Sequence[Symbol]) -> dict[Symbol, Any]:
+    """The array that each result is written into; two results share one if the first is not read any more.
+
+    What is elementwise may write over what it reads itself: the memory goes through the cache once less.
+    """
+    # Whose memory a result may lie in: what is no new array may be a view of any input.
+    owners: dict[Any, set[Symbol]] = {}
+    last_reader: dict[Symbol, Symbol] = {}
+    read: dict[Symbol, set[Symbol]] = {}
+    for s, inputs in instructions.items():
+        read[s] = set().union(*(owners.get(x, {x}) for x in inputs if isinstance(x, Symbol)))
+        owners[s] = {s} if is_elementwise(s.function) or s.function in NEW else {s} | read[s]
+        last_reader.update(dict.fromkeys(read[s], s))
+    kept = set().union(*(owners.get(s, {s}) for s in outputs))
+    memory: dict[Symbol, Any] = {}
+    free: dict[Any, list[Any]] = {}
+
+    def release(s: Symbol) -> None:
+        for x in read[s]:
+            if x in memory and last_reader[x] is s:
+                free.setdefault((x.shape, x.dtype), []).append(memory[x])
+
+    for s in instructions:
+        if is_elementwise(s.function):
+            release(s)
+        if is_ufunc(s) and s.size > 1 and s not in kept:
+            spare = free.get((s.shape, s.dtype))
+            memory[s] = spare.pop() if spare else np.empty(s.shape, s.dtype)
+        if not is_elementwise(s.function):
+            release(s)
+    return memory

@@ -1,0 +1,352 @@
+"""A fused program as Python source: one function with its loops, for Numba and for readers."""
+
+from __future__ import annotations
+
+import keyword
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tinygrad_poly.compiler.loops import threads
+from tinygrad_poly.compiler.loops.fuse import Loop, Plan, is_sum_of_one, is_view
+from tinygrad_poly.compiler.trace.symbols import Symbol
+from tinygrad_poly.engine.arrays import Shape
+
+# For each function its Python expression, how tightly that binds, and how tightly each input has to bind.
+CONDITION, COMPARISON, SUM, PRODUCT, SIGN, ATOM = range(6)
+EXPRESSIONS = {
+    "add": ("{} + {}", SUM, (SUM, PRODUCT)),
+    "subtract": ("{} - {}", SUM, (SUM, PRODUCT)),
+    "multiply": ("{} * {}", PRODUCT, (PRODUCT, SIGN)),
+    "divide": ("{} / {}", PRODUCT, (PRODUCT, SIGN)),
+    "negative": ("-{}", SIGN, (SIGN,)),
+    "equal": ("{} == {}", COMPARISON, (SUM, SUM)),
+    "not_equal": ("{} != {}", COMPARISON, (SUM, SUM)),
+    "less": ("{} < {}", COMPARISON, (SUM, SUM)),
+    "less_equal": ("{} <= {}", COMPARISON, (SUM, SUM)),
+    "greater": ("{} > {}", COMPARISON, (SUM, SUM)),
+    "greater_equal": ("{} >= {}", COMPARISON, (SUM, SUM)),
+    "where": ("{1} if {0} else {2}", CONDITION, (COMPARISON, COMPARISON, COMPARISON)),
+}
+WIDTH = 100
+"""How long a line may be before it is broken."""
+
+START = {"sum": 0, "prod": 1, "max": -np.inf, "min": np.inf}
+COLLECT = {
+    "sum": "{0} += {1}",
+    "prod": "{0} *= {1}",
+    "max": "{0} = np.maximum({0}, {1})",
+    "min": "{0} = np.minimum({0}, {1})",
+}
+
+Index = tuple[str, ...]
+Text = tuple[str, int]
+"""An expression and how tightly it binds."""
+
+
+class Printer:
+    """Turns a plan into source.
+
+    What is used once is written where it is used, in one expression; what is used more often gets a name, the
+    user's own where there is one.
+
+    Args:
+        plan: the fused program.
+        arrays: the arrays that the program captured, by name.
+        typed: whether numbers are written in their dtype, `np.float32(2.0)`, as Numba needs it, or plainly.
+    """
+
+    def __init__(self, plan: Plan, arrays: dict[str, Any] | None = None, typed: bool = True) -> None:
+        self.plan = plan
+        self.typed = typed
+        self.lines: list[str] = []
+        self.bound: dict[str, Any] = {}
+        self.taken = {"run", "first", "last", "log_every", "losses", "t", "k", "np", "numba", "range", "i"}
+        self.taken |= {f"i{axis}" for axis in range(64)}
+        self.names: dict[tuple[Symbol, Index], str] = {}
+        self.parameters = [self._named(s, (), self._wish(s, "v")) for s in (*plan.program.inputs, *plan.hoisted)]
+        self.captured = {id(array): self._fresh(name) for name, array in (arrays or {}).items()}
+        self.parameters += self.captured.values()
+        self.uses = _uses(plan)
+
+    def steps(self, carried: Sequence[Symbol]) -> str:
+        """The source of `run(first, last, log_every, losses, *inputs)`, a loop over steps.
+
+        It takes the steps from `first` to before `last`, writes the loss of each `log_every`-th into `losses`, and
+        returns the carried values.
+
+        Args:
+            carried: the inputs that the program's outputs replace after each step; its last output is the loss.
+        """
+        *updated, loss = self.plan.program.outputs
+        self._line(0, f"def run(first, last, log_every, losses, {', '.join(self.parameters)}):")
+        self._before_steps()
+        self._line(1, "k = 0")
+        self._line(1, "for t in range(first, last):")
+        self._stages(2)
+        self._line(2, "if t % log_every == log_every - 1:")
+        self._line(3, f"losses[k] = {self._value(loss, (), 3)[0]}")
+        self._line(3, "k += 1")
+        names = [self.names[w, ()] for w in carried]
+        later = []
+        for name, s in zip(names, updated, strict=True):
+            value, binds = self._value(s, (), 2)
+            if binds != ATOM or value in names:
+                # A new weight must not be used for the next one's: it takes its place when all are there.
+                self._line(2, f"{(new := self._fresh(f'next_{name}'))} = {value}", s.phase)
+                value = new
+            later.append(value)
+        for start in range(0, len(names), 6):
+            some = slice(start, start + 6)
+            self._line(2, f"{', '.join(names[some])} = {', '.join(later[some])}")
+        self._line(1, f"return ({', '.join(names)},)")
+        return "\n".join(self.lines) + "\n"
+
+    def once(self, name: str = "run") -> str:
+        """The source of `run(*inputs)`, or of a function with another name, which returns the outputs."""
+        self._line(0, f"def {name}({', '.join(self.parameters)}):")
+        self._stages(1)
+        values = [self._value(s, (), 1)[0] for s in self.plan.program.outputs]
+        self._line(1, f"return ({', '.join(values)},)" if values else "return ()")
+        return "\n".join(self.lines) + "\n"
+
+    def _before_steps(self) -> None:
+        """What `run` does once."""
+
+    def _stages(self, depth: int) -> None:
+        for stage in self.plan.stages:
+            for s in stage.numbers:
+                if self._needs_name(s, ()):
+                    self._statement(s, (), depth)
+            for loop in stage.loops.values():
+                self._loop(loop, depth)
+
+    def _line(self, depth: int, text: str, comment: str = "") -> None:
+        indent = "    " * depth
+        *before, last = _broken(text) if len(indent) + len(text) > WIDTH else [text]
+        self.lines += [indent + line for line in before]
+        self.lines.append(f"{indent + last:<64}  # {comment}" if comment else indent + last)
+
+    def _fresh(self, wish: str) -> str:
+        """A name that is not taken, like `wish`."""
+        wish = wish if wish.isidentifier() and not keyword.iskeyword(wish) else "v"
+        name, number = wish, 0
+        while name in self.taken or (wish == "v" and not number):
+            number += 1
+            name = f"v{number}" if wish == "v" else f"{wish}_{number}"
+        self.taken.add(name)
+        return name
+
+    def _wish(self, s: Symbol, otherwise: str) -> str:
+        return s.name or otherwise
+
+    def _named(self, s: Symbol, index: Index, wish: str) -> str:
+        self.names[s, index] = self._fresh(wish)
+        return self.names[s, index]
+
+    def _needs_name(self, s: Symbol, index: Index) -> bool:
+        return bool(s.name) or self.uses[s] > 1
+
+    def _statement(self, s: Symbol, index: Index, depth: int) -> str:
+        text, _ = self._expression(s, index, depth)
+        name = self._named(s, index, self._wish(s, _power_name(s) or "v"))
+        self._define(depth, name, text, s.dtype, s.phase)
+        return name
+
+    def _define(self, depth: int, name: str, text: str, dtype: Any, comment: str = "") -> None:
+        """A statement that gives a value a name."""
+        self._line(depth, f"{name} = {text}", comment)
+
+    def _element(self, name: str, shape: Shape, index: Index) -> str:
+        """Element `index` of an array."""
+        return f"{name}[{', '.join(index)}]"
+
+    def _loop(self, loop: Loop, depth: int) -> None:
+        totals, stored = self._results(loop, depth)
+        outside = dict(self.names)
+        self._elements(loop, totals, stored, depth)
+        # What was computed of one element means nothing after the loop; an array that was kept does.
+        self.names = outside | {(s, ()): name for s, name in zip(loop.stores, stored, strict=True)}
+
+    def _results(self, loop: Loop, depth: int) -> tuple[list[str], list[str]]:
+        """What a loop adds to and writes into, by name: its reductions at their start, and empty arrays."""
+        totals = [self._named(s, (), self._wish(s, s.function)) for s in loop.reductions]
+        self._starts(loop, totals, depth)
+        stored = [self._fresh(self._wish(s, "v")) for s in loop.stores]
+        for s, name in zip(loop.stores, stored, strict=True):
+            self._line(depth, f"{name} = np.empty({s.shape}, {dtype_name(s)})")
+        return totals, stored
+
+    def _starts(self, loop: Loop, totals: list[str], depth: int) -> None:
+        for s, total in zip(loop.reductions, totals, strict=True):
+            self._line(depth, f"{total} = {self._literal(_start(s), s.dtype)}")
+
+    def _range(self, loop: Loop, axis: int) -> tuple[str, str]:
+        """The indices along an axis that a loop goes through, and a comment."""
+        return f"range({loop.space[axis]})", threads.COMMENT if axis == threads.shared_axis(loop, self.plan) else ""
+
+    def _elements(self, loop: Loop, totals: list[str], stored: list[str], depth: int) -> None:
+        long = [axis for axis, length in enumerate(loop.space) if length != 1]
+        variables = tuple(
+            "0" if axis not in long else "i" if len(long) == 1 else f"i{axis}" for axis in range(len(loop.space))
+        )
+        for axis in long:
+            indices, comment = self._range(loop, axis)
+            self._line(depth, f"for {variables[axis]} in {indices}:", comment)
+            depth += 1
+        for s, total in zip(loop.reductions, totals, strict=True):
+            value, _ = self._value(s.inputs[0], variables, depth)
+            self._line(depth, COLLECT[s.function].format(total, value), s.phase)
+        for s, name in zip(loop.stores, stored, strict=True):
+            value, _ = self._value(s, variables, depth)
+            self._line(depth, f"{name}[{', '.join(variables)}] = {value}", s.phase)
+
+    def _value(self, x: Any, index: Index, depth: int) -> Text:
+        """What stands for element `index` of `x` in an expression; what needs a statement first gets it."""
+        if not isinstance(x, Symbol):
+            return self._constant(x, index)
+        if x.function == "full" and (x, ()) not in self.names:
+            return self._literal(dict(x.attributes)["fill_value"], x.dtype), ATOM
+        if not index and x.size != 1:
+            return self.names[x, ()], ATOM
+        index = _own_index(x.shape, index)
+        if (x, index) in self.names:
+            return self.names[x, index], ATOM
+        if (x, ()) in self.names:
+            element = self._element(self.names[x, ()], x.shape, index)
+            if self.uses[x] == 1:
+                return element, ATOM
+            name = self._named(x, index, f"{self.names[x, ()]}_{''.join(i for i in index if i != '0')}")
+            self._define(depth, name, element, x.dtype)
+            return name, ATOM
+        if self._needs_name(x, index):
+            return self._statement(x, index, depth), ATOM
+        return self._expression(x, index, depth)
+
+    def _constant(self, x: Any, index: Index) -> Text:
+        """An element of a captured array."""
+        place = _own_index(x.shape, index)
+        name = self.captured[id(x)]
+        return self._element(name, x.shape, place) if place else name, ATOM
+
+    def _literal(self, value: Any, dtype: Any) -> str:
+        """A number in the dtype that it is computed in: Numba would take a plain one for float64."""
+        if isinstance(value, (bool, np.bool_)):
+            return str(bool(value))
+        if dtype.kind == "i" and value == int(value):
+            return f"({int(value)})" if value < 0 else str(int(value))
+        text = {"inf": "np.inf", "-inf": "-np.inf", "nan": "np.nan"}.get(repr(float(value)), repr(float(value)))
+        return self._typed(text, dtype)
+
+    def _typed(self, text: str, dtype: Any) -> str:
+        if self.typed and dtype == np.float32:
+            return f"np.float32({text})"
+        return f"({text})" if text.startswith("-") else text
+
+    def _expression(self, s: Symbol, index: Index, depth: int) -> Text:
+        """The right-hand side that computes element `index` of `s`."""
+        if is_view(s):
+            return self._value(s.inputs[0], _inner_index(s, index), depth)
+        if is_sum_of_one(s):
+            return self._value(s.inputs[0], (), depth)
+        # A comparison of a float32 array with a number is one of float32 numbers.
+        dtype = s.dtype if s.dtype.kind != "b" else next((x.dtype for x in s.inputs if hasattr(x, "dtype")), s.dtype)
+        template, binds, wanted = EXPRESSIONS.get(
+            s.function, (f"np.{s.function}({', '.join(['{}'] * len(s.inputs))})", ATOM, (CONDITION,) * len(s.inputs))
+        )
+        given = []
+        for x, tightly in zip(s.inputs, wanted, strict=True):
+            if isinstance(x, (bool, int, float, np.generic)):
+                given.append(self._literal(x, dtype))
+            else:
+                text, binding = self._value(x, index, depth)
+                if isinstance(x, Symbol) and x.weak and not s.weak and dtype == np.float32 and self.typed:
+                    text, binding = f"np.float32({text})", ATOM
+                given.append(text if binding >= tightly else f"({text})")
+        if s.function == "astype":
+            return f"np.{'bool_' if s.dtype == np.bool_ else s.dtype}({given[0]})", ATOM
+        return template.format(*given), binds
+
+
+def dtype_name(s: Symbol) -> str:
+    """The dtype of `s`, as an expression."""
+    return f"np.{'bool_' if s.dtype == np.bool_ else s.dtype}"
+
+
+def _start(s: Symbol) -> Any:
+    """What a reduction starts from."""
+    start = START[s.function]
+    if s.dtype.kind != "i" or np.isfinite(start):
+        return start
+    return np.iinfo(s.dtype).min if start < 0 else np.iinfo(s.dtype).max
+
+
+DEEPEST = 12
+"""How many expressions are written inside each other."""
+
+
+def _broken(statement: str) -> list[str]:
+    """A long assignment with each term of its sum on a line of its own."""
+    name, equals, expression = statement.partition(" = ")
+    terms, depth, start = [], 0, 0
+    for i, character in enumerate(expression):
+        depth += (character in "([") - (character in ")]")
+        if not depth and expression[i : i + 3] in (" + ", " - "):
+            terms.append(expression[start:i])
+            start = i + 1
+    if not equals or not terms:
+        return [statement]
+    return [f"{name} = (", *(f"    {term}" for term in [*terms, expression[start:]]), ")"]
+
+
+def _uses(plan: Plan) -> Counter[Symbol]:
+    """How often each symbol is an input or output, counting what a view is used for as uses of its input."""
+    uses: Counter[Symbol] = Counter(plan.program.outputs)
+    for s in reversed(plan.program.instructions):
+        times = uses[s] if is_view(s) else 1
+        for x in s.inputs:
+            if isinstance(x, Symbol):
+                uses[x] += times
+    nested: dict[Any, int] = {}
+    for s in plan.program.instructions:
+        nested[s] = 1 + max((nested.get(x, 0) for x in s.inputs if isinstance(x, Symbol)), default=0)
+        if uses[s] > 1 or s.name or is_view(s):
+            nested[s] = nested.get(s.inputs[0], 0) if is_view(s) else 0
+        elif nested[s] > DEEPEST:
+            uses[s] += 1  # it gets a name
+            nested[s] = 0
+    return uses
+
+
+def _own_index(shape: Shape, index: Index) -> Index:
+    """The part of a loop's index that says where in an array of `shape` to look; () for a number."""
+    if all(length == 1 for length in shape):
+        return ()
+    return tuple("0" if n == 1 else i for i, n in zip(index[len(index) - len(shape) :], shape, strict=True))
+
+
+def _inner_index(s: Symbol, index: Index) -> Index:
+    """Where element `index` of a view lies in what it is a view of."""
+    inner: Shape = s.inputs[0].shape
+    if s.function == "broadcast_to":
+        return index[len(index) - len(inner) :] if inner else ()
+    long = iter([i for i, n in zip(index, s.shape) if n != 1])
+    return tuple("0" if n == 1 else next(long) for n in inner) if index else ()
+
+
+def _power_name(s: Symbol) -> str:
+    """`x2` for x · x and `x3` for x · x · x of an input x."""
+    name, exponent = _power(s)
+    return f"{name}{exponent}" if exponent > 1 else ""
+
+
+def _power(s: Any) -> tuple[str, int]:
+    if isinstance(s, Symbol) and s.function == "input":
+        return s.name, 1
+    if isinstance(s, Symbol) and s.function == "multiply":
+        (left, m), (right, n) = (_power(x) for x in s.inputs)
+        if m and n and left == right:
+            return left, m + n
+    return "", 0

@@ -1,0 +1,125 @@
+"""How many threads share a loop, and which loops have enough work to share."""
+
+from __future__ import annotations
+
+import importlib
+import math
+import os
+from collections.abc import Callable
+from typing import Any
+
+from tinygrad_poly.compiler.loops import numba_runner
+from tinygrad_poly.compiler.loops.fuse import Loop, Plan, is_view
+from tinygrad_poly.compiler.trace.symbols import Symbol
+
+WORTH = 2_000_000
+"""From how much work on a loop is shared, in additions; see "Threads" in `docs/compiler.md` for the measurement.
+
+Two threads break even at a tenth of that; but it takes longer to compile for them.
+"""
+
+# What one element costs, in additions of float64 of which LLVM does several at once; what is not here costs 1. Without
+# a vector library, functions of the C library are computed one element at a time, and so is all else in their loop.
+FUNCTION = 300
+COSTS = {
+    **dict.fromkeys(("divide", "reciprocal", "sqrt"), 20),
+    **dict.fromkeys(("max", "min"), 100),
+    **dict.fromkeys(("exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "logaddexp", "logaddexp2"), FUNCTION),
+    **dict.fromkeys(("sin", "cos", "tan", "arcsin", "arccos", "arctan", "arctan2"), FUNCTION),
+    **dict.fromkeys(("sinh", "cosh", "tanh", "arcsinh", "arccosh", "arctanh"), FUNCTION),
+    **dict.fromkeys(("power", "float_power", "cbrt", "hypot", "remainder", "fmod", "nextafter"), FUNCTION),
+}
+
+COMMENT = "one part for each thread"
+"""What a shared loop says of itself."""
+
+LAYERS = ("omp", "tbb")
+"""Numba's kinds of threads that start fast enough; its third, workqueue, gains nothing at any size."""
+
+_forked = False
+
+
+def _after_fork() -> None:
+    # GNU OpenMP ends a child that uses threads which its parent started, and anybody may have started some.
+    global _forked
+    _forked = True
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+def shared_axis(loop: Loop, plan: Plan) -> int | None:
+    """The axis along which a loop is shared by threads: its longest; None where it has too little work.
+
+    A loop over n elements has n times the work of one. Part p of T takes the indices from ⌊length · p / T⌋ to before
+    ⌊length · (p + 1) / T⌋.
+    """
+    elements = math.prod(loop.space)
+    # Each loop of a program at hand has to pass here, so most are answered without looking into them.
+    if elements * FUNCTION * len(plan.program.instructions) < WORTH or elements * _cost(loop, plan) < WORTH:
+        return None
+    return loop.space.index(max(loop.space))
+
+
+def _cost(loop: Loop, plan: Plan) -> int:
+    """What one element of a loop costs."""
+    in_memory = {*plan.program.inputs, *plan.hoisted}
+    for stage in plan.stages:
+        in_memory.update(s for other in stage.loops.values() if other is not loop for s in other.stores)
+        in_memory.update(stage.calls)
+    cost = len(loop.stores) + sum(COSTS.get(s.function, 1) for s in loop.reductions)
+    found: set[Symbol] = set()
+    stack = [*loop.stores, *(s.inputs[0] for s in loop.reductions)]
+    while stack:
+        s = stack.pop()
+        if s not in found and s not in in_memory and s.size != 1:
+            found.add(s)
+            cost += 0 if is_view(s) or s.function == "full" else COSTS.get(s.function, 1)
+            stack += [x for x in s.inputs if isinstance(x, Symbol)]
+    return cost
+
+
+def number() -> int:
+    """How many threads share a loop now: as many as `numba.set_num_threads` and the environment let them be.
+
+    NUMBA_NUM_THREADS says how many there are at most, by default one for each core, and so does OMP_NUM_THREADS, which
+    Dask and others set to 1 where they run several processes. It is one where Numba has neither OpenMP nor TBB, and in
+    a process that was forked from another.
+    """
+    numba: Any = importlib.import_module("numba")
+    most = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]  # the others are for threads inside of threads
+    if _forked or most == "1" or numba.config.NUMBA_NUM_THREADS == 1:
+        return 1
+    try:
+        count = int(numba.get_num_threads())  # starts the threads
+        if numba.threading_layer() not in LAYERS:
+            return 1
+    except ValueError:  # no layer at all, or none of those that NUMBA_THREADING_LAYER asks for
+        return 1
+    return min(count, int(most)) if most.isdecimal() and int(most) else count
+
+
+def compiled(plan: Plan, source: str, parts: Callable[[], str]) -> Callable[..., tuple[Any, ...]]:
+    """The function `run` of a source, compiled when it is first called; a call uses the threads that there are then.
+
+    Args:
+        plan: the program.
+        source: for one thread.
+        parts: makes the source for several threads, see `parts.PartsPrinter`.
+    """
+    alone = numba_runner.compiled(source)
+    if plan.has_calls or all(shared_axis(loop, plan) is None for stage in plan.stages for loop in stage.loops.values()):
+        return alone
+    together: Callable[..., tuple[Any, ...]] | None = None
+
+    def run(*arguments: Any) -> tuple[Any, ...]:
+        nonlocal together
+        threads = number()
+        if threads == 1:
+            return alone(*arguments)
+        if together is None:
+            together = numba_runner.compiled(parts())
+        return together(*arguments, threads)
+
+    return run

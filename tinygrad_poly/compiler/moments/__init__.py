@@ -1,0 +1,1 @@
+"""Moments: sums over the data that are taken once, before the first step."""

@@ -1,0 +1,52 @@
+"""A function that sums over its data once: called again with other weights, it computes with the moments."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from tinygrad_poly.compiler.moments.sums import with_moments
+from tinygrad_poly.compiler.trace.program import Program
+from tinygrad_poly.compiler.training import TrainingStep
+
+
+class HoistedProgram:
+    """A program whose sums over data are taken when an array of data is seen for the first time.
+
+    Arrays are values: nobody writes into them, so one that is the same object has the same moments. They are
+    forgotten with the array.
+
+    Args:
+        program: simplified.
+        changing: for each input whether it is another one in each call; all others are data.
+        runner: makes of a program a function of its inputs, with the attribute `source`.
+
+    Raises:
+        NotPolynomial: at a call, naming what is in the way.
+    """
+
+    def __init__(self, program: Program, changing: Sequence[bool], runner: Callable[[Program], Any]) -> None:
+        self._changing = list(changing)
+        self._step = TrainingStep(program, self._chosen(program.inputs, True), self._chosen(program.inputs, False), ())
+        self._runner = runner
+        self._known: dict[tuple[int, ...], tuple[Any, tuple[Any, ...]]] = {}
+        self.program = program
+        self.source = ""
+
+    def __call__(self, *arrays: Any) -> tuple[Any, ...]:
+        """The outputs, from the moments of the data among `arrays`."""
+        data = self._chosen(arrays, False)
+        key = tuple(map(id, data))
+        if key not in self._known:
+            hoisted = with_moments(self._step, data)
+            self._known[key] = self._runner(hoisted.step.program), hoisted.values
+            for array in data:
+                weakref.finalize(array, self._known.pop, key, None)
+        run, moments = self._known[key]
+        self.program, self.source = run.program, run.source
+        results: tuple[Any, ...] = run(*moments, *self._chosen(arrays, True))
+        return results
+
+    def _chosen(self, inputs: Sequence[Any], changing: bool) -> tuple[Any, ...]:
+        return tuple(x for x, changes in zip(inputs, self._changing, strict=True) if changes is changing)

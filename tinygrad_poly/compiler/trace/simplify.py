@@ -1,0 +1,158 @@
+"""The same program with less to compute."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import numpy as np
+
+from tinygrad_poly.compiler.trace.program import Program, in_order
+from tinygrad_poly.compiler.trace.symbols import Place, Symbol, call, constant, is_elementwise
+from tinygrad_poly.engine.arrays import Shape
+
+
+def simplify(program: Program) -> Program:
+    """Compute nothing twice, nothing that is known, and nothing that is not needed.
+
+    - Two symbols with the same function and inputs become one.
+    - A function of constants becomes a constant.
+    - 1 · x and x · 1, x / 1, x + (−0) and x − 0 become x: the only such rules that hold for every x, infinities,
+      NaN and −0 included (0 · x and x + 0 do not).
+    - Products of matrices that are a single row or column become elementwise products and sums, and transposes of
+      them become reshapes: so that `nn.Linear(1, 1)` can be part of a loop.
+    - An expansion of one number becomes that number where it is only used elementwise.
+    - What no output needs is gone, because nothing refers to it any more.
+    """
+    known: dict[Any, Symbol] = {}
+    new: dict[Symbol, Symbol] = {}
+    for s in in_order(program.outputs):
+        inputs = tuple(new[x] if isinstance(x, Symbol) else x for x in s.inputs)
+        if is_elementwise(s.function):
+            inputs = _unexpanded(inputs, s.shape)
+        simpler = next((r for rule in (_identity, _known, _reshaped) if (r := rule(s, inputs)) is not None), None)
+        if simpler is None:
+            key = (
+                s.function,
+                tuple(_key(x) for x in inputs),
+                _attribute_key(s.attributes),
+                s if s.function == "input" else None,
+            )
+            simpler = known.get(key)
+            if simpler is None:
+                simpler = Symbol(s.function, inputs, s.attributes, s.shape, s.dtype, s.name)
+                simpler.phase, simpler.weak = s.phase, s.weak
+                if s.function == "input":
+                    simpler = s
+                known[key] = simpler
+        if s.name and not simpler.name:
+            simpler.name = s.name
+        if s.phase == "forward":
+            # A backward rule may compute again what the forward pass had: it belongs to the latter.
+            simpler.phase = s.phase
+        new[s] = simpler
+    return Program.of(program.inputs, [new[s] for s in program.outputs])
+
+
+def _key(x: Any) -> Any:
+    if isinstance(x, Symbol):
+        if x.function == "full":
+            return ("full", _attribute_key(x.attributes))
+        return id(x)
+    return (type(x), repr(x)) if isinstance(x, (bool, int, float)) else id(x)
+
+
+def _attribute_key(value: Any) -> Any:
+    """What tells one attribute from another: arrays and rows of the table may look alike when printed."""
+    if isinstance(value, (tuple, list)):
+        return tuple(_attribute_key(x) for x in value)
+    return repr(value) if isinstance(value, (bool, int, float, str, slice, np.dtype, Place)) else id(value)
+
+
+def number(x: Any) -> Any:
+    """The number that `x` is everywhere, or None."""
+    if isinstance(x, Symbol):
+        return dict(x.attributes)["fill_value"] if x.function == "full" else None
+    if isinstance(x, (bool, int, float)):
+        return x
+    return x.item() if isinstance(x, np.generic) else None
+
+
+def _unexpanded(inputs: tuple[Any, ...], shape: Shape) -> tuple[Any, ...]:
+    """The inputs with numbers in place of their expansions, as far as the result keeps its shape without these."""
+    found = list(inputs)
+    for i, x in enumerate(found):
+        if isinstance(x, Symbol) and x.function == "broadcast_to":
+            shapes = [getattr(y, "shape", ()) for y in (*found[:i], x.inputs[0], *found[i + 1 :])]
+            if np.broadcast_shapes(*shapes) == shape:
+                found[i] = x.inputs[0]
+    return tuple(found)
+
+
+def _identity(s: Symbol, inputs: tuple[Any, ...]) -> Symbol | None:
+    """The input that `s` is equal to, for every value of that input."""
+    candidates: list[tuple[int, float]] = {
+        "multiply": [(0, 1.0), (1, 1.0)],
+        "divide": [(1, 1.0)],
+        "subtract": [(1, 0.0)],
+    }.get(s.function, [])
+    for position, neutral in candidates:
+        value = number(inputs[position])
+        other = inputs[1 - position] if len(inputs) == 2 else None
+        if (
+            value is not None
+            and value == neutral
+            and not (neutral == 0 and np.signbit(value))
+            and isinstance(other, Symbol)
+            and other.shape == s.shape
+            and other.dtype == s.dtype
+        ):
+            return other
+    return None
+
+
+def _known(s: Symbol, inputs: tuple[Any, ...]) -> Symbol | None:
+    """A constant, if `s` is a function of constants."""
+    if not is_elementwise(s.function) or not inputs:
+        return None
+    values = []
+    for x in inputs:
+        value = number(x)
+        if value is None:
+            return None
+        values.append(np.asarray(value, x.dtype)[()] if hasattr(x, "dtype") else value)
+    with np.errstate(all="ignore"):
+        result = call(s.function, tuple(values), s.attributes)
+    return constant(np.asarray(result).item(), s.shape, s.dtype)
+
+
+def _reshaped(s: Symbol, inputs: tuple[Any, ...]) -> Symbol | None:
+    """Matrices that are a single row or column, without transposes and products of matrices."""
+    if s.function in ("swapaxes", "permute_dims", "transpose", "reshape"):
+        x: Any = inputs[0]
+        if not isinstance(x, Symbol) or (s.function != "reshape" and sum(length != 1 for length in x.shape) > 1):
+            return None
+        while x.function == "reshape":
+            x = x.inputs[0]
+        if x.shape == s.shape:
+            return cast(Symbol, x)
+        if s.function == "reshape" and x is inputs[0]:
+            return None
+        return _like(s, "reshape", (x,), s.shape, shape=s.shape)
+    if s.function == "matmul" and all(isinstance(x, Symbol) and x.ndim == 2 for x in inputs):
+        a, b = inputs
+        if a.shape[1] == 1:
+            return _like(s, "multiply", (a, b), s.shape)
+        if a.shape[0] == 1 and b.shape[1] == 1:
+            column = _reshaped(_like(s, "reshape", (a,), b.shape, shape=b.shape), (a,))
+            column = _like(s, "reshape", (a,), b.shape, shape=b.shape) if column is None else column
+            product = _like(s, "multiply", (column, b), b.shape)
+            total = _like(s, "sum", (product,), (), axis=None, keepdims=False)
+            return _like(s, "reshape", (total,), s.shape, shape=s.shape)
+    return None
+
+
+def _like(s: Symbol, function: str, inputs: tuple[Any, ...], made_shape: Shape, **attributes: Any) -> Symbol:
+    """A symbol that takes part in what `s` did."""
+    made = Symbol(function, inputs, tuple(sorted(attributes.items())), made_shape, s.dtype)
+    made.phase = s.phase
+    return made

@@ -1,0 +1,368 @@
+"""Arrays that compute nothing and write down what would be computed."""
+
+from __future__ import annotations
+
+import functools
+import math
+import traceback
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn, cast
+
+import numpy as np
+
+from tinygrad_poly.engine.arrays import Shape
+from tinygrad_poly.engine.errors import TraceError
+
+Attributes = tuple[tuple[str, Any], ...]
+
+_LIBRARIES = (Path(__file__).parents[2], Path(np.__file__).parent)
+_phase: ContextVar[str] = ContextVar("phase", default="")
+
+recorded: ContextVar[list[weakref.ref[Symbol]] | None] = ContextVar("recorded", default=None)
+"""Where to note each new symbol, if somebody wants to know of them."""
+
+
+@contextmanager
+def phase(name: str) -> Iterator[None]:
+    """Note in every symbol recorded inside that it belongs to this part of the program."""
+    token = _phase.set(name)
+    try:
+        yield
+    finally:
+        _phase.reset(token)
+
+
+class Symbol:
+    """The result of a NumPy function that has not been called.
+
+    It knows the function, its inputs (symbols, arrays or Python numbers), its keywords (`attributes`), and the
+    shape and dtype that the result would have. It follows the array API as far as the engine asks, so that
+    the ordinary tape runs on it: forward, backward and update leave behind one graph of symbols.
+    """
+
+    __slots__ = ("__weakref__", "attributes", "dtype", "function", "inputs", "name", "phase", "shape", "weak")
+    __hash__ = object.__hash__
+
+    def __init__(
+        self, function: str, inputs: tuple[Any, ...], attributes: Attributes, shape: Shape, dtype: Any, name: str = ""
+    ) -> None:
+        self.function = function
+        self.inputs = inputs
+        self.attributes = attributes
+        self.shape = shape
+        self.dtype = dtype
+        self.name = name
+        self.phase = _phase.get()
+        # A Python number that changes from step to step, such as a step count: it promotes nothing.
+        self.weak = False
+        if (noted := recorded.get()) is not None and function != "input":
+            noted.append(weakref.ref(self))
+
+    @property
+    def ndim(self) -> int:
+        """The number of dimensions."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return math.prod(self.shape)
+
+    @property
+    def mT(self) -> Symbol:  # noqa: N802 - the array API's name
+        """The last two dimensions exchanged."""
+        return record("swapaxes", self, axis1=-1, axis2=-2)
+
+    def __array_namespace__(self, *, api_version: str | None = None) -> Any:
+        return NAMESPACE
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **keywords: Any) -> Any:
+        """`ndarray * symbol` and `np.sin(symbol)`."""
+        if method != "__call__" or keywords.get("out") is not None:
+            self._has_no_number()
+        return record(ufunc.__name__, *inputs, **keywords)
+
+    def __array_function__(self, function: Any, types: Any, inputs: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+        """`np.where(array, symbol, array)` and `np.linalg.det(symbol)`."""
+        module = function.__module__.removeprefix("numpy").removeprefix(".")
+        return _Namespace.record(f"{module}.{function.__name__}" if module else function.__name__, inputs, keywords)
+
+    def _has_no_number(self, *_: Any, **__: Any) -> NoReturn:
+        """Say that there is nothing to convert or to branch on."""
+        raise TraceError(
+            f"a traced value has no number yet, so Python cannot branch on it, print it or convert it{_where()}: "
+            "choose with where(condition, a, b), and look at numbers outside of the compiled function"
+        )
+
+    __bool__ = __float__ = __int__ = __index__ = __complex__ = __array__ = item = tolist = _has_no_number
+
+    def __getitem__(self, index: Any) -> Symbol:
+        return record("getitem", self, index=index)
+
+    def __len__(self) -> int:
+        return int(self.shape[0])
+
+    def reshape(self, *shape: Any) -> Symbol:
+        """The same elements in another shape."""
+        return record("reshape", self, shape=shape[0] if len(shape) == 1 else shape)
+
+    @staticmethod
+    def defer(row: Any, arguments: tuple[Any, ...]) -> Symbol:
+        """The symbol of a row that looks at numbers, and has to be called as a whole."""
+        count = len(row.rules)
+        return record("row", *arguments[:count], row=row, options=arguments[count:])
+
+    def __repr__(self) -> str:
+        return f"<{self.name or self.function}: {self.dtype}{list(self.shape)}>"
+
+
+def _where() -> str:
+    """The user's line that is being executed, as far as it can be told from the library's own."""
+    for frame in reversed(traceback.extract_stack()):
+        if not any(library in Path(frame.filename).parents for library in _LIBRARIES):
+            return f" ({frame.filename}, line {frame.lineno}: {frame.line})"
+    return ""
+
+
+def _operator(function: str, reflected: bool) -> Callable[..., Symbol]:
+    def method(self: Symbol, *others: Any) -> Symbol:
+        return record(function, *others, self) if reflected else record(function, self, *others)
+
+    return method
+
+
+_OPERATORS = {
+    "add": "add",
+    "sub": "subtract",
+    "mul": "multiply",
+    "truediv": "divide",
+    "floordiv": "floor_divide",
+    "mod": "remainder",
+    "pow": "power",
+    "matmul": "matmul",
+    "and": "bitwise_and",
+    "or": "bitwise_or",
+    "xor": "bitwise_xor",
+    "eq": "equal",
+    "ne": "not_equal",
+    "lt": "less",
+    "le": "less_equal",
+    "gt": "greater",
+    "ge": "greater_equal",
+    "neg": "negative",
+    "invert": "invert",
+    "abs": "absolute",
+}
+for _name, _function in _OPERATORS.items():
+    setattr(Symbol, f"__{_name}__", _operator(_function, reflected=False))
+    setattr(Symbol, f"__r{_name}__", _operator(_function, reflected=True))
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where in a container, among an instruction's arguments or attributes, one of its inputs belongs."""
+
+    position: int
+
+
+def _taken_out(value: Any, symbols: list[Any]) -> Any:
+    """`value` with places for the symbols in it, which are appended to `symbols`."""
+    match value:
+        case Symbol():
+            symbols.append(value)
+            return Place(len(symbols) - 1)
+        case tuple():
+            return tuple(_taken_out(x, symbols) for x in value)
+        case list():
+            return [_taken_out(x, symbols) for x in value]
+        case slice():
+            return slice(*(_taken_out(x, symbols) for x in (value.start, value.stop, value.step)))
+        case _:
+            return value
+
+
+def _put_in(value: Any, inputs: tuple[Any, ...]) -> Any:
+    """Undoes `_taken_out`."""
+    match value:
+        case Place():
+            return inputs[value.position]
+        case tuple():
+            return tuple(_put_in(x, inputs) for x in value)
+        case list():
+            return [_put_in(x, inputs) for x in value]
+        case slice():
+            return slice(*(_put_in(x, inputs) for x in (value.start, value.stop, value.step)))
+        case _:
+            return value
+
+
+def call(function: str, inputs: tuple[Any, ...], attributes: Attributes) -> Any:
+    """Compute what a symbol stands for: the slow and obvious way."""
+    keywords = dict(attributes)
+    if "arguments" in keywords:
+        keywords = {key: _put_in(value, inputs) for key, value in attributes}
+        inputs = keywords.pop("arguments")
+    part = keywords.pop("part", None)
+    match function:
+        case "getitem":
+            return inputs[0][keywords["index"]]
+        case "astype":
+            return inputs[0].astype(keywords["dtype"])
+        case "row":
+            return keywords["row"].forward(*inputs, *keywords["options"])
+        case _:
+            result = functools.reduce(getattr, function.split("."), np)(*inputs, **keywords)  # type: ignore[operator]
+            return result if part is None else result[part]
+
+
+def caller(function: str, attributes: Attributes) -> Callable[..., Any]:
+    """The function of its inputs that a symbol stands for."""
+    return lambda *inputs: call(function, inputs, attributes)
+
+
+def is_elementwise(function: str) -> bool:
+    """Whether each element of the result depends only on the elements at the same place."""
+    return function in ("where", "astype") or (
+        function != "matmul" and isinstance(getattr(np, function, None), np.ufunc)
+    )
+
+
+# How many elements the result has depends on numbers.
+_OF_UNKNOWN_SHAPE = ("nonzero", "argwhere", "flatnonzero", "unique", "unique_values", "extract", "compress", "repeat")
+
+
+def record(function: str, *inputs: Any, **attributes: Any) -> Symbol:
+    """The symbol of a call; its shape and dtype are found by calling it on arrays that take no memory.
+
+    Where the result is a tuple of arrays there is a tuple of symbols.
+    """
+    inputs = tuple(x[()] if isinstance(x, np.ndarray) and not x.shape else x for x in inputs)
+    if is_elementwise(function):
+        # One element tells the dtype, and the shapes alone tell the shape. Of several names NumPy's own is taken.
+        function = getattr(getattr(np, function, None), "__name__", function)
+        sorted_attributes = tuple(sorted(attributes.items()))
+        samples = tuple(_sample(x) for x in inputs)
+        shape = np.broadcast_shapes(*(getattr(x, "shape", ()) for x in inputs))
+        with np.errstate(all="ignore"):
+            dtype = call(function, samples, sorted_attributes).dtype
+        symbol = Symbol(function, inputs, sorted_attributes, shape, dtype)
+        symbol.weak = all(x.weak if isinstance(x, Symbol) else isinstance(x, (bool, int, float)) for x in inputs)
+        return symbol
+    symbols: list[Any] = []
+    arguments = _taken_out(inputs, symbols)
+    count = len(symbols)
+    attributes = {key: _taken_out(value, symbols) for key, value in attributes.items()}
+    masked = function in ("getitem", "row") and any(s.dtype == np.bool_ for s in symbols[count:])
+    if masked or function in _OF_UNKNOWN_SHAPE or (function == "where" and len(inputs) == 1):
+        raise TraceError(
+            f"how many elements are selected{_where()} depends on numbers, and a traced value has none yet: choose "
+            "with where(condition, a, b), which has as many elements as a and b"
+        )
+    if count < len(symbols) or any(isinstance(x, (tuple, list)) for x in inputs):
+        inputs, attributes["arguments"] = tuple(symbols), arguments
+    sorted_attributes = tuple(sorted(attributes.items()))
+    samples = tuple(_sample_array(x, function) for x in inputs)
+    with np.errstate(all="ignore"):
+        result = call(function, samples, sorted_attributes)
+    if isinstance(result, tuple):
+        symbols = [
+            Symbol(function, inputs, (*sorted_attributes, ("part", i)), np.shape(each), np.asarray(each).dtype)
+            for i, each in enumerate(result)
+        ]
+        return cast(Symbol, tuple(symbols))
+    result = np.asarray(result)
+    return Symbol(function, inputs, sorted_attributes, result.shape, result.dtype)
+
+
+def _sample_array(x: Any, function: str) -> Any:
+    """An array like `x`: of zeros where they may be indices, of unit matrices where they may have to be inverted."""
+    if not isinstance(x, Symbol):
+        return x
+    if (function == "row" or "." in function) and x.ndim >= 2:
+        return np.broadcast_to(np.eye(*x.shape[-2:], dtype=x.dtype), x.shape)
+    return np.broadcast_to(np.zeros((), x.dtype) if x.dtype.kind in "iu" else np.ones((), x.dtype), x.shape)
+
+
+def _sample(x: Any) -> Any:
+    if isinstance(x, Symbol) and x.weak:
+        return 1.0
+    return np.ones((), x.dtype)[()] if hasattr(x, "dtype") else x
+
+
+def constant(value: Any, shape: Shape, dtype: Any) -> Symbol:
+    """An array of one number."""
+    attributes = (("dtype", np.dtype(dtype)), ("fill_value", value), ("shape", shape))
+    return Symbol("full", (), attributes, shape, np.dtype(dtype))
+
+
+def placeholder(name: str, shape: Shape, dtype: Any, weak: bool = False) -> Symbol:
+    """An input of the program; `weak` for a Python number."""
+    symbol = Symbol("input", (), (), shape, np.dtype(dtype), name)
+    symbol.weak = weak
+    return symbol
+
+
+# The array API's functions take these by position too; as keywords they are told from arrays.
+_POSITIONAL = {
+    "reshape": "shape",
+    "broadcast_to": "shape",
+    "permute_dims": "axes",
+    "astype": "dtype",
+    "sum": "axis",
+    "prod": "axis",
+    "max": "axis",
+    "min": "axis",
+    "cumsum": "axis",
+}
+
+
+ABOUT_DTYPES = ("result_type", "can_cast", "finfo", "iinfo", "issubdtype", "promote_types")
+
+
+class _Namespace:
+    """NumPy's functions, recorded instead of called."""
+
+    bool = np.bool_
+
+    def __getattr__(self, name: str) -> Any:
+        function = getattr(np, name)
+        if isinstance(function, type) or not callable(function) or name in ABOUT_DTYPES:
+            return function
+        return lambda *inputs, **keywords: self.record(name, inputs, keywords)
+
+    @staticmethod
+    def record(name: str, inputs: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+        """The symbol of a call, or a constant."""
+        if name in ("ones_like", "zeros_like"):
+            value = 1 if name == "ones_like" else 0
+            return constant(value, inputs[0].shape, keywords.get("dtype") or inputs[0].dtype)
+        if name in ("zeros", "ones", "full"):
+            shape = inputs[0] if isinstance(inputs[0], tuple) else (inputs[0],)
+            number = inputs[1] if name == "full" else int(name == "ones")
+            if not isinstance(number, Symbol):
+                default = np.asarray(number).dtype if name == "full" else np.float64
+                return constant(number, shape, keywords.get("dtype") or default)
+        if name == "asarray" and isinstance(inputs[0], Symbol):
+            return inputs[0]
+        symbols: list[Any] = []
+        _taken_out((inputs, tuple(keywords.values())), symbols)
+        if not symbols:  # of shapes and numbers alone: known now
+            return getattr(np, name)(*inputs, **keywords)
+        if name == "clip":
+            x, low, high = (*inputs, None, None)[:3]
+            x = x if low is None else record("maximum", x, low)
+            return x if high is None else record("minimum", x, high)
+        if name == "round" and len(inputs) == 1 and not keywords:
+            name = "rint"
+        if name in _POSITIONAL:
+            x, *rest = inputs
+            inputs, keywords = (x,), keywords | dict(zip([_POSITIONAL[name]], rest))
+        return record(name, *inputs, **keywords)
+
+
+NAMESPACE = _Namespace()

@@ -1,0 +1,236 @@
+"""Applying a row of the derivative table to tensors, recording it, and making methods that do so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tinygrad_poly.engine import arrays
+from tinygrad_poly.engine.arrays import Array
+from tinygrad_poly.engine.errors import DeviceError, DtypeError, GraphError, ShapeError
+from tinygrad_poly.engine.operation import Operation
+from tinygrad_poly.engine.recording import recording
+from tinygrad_poly.engine.walk import Node
+
+if TYPE_CHECKING:
+    from tinygrad_poly.tensor import Tensor
+
+new = object.__new__
+is_recording = recording.get
+# Operators make tensors and tensors have operators: `tensor` fills this in when it has made its class.
+tensor_class: Any = None
+
+
+def wrap(array: Array, node: Node | None) -> Tensor:
+    """A tensor of an array and its node."""
+    tensor: Tensor = new(tensor_class)
+    tensor.array = array
+    tensor.node = node
+    return tensor
+
+
+def apply_operation(operation: Operation, *arguments: Any) -> Tensor:
+    """Apply a row of the derivative table to tensors, arrays and numbers, then options; record it."""
+    count = len(operation.rules)
+    given, options = arguments[:count], arguments[count:]
+    inputs = tuple([x.array if isinstance(x, tensor_class) else arrays.own(x) for x in given])
+    parents = tuple([x.node if isinstance(x, tensor_class) else None for x in given])
+    try:
+        y = operation.forward(*inputs, *options)
+    except (TypeError, ValueError) as error:
+        if together := _brought_together(given):
+            return apply_operation(operation, *together, *options)
+        raise _explained(operation.name, inputs, error) from None
+    if y.dtype is not inputs[0].dtype and (settled := arrays.without_integers(inputs, y.dtype)):
+        y = operation.forward(*(inputs := settled), *options)
+    if parents.count(None) == count or not is_recording():
+        return wrap(y, None)
+    return wrap(y, Node(operation, parents, operation.save(inputs, y) + options, y))
+
+
+def apply_unary(operation: Operation, x: Tensor, *options: Any) -> Tensor:
+    """`apply_operation` for one tensor, without what only several inputs need."""
+    array, parent = x.array, x.node
+    y = operation.forward(array, *options)
+    if y.dtype is not array.dtype and (settled := arrays.without_integers((array,), y.dtype)):
+        y = operation.forward(*settled, *options)
+    if parent is None or not is_recording():
+        return wrap(y, None)
+    return wrap(y, Node(operation, (parent,), operation.save((array,), y) + options, y))
+
+
+def _brought_together(given: tuple[Any, ...]) -> list[Any] | None:
+    """What failed because 0-d tensors on the CPU met tensors on a GPU, with all on the GPU; None if that was not why.
+
+    Torch lets them meet. The gradient finds its way back to the CPU.
+    """
+    place = next((arrays.device_of(array) for x in given if arrays.is_cupy(array := getattr(x, "array", x))), None)
+    if place is None:
+        return None
+    moved = []
+    for x in given:
+        array = x.array if isinstance(x, tensor_class) else x
+        if isinstance(array, np.ndarray):
+            if array.shape:
+                return None
+            x = x.to(place) if isinstance(x, tensor_class) else place.asarray(array)
+        moved.append(x)
+    return moved if any(new is not old for new, old in zip(moved, given)) else None
+
+
+def _explained(name: str, inputs: tuple[Array, ...], error: Exception) -> Exception:
+    """NumPy's plain ValueError, which is about shapes, with the shapes in it; any other as it is.
+
+    Raises:
+        DeviceError: where the inputs are on several devices.
+    """
+    arrays.all_together(*inputs)
+    if type(error) is not ValueError:
+        return error
+    given = " and ".join(str(getattr(x, "shape", x)) for x in inputs)
+    reason = str(error)
+    if "broadcast" in reason:
+        reason = "counted from the last dimension, lengths must be equal or 1"
+    return ShapeError(f"{name.lower()}: shapes {given} do not fit together: {reason}")
+
+
+def operand(other: Any) -> Array | None:
+    """What stands beside a tensor in an expression, as an array or Python number; None if it cannot."""
+    if isinstance(other, (bool, int, float)):
+        return other if type(other) in (bool, int, float) else other.item()  # type: ignore[union-attr]
+    if isinstance(other, np.generic):
+        return other.item()
+    return arrays.own(other) if hasattr(other, "dtype") and hasattr(other, "shape") else None
+
+
+def checked(value: Any, name: str) -> Tensor:
+    """`value`, which the function `name` expects to be a tensor."""
+    if not isinstance(value, tensor_class):
+        raise DtypeError(f"{name}() expects a tensor, not {type(value).__name__}; wrap it: tensor(...)")
+    return value  # type: ignore[no-any-return]
+
+
+def binary(operation: Operation, reflected: bool = False) -> Callable[[Tensor, Any], Tensor]:
+    """An operator method. The hot path of the eager engine: `apply_operation` with two inputs written out."""
+    forward, save = operation.forward, operation.save
+    saves_inputs = operation.saves_inputs and not operation.saves_output
+    saves_nothing = not (operation.frees or operation.saves_shapes)
+
+    def method(self: Tensor, other: Any) -> Tensor:
+        if isinstance(other, tensor_class):
+            right, right_node = other.array, other.node
+        else:
+            right, right_node = other, None
+            if type(other) is not float and type(other) is not int:
+                right = operand(other)
+                if right is None:
+                    return NotImplemented  # type: ignore[no-any-return]
+        left, left_node = self.array, self.node
+        if reflected:
+            left, right, left_node, right_node = right, left, right_node, left_node
+        try:
+            y = forward(left, right)
+        except (TypeError, ValueError) as error:
+            if together := _brought_together((other, self) if reflected else (self, other)):
+                return apply_operation(operation, *together)
+            raise _explained(operation.name, (left, right), error) from None
+        if y.dtype is not self.array.dtype and (settled := arrays.without_integers((left, right), y.dtype)):
+            left, right = settled
+            y = forward(left, right)
+        tensor: Tensor = new(tensor_class)
+        tensor.array = y
+        if (left_node is None and right_node is None) or not is_recording():
+            tensor.node = None
+        else:
+            saved = (left, right) if saves_inputs else () if saves_nothing else save((left, right), y)
+            tensor.node = Node(operation, (left_node, right_node), saved, y)
+        return tensor
+
+    return method
+
+
+def named(operator_method: Callable[[Tensor, Any], Tensor], name: str) -> Callable[[Tensor, Any], Tensor]:
+    """`a.add(b)` for `a + b`: where Python would go on to ask `b`, a method has to refuse."""
+
+    def method(self: Tensor, other: Any) -> Tensor:
+        result = operator_method(self, other)
+        if result is NotImplemented:
+            raise DtypeError(f"{name}() expects a tensor, an array or a number, not {type(other).__name__}")
+        return result
+
+    return method
+
+
+def unary(operation: Operation) -> Callable[[Tensor], Tensor]:
+    """A method of one tensor without options."""
+
+    def method(self: Tensor) -> Tensor:
+        return apply_unary(operation, self)
+
+    return method
+
+
+def comparison(compare: Callable[[Any, Any], Any]) -> Callable[[Tensor, Any], Any]:
+    """An operator whose result has no derivative."""
+
+    def method(self: Tensor, other: Any) -> Any:
+        right = other.array if isinstance(other, tensor_class) else operand(other)
+        if right is None:
+            return NotImplemented
+        try:
+            return wrap(compare(self.array, right), None)
+        except (TypeError, ValueError) as error:
+            if together := _brought_together((self, other)):
+                return method(*together)
+            raise _explained(compare.__name__, (self.array, right), error) from None
+
+    return method
+
+
+def in_place(compute: Callable[[Tensor, Any], Tensor], symbol: str) -> Callable[[Tensor, Any], Tensor]:
+    """`a -= b`: the tensor gets a new array; whoever holds the old array keeps it unchanged."""
+
+    def method(self: Tensor, other: Any) -> Tensor:
+        check_in_place(self, symbol)
+        result = compute(self, other)
+        if result is NotImplemented:
+            return NotImplemented  # type: ignore[no-any-return]
+        old, new = self.array, result.array
+        if type(new) is not type(old) and arrays.is_cupy(new):
+            raise DeviceError(
+                f"{symbol} would move a tensor from the CPU to {result.device}: move it first, with .to()"
+            )
+        if new.shape != old.shape:
+            raise ShapeError(
+                f"{symbol} would change the shape {old.shape} to {new.shape}; "
+                "write it with a new name instead of in place"
+            )
+        if new.dtype is not old.dtype and new.dtype != old.dtype:
+            if not arrays.is_floating(old.dtype):
+                raise DtypeError(
+                    f"{symbol} gives {new.dtype}, which a {old.dtype} tensor cannot hold; "
+                    "convert the tensor with .float() first"
+                )
+            result = result.to(old.dtype)
+        self.array = result.array
+        if result.node is not None:
+            self.node = result.node
+        return self
+
+    return method
+
+
+def check_in_place(tensor: Tensor, symbol: str) -> None:
+    """Refuse to change a leaf in place while operations are recorded.
+
+    Raises:
+        GraphError: because the tape could not tell the leaf from what it became.
+    """
+    node = tensor.node
+    if node is not None and node.operation is None and is_recording():
+        raise GraphError(
+            f"{symbol} changes a leaf that requires grad in place, which cannot be recorded; "
+            "update weights under `with no_grad():`, or write a new tensor: w = w - step"
+        )

@@ -1,0 +1,157 @@
+"""What a row of the derivative table is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from tinygrad_poly.engine.arrays import Array, namespace
+
+Rule = Callable[..., Array]
+
+
+class Operation:
+    """One row: the forward function and, for each input, a vector-Jacobian product.
+
+    For y = f(a, b, …; options) and a cotangent g = ∂L/∂y, rule *i* returns ∂L/∂(input i) as plain
+    mathematics. It may return more than its input's shape (the walk sums the repeated axes away) or
+    less (a cotangent need only broadcast to the shape), in any dtype: see `backward.walk`.
+
+    A rule is called as `rule(g, *saved, *options)`. `saves` says what is saved of the forward
+    pass beside the options, and thereby what the rules may look at:
+
+    - `"inputs"`: the input arrays, `rule(g, a, b)`
+    - `"output"`: the output array, `rule(g, y)`
+    - `"both"`: the inputs, then the output, `rule(g, a, b, y)`
+    - `"shapes"`: only the inputs' shapes, `rule(g, a_shape, b_shape)`
+    - `"nothing"`: `rule(g)`
+
+    A row is also a function of arrays of any kind. Rules use that: the derivative of `sin` is
+    written with the row `cos`, and is computed or recorded depending on what it is given.
+
+    Args:
+        name: torch's name for the node, without "Backward0".
+        forward: from input arrays and options to the output array; it never writes into an input.
+        rules: one per input, None for an input that has no derivative.
+        saves: see above.
+        expands: whether the rules need the cotangent in the output's full shape.
+        opaque: whether `forward` looks at its inputs' numbers or fills arrays; arrays that only record what is
+            done to them (they have a method `defer`) then record the row as a whole.
+        formula: y in the inputs x or a, b, … for a reader of the table, such as "sin x".
+        derivative: ∂y/∂x, or ∂y/∂a and ∂y/∂b with a semicolon between them.
+        special: where no derivative exists, and what the rule returns there.
+    """
+
+    __slots__ = (
+        "derivative",
+        "expands",
+        "formula",
+        "forward",
+        "frees",
+        "name",
+        "rules",
+        "saves_inputs",
+        "saves_output",
+        "saves_shapes",
+        "special",
+    )
+
+    def __init__(
+        self,
+        name: str,
+        forward: Callable[..., Array],
+        *rules: Rule | None,
+        saves: str = "inputs",
+        expands: bool = False,
+        opaque: bool = False,
+        formula: str = "",
+        derivative: str = "",
+        special: str = "",
+    ) -> None:
+        self.name = name
+        if opaque:
+            forward = self._deferring(forward)
+        self.formula = formula
+        self.derivative = derivative
+        self.special = special
+        self.forward = forward
+        self.rules = rules
+        self.saves_inputs = saves in ("inputs", "both")
+        self.saves_output = saves in ("output", "both")
+        self.saves_shapes = saves == "shapes"
+        self.frees = self.saves_inputs or self.saves_output
+        self.expands = expands
+
+    def __call__(self, *arguments: Any) -> Array:
+        """Apply the row to arrays (inputs, then options), recording it if they are tensors."""
+        xp = namespace(arguments[0])
+        apply = None if xp is np else getattr(xp, "apply_operation", None)
+        return self.forward(*arguments) if apply is None else apply(self, *arguments)
+
+    def _deferring(self, forward: Callable[..., Array]) -> Callable[..., Array]:
+        def call(*arguments: Any) -> Array:
+            for x in arguments:
+                if hasattr(x, "defer"):
+                    return x.defer(self, arguments)
+            return forward(*arguments)
+
+        return call
+
+    def save(self, inputs: tuple[Array, ...], y: Array) -> tuple[Any, ...]:
+        """What the rules need of a forward pass that turned `inputs` into `y`."""
+        if self.saves_inputs:
+            return (*inputs, y) if self.saves_output else inputs
+        if self.saves_output:
+            return (y,)
+        if self.saves_shapes:
+            return tuple(a.shape for a in inputs)
+        return ()
+
+    def __repr__(self) -> str:
+        return f"<Operation {self.name}>"
+
+
+class Variadic:
+    """A row for any number of inputs, such as the concatenation of n arrays: `row.of(n)` is the row for n.
+
+    Args:
+        name: as for `Operation`, like all keywords.
+        forward: from input arrays, then options, to the output array.
+        rule: `rule(i, g, *saved, *options)` returns ∂L/∂(input i).
+    """
+
+    def __init__(self, name: str, forward: Callable[..., Array], rule: Callable[..., Array], **keywords: Any) -> None:
+        self.name = name
+        self.forward = forward
+        self.rule = rule
+        self.keywords = keywords
+        self._rows: dict[int, Operation] = {}
+
+    @property
+    def formula(self) -> str:
+        """As an `Operation`'s."""
+        return str(self.keywords.get("formula", ""))
+
+    @property
+    def derivative(self) -> str:
+        """As an `Operation`'s."""
+        return str(self.keywords.get("derivative", ""))
+
+    @property
+    def special(self) -> str:
+        """As an `Operation`'s."""
+        return str(self.keywords.get("special", ""))
+
+    def of(self, count: int) -> Operation:
+        """The row for `count` inputs."""
+        row = self._rows.get(count)
+        if row is None:
+            rules = [partial(self.rule, i) for i in range(count)]
+            row = self._rows[count] = Operation(self.name, self.forward, *rules, **self.keywords)
+        return row
+
+    def __repr__(self) -> str:
+        return f"<Variadic {self.name}>"

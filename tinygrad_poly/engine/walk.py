@@ -1,0 +1,239 @@
+"""The tape's nodes and the reverse walk over them: this file is the backward pass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from tinygrad_poly.engine.arrays import NUMPY, Array, Shape, astype, expand, ones_like, unbroadcast
+from tinygrad_poly.engine.errors import DeviceError, DtypeError, GraphError, ShapeError
+from tinygrad_poly.engine.operation import Operation
+
+Wrap = Callable[[Array, "Node | None"], Any]
+
+
+class Node:
+    """How a tensor was made: the operation, the nodes of its inputs, and what its rules will need.
+
+    A leaf (a tensor that the user made) has no operation, and keeps its gradient here. A node
+    refers only to nodes that came before it, so there are no cycles, and it keeps the arrays that it
+    was recorded with: a tensor that is updated later gets a new array and the node does not notice.
+    """
+
+    __slots__ = ("dtype", "grad", "keeps_grad", "operation", "parents", "saved", "shape")
+
+    def __init__(
+        self,
+        operation: Operation | None,
+        parents: tuple[Node | None, ...],
+        saved: tuple[Any, ...],
+        array: Array,
+    ) -> None:
+        self.operation = operation
+        self.parents = parents
+        self.saved: Any = saved
+        self.shape: Shape = array.shape
+        self.dtype = array.dtype
+        self.grad: Any = None
+        self.keeps_grad = operation is None
+
+    def name(self) -> str:
+        """Torch's name of the node, such as `AddBackward0`."""
+        return f"{self.operation.name}Backward0" if self.operation else "AccumulateGrad"
+
+    @property
+    def next_functions(self) -> tuple[tuple[Node | None, int], ...]:
+        """The nodes of the inputs, paired with 0 as in torch (no operation here has two outputs)."""
+        return tuple((parent, 0) for parent in self.parents)
+
+    def __repr__(self) -> str:
+        return f"<{self.name()}>"
+
+
+def leaf(array: Array) -> Node:
+    """The node of a tensor that asks for a gradient and was not computed from others."""
+    return Node(None, (), (), array)
+
+
+def start(tensor: Any, gradient: Any, wrap: Wrap, create_graph: bool) -> tuple[Node, Array]:
+    """The node of `tensor` and the cotangent to start from: `gradient`, or 1 for a single element.
+
+    The cotangent is a tensor where the walk is to be recorded (`create_graph`), else an array.
+
+    Raises:
+        GraphError: where the tensor has no graph, or has several elements and no `gradient`.
+        ShapeError: where `gradient` has another shape.
+    """
+    node = tensor.node
+    if node is None:
+        raise GraphError(
+            "no gradient can be computed from this tensor: nothing that it was computed from requires grad "
+            "(or it was computed under no_grad, or detached); set requires_grad=True on the weights"
+        )
+    if gradient is None:
+        if tensor.array.size != 1:
+            raise GraphError(
+                f"backward needs a scalar to start from, and this tensor has shape {node.shape}: "
+                "reduce it with .sum() or .mean(), or pass gradient= of the same shape"
+            )
+        ones = ones_like(tensor.array)
+        return node, wrap(ones, None) if create_graph else ones
+    if not hasattr(gradient, "node"):
+        raise DtypeError(f"gradient must be a tensor of shape {node.shape}, not {type(gradient).__name__}")
+    if gradient.shape != node.shape:
+        raise ShapeError(f"gradient has shape {gradient.shape}, but the tensor has shape {node.shape}")
+    of_one_library = isinstance(gradient.array, NUMPY) is isinstance(tensor.array, NUMPY)
+    if not of_one_library and gradient.device != tensor.device:
+        raise DeviceError(f"gradient is on {gradient.device}, but the tensor on {tensor.device}; move it with .to()")
+    if gradient.dtype != node.dtype:
+        gradient = gradient.to(node.dtype)
+    return node, gradient if create_graph else gradient.array
+
+
+def walk(
+    outputs: Sequence[tuple[Node, Array]],
+    wrap: Wrap,
+    *,
+    targets: Iterable[Node] | None = None,
+    retain_graph: bool = False,
+    create_graph: bool = False,
+) -> dict[Node, Array]:
+    """Carry cotangents from `outputs` back to the leaves.
+
+    By the chain rule, a node's cotangent is the sum over its consumers of what their rules return.
+    A node is therefore visited once, after all of its consumers: with `b = a + a; c = b + b`, a walk
+    that visited `b` after its first consumer would give `a` half of its gradient.
+
+    Rules return plain mathematics. What every rule would otherwise repeat is done here: a repeated
+    axis is summed, the dtype made the input's, contributions added up. A cotangent may be smaller
+    than its array as long as it broadcasts to it; it is expanded at a leaf, or where a rule asks.
+
+    Args:
+        outputs: nodes to start from, each with its cotangent.
+        wrap: makes a tensor of an array and its node.
+        targets: nodes whose cotangents to return; nothing else is computed, and no leaf's gradient is
+            touched. By default gradients accumulate in the leaves (and where `retain_grad` asked).
+        retain_graph: keep the saved arrays for another walk.
+        create_graph: record the walk itself: cotangents and saved arrays are tensors.
+
+    Raises:
+        GraphError: where a node's saved arrays were freed by an earlier walk.
+    """
+    wanted = None if targets is None else set(targets)
+    needed = None if wanted is None else _leading_to(wanted, [node for node, _ in outputs])
+    # For each node: how many consumers have yet to contribute, and the sum of what came so far.
+    waiting = _consumers([node for node, _ in outputs], needed)
+    for node, cotangent in outputs:
+        if node in waiting:
+            entry = waiting[node]
+            entry[1] = cotangent if entry[1] is None else entry[1] + cotangent
+    ready = [node for node, entry in waiting.items() if not entry[0]]
+    found: dict[Node, Array] = {}
+    while ready:
+        node = ready.pop()
+        g = waiting.pop(node)[1]
+        operation = node.operation
+        if wanted is None:
+            if node.keeps_grad:
+                _accumulate(node, g, wrap, create_graph)
+        elif node in wanted:
+            found[node] = g if g.shape == node.shape else expand(g, node.shape)
+        if operation is None or (needed is not None and needed.isdisjoint(node.parents)):
+            continue
+        saved = node.saved
+        if create_graph:
+            saved = _as_tensors(node, operation, saved, wrap)
+        if operation.frees and not retain_graph:
+            node.saved = None
+        # Where an input was broadcast, its rule's result is summed over the repetitions: they must be there.
+        if g.shape != node.shape and (operation.expands or any(p and p.shape != node.shape for p in node.parents)):
+            g = expand(g, node.shape)
+        for parent, rule in zip(node.parents, operation.rules):
+            if parent is None or (needed is not None and parent not in needed):
+                continue
+            contribution = rule(g, *saved)  # type: ignore[misc]
+            if contribution.shape != parent.shape:
+                contribution = unbroadcast(contribution, parent.shape)
+            if contribution.dtype is not parent.dtype:
+                contribution = astype(contribution, parent.dtype)
+            entry = waiting[parent]
+            entry[1] = contribution if entry[1] is None else entry[1] + contribution
+            entry[0] -= 1
+            if not entry[0]:
+                ready.append(parent)
+    return found
+
+
+def _consumers(roots: list[Node], needed: set[Node] | None) -> dict[Node, list[Any]]:
+    """Every node that the walk will visit, with its number of consumers and room for its cotangent.
+
+    Raises:
+        GraphError: where one's saved arrays were freed; nothing has been changed then.
+    """
+    found: dict[Node, list[Any]] = {node: [0, None] for node in roots if needed is None or node in needed}
+    stack = list(found)
+    while stack:
+        node = stack.pop()
+        if node.saved is None and (needed is None or not needed.isdisjoint(node.parents)):
+            raise GraphError(
+                f"the graph below {node!r} was freed by an earlier backward(); pass retain_graph=True to the "
+                "earlier backward() or grad() to walk the same graph twice, or compute the output again"
+            )
+        for parent in node.parents:
+            if parent is not None and (needed is None or parent in needed):
+                entry = found.get(parent)
+                if entry is None:
+                    found[parent] = [1, None]
+                    stack.append(parent)
+                else:
+                    entry[0] += 1
+    return found
+
+
+def _leading_to(wanted: set[Node], roots: list[Node]) -> set[Node]:
+    """The nodes on the ways from `roots` to the `wanted` ones."""
+    consumers: dict[Node, list[Node]] = {node: [] for node in roots}
+    stack = list(consumers)
+    while stack:
+        node = stack.pop()
+        for parent in node.parents:
+            if parent is not None:
+                if parent not in consumers:
+                    consumers[parent] = []
+                    stack.append(parent)
+                consumers[parent].append(node)
+    needed = wanted & consumers.keys()
+    stack = list(needed)
+    while stack:
+        for node in consumers[stack.pop()]:
+            if node not in needed:
+                needed.add(node)
+                stack.append(node)
+    return needed
+
+
+def _accumulate(node: Node, g: Array, wrap: Wrap, create_graph: bool) -> None:
+    if g.shape != node.shape:
+        g = expand(g, node.shape)
+    old = node.grad
+    if create_graph:
+        # A tensor of its own: another leaf may get the same cotangent.
+        node.grad = wrap(g.array, g.node) if old is None else old + g
+    elif old is None:
+        node.grad = wrap(g, None)
+    else:
+        # The same tensor with a new array, so that whoever holds `w.grad` sees the sum, as in torch.
+        old.array = old.array + g
+
+
+def _as_tensors(node: Node, operation: Operation, saved: tuple[Any, ...], wrap: Wrap) -> tuple[Any, ...]:
+    """The saved arrays as tensors that know where they came from, so that rules on them are recorded."""
+    sources: list[Node | None] = []
+    if operation.saves_inputs:
+        sources += node.parents
+    if operation.saves_output:
+        sources.append(node)
+    if not sources:
+        return saved
+    tensors = [wrap(array, source) if hasattr(array, "dtype") else array for array, source in zip(saved, sources)]
+    return (*tensors, *saved[len(sources) :])

@@ -1,0 +1,1 @@
+"""Other libraries: what NumPy, CuPy and JAX ask of a tensor, one file for each."""

@@ -1,0 +1,259 @@
+"""NumPy's own functions on tensors: `np.sin(x)`, `array * x` and `np.sum(x, axis=0)` stay on the tape.
+
+NumPy hands such calls over (NEP 13 and NEP 18). Elementwise functions are found by their name, and the others in a
+table that says how NumPy's arguments read here. What is in neither is computed by NumPy on plain arrays, unless that
+would lose a gradient: then it is refused.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import operator
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+import numpy as np
+
+from tinygrad_poly.engine import apply
+from tinygrad_poly.engine.arrays import get_default_dtype, is_floating
+
+ours: Any = sys.modules["tinygrad_poly"]
+
+# Elementwise functions that are operators: these know what a Python number does to a dtype.
+OPERATORS: dict[str, Callable[..., Any]] = {
+    "add": operator.add,
+    "subtract": operator.sub,
+    "multiply": operator.mul,
+    "divide": operator.truediv,
+    "power": operator.pow,
+    "matmul": operator.matmul,
+    "equal": operator.eq,
+    "not_equal": operator.ne,
+    "less": operator.lt,
+    "less_equal": operator.le,
+    "greater": operator.gt,
+    "greater_equal": operator.ge,
+    "bitwise_and": operator.and_,
+    "bitwise_or": operator.or_,
+}
+
+# Elementwise functions that have another name here; the others have NumPy's too.
+RENAMED = {"rint": "round", "fabs": "abs"}
+
+
+def _reduction(name: str) -> Callable[..., Any]:
+    def reduce(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+        return getattr(ours, name)(a, dim=axis, keepdim=keepdims)
+
+    return reduce
+
+
+def _scan(name: str) -> Callable[..., Any]:
+    def scan(a: Any, axis: Any = None) -> Any:
+        return getattr(ours, name)(a.reshape(-1) if axis is None else a, 0 if axis is None else axis)
+
+    return scan
+
+
+def _where(condition: Any, x: Any = None, y: Any = None) -> Any:
+    if x is None and y is None:
+        return ours.nonzero(condition, as_tuple=True)
+    return ours.where(condition, x, y)
+
+
+def _equal_parts(ary: Any, indices_or_sections: Any, axis: int = 0) -> Any:
+    if isinstance(indices_or_sections, int) and ary.shape[axis] % indices_or_sections:
+        raise ValueError("np.split: the parts would not be equally long; use np.array_split")
+    return ours.tensor_split(ary, indices_or_sections, axis)
+
+
+def _dot(a: Any, b: Any) -> Any:
+    if not (getattr(a, "ndim", 0) and getattr(b, "ndim", 0)):
+        return a * b
+    return ours.tensordot(a, b, ([a.ndim - 1], [max(b.ndim - 2, 0)]))
+
+
+# How NumPy's functions, with NumPy's arguments, read here.
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    **{name: _reduction(name) for name in ("sum", "mean", "prod", "amax", "amin", "all", "any", "nansum", "nanmean")},
+    **{name: _reduction(name) for name in ("argmax", "argmin", "count_nonzero")},
+    "max": _reduction("amax"),
+    "min": _reduction("amin"),
+    "var": lambda a, axis=None, *, ddof=0, keepdims=False: ours.var(a, axis, correction=ddof, keepdim=keepdims),
+    "std": lambda a, axis=None, *, ddof=0, keepdims=False: ours.std(a, axis, correction=ddof, keepdim=keepdims),
+    "cumsum": _scan("cumsum"),
+    "cumprod": _scan("cumprod"),
+    "sort": lambda a, axis=-1: ours.sort(a, axis)[0],
+    "argsort": lambda a, axis=-1: ours.argsort(a, axis),
+    "where": _where,
+    "clip": lambda a, a_min=None, a_max=None, *, min=None, max=None: ours.clip(
+        a, min if a_min is None else a_min, max if a_max is None else a_max
+    ),
+    "round": lambda a, decimals=0: ours.round(a, decimals=decimals),
+    "sinc": lambda x: ours.sinc(x),
+    "nan_to_num": lambda x, *, nan=0.0, posinf=None, neginf=None: ours.nan_to_num(x, nan, posinf, neginf),
+    "reshape": lambda a, shape: ours.reshape(a, shape),
+    "ravel": lambda a: ours.ravel(a),
+    "transpose": lambda a, axes=None: a.T if axes is None else ours.permute(a, axes),
+    "matrix_transpose": lambda x: ours.matrix_transpose(x),
+    "swapaxes": lambda a, axis1, axis2: ours.swapaxes(a, axis1, axis2),
+    "moveaxis": lambda a, source, destination: ours.moveaxis(a, source, destination),
+    "squeeze": lambda a, axis=None: ours.squeeze(a, axis),
+    "expand_dims": lambda a, axis: ours.expand_dims(a, axis),
+    "broadcast_to": lambda array, shape: ours.broadcast_to(array, shape),
+    "broadcast_arrays": lambda *args: ours.broadcast_arrays(*args),
+    "flip": lambda m, axis=None: ours.flip(m, axis=axis),
+    "roll": lambda a, shift, axis=None: ours.roll(a, shift, axis),
+    "rot90": lambda m, k=1, axes=(0, 1): ours.rot90(m, k, axes),
+    "concatenate": lambda arrays, axis=0: ours.cat(arrays, axis),
+    "stack": lambda arrays, axis=0: ours.stack(arrays, axis),
+    "hstack": lambda tup: ours.hstack(tup),
+    "vstack": lambda tup: ours.vstack(tup),
+    "split": _equal_parts,
+    "array_split": lambda ary, indices_or_sections, axis=0: ours.tensor_split(ary, indices_or_sections, axis),
+    "unstack": lambda x, *, axis=0: ours.unstack(x, axis),
+    "tile": lambda A, reps: ours.tile(A, reps if isinstance(reps, Sequence) else (reps,)),
+    "repeat": lambda a, repeats, axis=None: ours.repeat(a, repeats, axis),
+    "meshgrid": lambda *xi, indexing="xy": ours.meshgrid(*xi, indexing=indexing),
+    "diag": lambda v, k=0: ours.diag(v, k),
+    "diagonal": lambda a, offset=0, axis1=0, axis2=1: ours.diagonal(a, offset, axis1, axis2),
+    "tril": lambda m, k=0: ours.tril(m, k),
+    "triu": lambda m, k=0: ours.triu(m, k),
+    "take": lambda a, indices, axis=None: ours.take(a, indices, axis),
+    "take_along_axis": lambda arr, indices, axis=-1: ours.take_along_axis(arr, indices, axis),
+    "nonzero": lambda a: ours.nonzero(a, as_tuple=True),
+    "zeros_like": lambda a: ours.zeros_like(a),
+    "ones_like": lambda a: ours.ones_like(a),
+    "dot": _dot,
+    "outer": lambda a, b: ours.outer(a.reshape(-1), b.reshape(-1)),
+    "inner": lambda a, b: ours.inner(a, b),
+    "tensordot": lambda a, b, axes=2: ours.tensordot(a, b, axes),
+    "kron": lambda a, b: ours.kron(a, b),
+    "einsum": lambda equation, *operands: ours.einsum(equation, *operands),
+    "trace": lambda a: ours.trace(a),
+}
+
+
+# Functions whose results have no derivative, on the numbers of any tensor.
+CONSTANT = {
+    "allclose", "array_equal", "array_repr", "array_str", "array2string", "can_cast", "isclose", "iscomplexobj",
+    "isrealobj", "ndim", "result_type", "searchsorted", "shape", "size",
+}  # fmt: skip
+
+
+def array_ufunc(self: Any, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
+    """NumPy's call of one of its elementwise functions on tensors (NEP 13).
+
+    Raises:
+        TypeError: for `out=`, `where=` and methods such as `reduce`, and for functions without derivative here on
+            tensors that require grad.
+    """
+    name = ufunc.__name__
+    if method != "__call__":
+        _refuse(f"{name}.{method}", "is not there for tensors: use a function such as sum, prod or cumsum")
+    if options:
+        given = ", ".join(f"{option}=" for option in options)
+        advice = "a new tensor must take the place of an array: write a = a + x for a += x" if "out" in options else ""
+        _refuse(name, f"cannot take {given} with tensors" + (f": {advice}" if advice else ""))
+    operands = [_operand(x) for x in inputs]
+    if any(x is None for x in operands):
+        return NotImplemented
+    if name in OPERATORS:
+        return OPERATORS[name](*operands)
+    function = getattr(ours, RENAMED.get(name, name), None)
+    if function is not None:
+        return function(*[_beside(x, self) for x in operands])
+    result = ufunc(*[getattr(x, "array", x) for x in operands])
+    parts = result if isinstance(result, tuple) else (result,)
+    if any(is_floating(part.dtype) for part in parts) and _requires_grad(operands):
+        _refuse(name, "has no derivative here")
+    wrapped = tuple(apply.wrap(part, None) for part in parts)
+    return wrapped if isinstance(result, tuple) else wrapped[0]
+
+
+def array_function(self: Any, function: Callable[..., Any], types: Any, args: Any, kwargs: Any) -> Any:
+    """NumPy's call of one of its other functions with tensors somewhere in its arguments (NEP 18).
+
+    Raises:
+        TypeError: for arguments that the function has only on arrays, and for functions without derivative here on
+            tensors that require grad.
+    """
+    if not all(issubclass(kind, (np.ndarray, apply.tensor_class)) for kind in types):
+        return NotImplemented
+    name = f"{function.__module__}.{function.__name__}".removeprefix("numpy.")
+    translated = FUNCTIONS.get(name) or _in_linalg(name)
+    if translated is not None:
+        try:
+            _signature(translated).bind(*args, **kwargs)
+        except TypeError as error:
+            _refuse(name, f"with these arguments is not there for tensors ({error})")
+        return translated(*map(_tensors, args), **{key: _tensors(value) for key, value in kwargs.items()})
+    if name not in CONSTANT and _requires_grad((args, kwargs)):
+        _refuse(name, "has no derivative here")
+    return function(*_plain(args), **_plain(kwargs))
+
+
+def _refuse(name: str, reason: str) -> NoReturn:
+    raise TypeError(f"np.{name} {reason}; to leave the tape and compute on arrays, pass x.detach().numpy()")
+
+
+def _operand(x: Any) -> Any:
+    """What NumPy was given beside a tensor: a tensor, a Python number (which never promotes), or None."""
+    if isinstance(x, apply.tensor_class):
+        return x
+    value = apply.operand(np.array(x) if isinstance(x, list) else x)
+    return apply.wrap(value, None) if hasattr(value, "dtype") else value
+
+
+def _beside(x: Any, tensor: Any) -> Any:
+    """A tensor for a Python number, in the dtype that it takes beside `tensor`."""
+    if isinstance(x, apply.tensor_class):
+        return x
+    dtype = tensor.dtype if is_floating(tensor.dtype) or not isinstance(x, float) else get_default_dtype()
+    return ours.tensor(x, dtype=dtype)
+
+
+@functools.cache
+def _in_linalg(name: str) -> Callable[..., Any] | None:
+    """Our function of the name that NumPy has in numpy.linalg: their arguments differ in two names only."""
+    family, _, last = name.rpartition(".")
+    function = getattr(ours.linalg, last, None) if family == "linalg" else None
+    if function is None:
+        return None
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return function(*args, **{{"axis": "dim", "keepdims": "keepdim"}.get(key, key): kwargs[key] for key in kwargs})
+
+    return call
+
+
+@functools.cache
+def _signature(function: Callable[..., Any]) -> inspect.Signature:
+    return inspect.signature(function)
+
+
+def _tensors(value: Any) -> Any:
+    """`value` with tensors in place of NumPy's arrays, also in a list or tuple of arrays."""
+    if isinstance(value, np.ndarray):
+        return apply.wrap(np.array(value), None)
+    if isinstance(value, (list, tuple)) and any(isinstance(x, (np.ndarray, apply.tensor_class)) for x in value):
+        return [_tensors(x) for x in value]
+    return value
+
+
+def _plain(value: Any) -> Any:
+    """`value` with read-only arrays in place of tensors, however deep in lists, tuples and dictionaries."""
+    if isinstance(value, apply.tensor_class):
+        return value.detach().numpy()
+    if isinstance(value, (list, tuple)):
+        return type(value)([_plain(x) for x in value])
+    return {key: _plain(x) for key, x in value.items()} if isinstance(value, dict) else value
+
+
+def _requires_grad(value: Any) -> bool:
+    if isinstance(value, apply.tensor_class):
+        return bool(value.requires_grad)
+    inner = value.values() if isinstance(value, dict) else value
+    return isinstance(inner, (list, tuple, type({}.values()))) and any(map(_requires_grad, inner))

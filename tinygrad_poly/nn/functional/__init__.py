@@ -1,0 +1,90 @@
+"""Layers and losses as functions, as in `torch.nn.functional`; relu and its like are those of `functions`."""
+
+from __future__ import annotations
+
+import math
+import warnings
+
+from tinygrad_poly import functions
+from tinygrad_poly.engine.apply import checked
+from tinygrad_poly.functions import elu as elu
+from tinygrad_poly.functions import gelu as gelu
+from tinygrad_poly.functions import leaky_relu as leaky_relu
+from tinygrad_poly.functions import linear as linear
+from tinygrad_poly.functions import relu as relu
+from tinygrad_poly.functions import sigmoid as sigmoid
+from tinygrad_poly.functions import silu as silu
+from tinygrad_poly.functions import softplus as softplus
+from tinygrad_poly.functions import tanh as tanh
+from tinygrad_poly.nn.functional.losses import binary_cross_entropy_with_logits as binary_cross_entropy_with_logits
+from tinygrad_poly.nn.functional.losses import cross_entropy as cross_entropy
+from tinygrad_poly.nn.functional.losses import huber_loss as huber_loss
+from tinygrad_poly.nn.functional.losses import l1_loss as l1_loss
+from tinygrad_poly.nn.functional.losses import mse_loss as mse_loss
+from tinygrad_poly.nn.functional.losses import nll_loss as nll_loss
+from tinygrad_poly.nn.functional.losses import smooth_l1_loss as smooth_l1_loss
+from tinygrad_poly.random import rand
+from tinygrad_poly.tensor import Tensor
+
+
+def logsigmoid(input: Tensor) -> Tensor:
+    """The logarithm of σ(x), −log(1 + e⁻ˣ), with derivative σ(−x); nothing overflows on the way.
+
+    >>> logsigmoid(tensor([0.0, -1000.0]))
+    tensor([-6.9315e-01, -1.0000e+03])
+    """
+    return -softplus(-checked(input, "logsigmoid"), 1.0, math.inf)
+
+
+def _dimension(input: Tensor, dim: int | None, name: str) -> int:
+    """`dim`, or torch's choice where there is none: the classes, if the first dimension counts examples."""
+    if dim is None:
+        dim = 0 if checked(input, name).ndim in (0, 1, 3) else 1
+        warnings.warn(f"{name} without dim: dimension {dim} was chosen; say dim={dim}", UserWarning, stacklevel=4)
+    return dim
+
+
+def softmax(input: Tensor, dim: int | None = None) -> Tensor:
+    """eˣ divided by its sum over `dim`: positive numbers that add up to 1.
+
+    >>> softmax(tensor([0.0, 0.0]), dim=0)
+    tensor([0.5000, 0.5000])
+    """
+    return functions.softmax(input, _dimension(input, dim, "softmax"))
+
+
+def log_softmax(input: Tensor, dim: int | None = None) -> Tensor:
+    """The logarithm of `softmax`, which is x minus the logarithm of the sum of eˣ.
+
+    >>> log_softmax(tensor([0.0, 0.0]), dim=0)
+    tensor([-0.6931, -0.6931])
+    """
+    return functions.log_softmax(input, _dimension(input, dim, "log_softmax"))
+
+
+def check_probability(p: float) -> None:
+    """Refuse what is no probability.
+
+    Raises:
+        ValueError: outside of 0 to 1.
+    """
+    if not 0 <= p <= 1:
+        raise ValueError(f"a dropout probability must be from 0 to 1, not {p}")
+
+
+def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
+    """0 with probability `p`, else x/(1 − p); x as it is where `training` is false.
+
+    Tensors are values: `inplace` is accepted, and nothing is done in place.
+
+    >>> dropout(tensor([1.0, 2.0]), p=0.0)
+    tensor([1., 2.])
+    """
+    check_probability(p)
+    checked(input, "dropout")
+    if not training or p == 0:
+        return input
+    # Where nothing is left, the factor 1/(1 − p) is never used.
+    keep: Tensor = rand(*input.shape, dtype=input.dtype, device=input.device) >= p
+    factors = keep.to(dtype=input.dtype) * (1 / (1 - p) if p < 1 else 0.0)
+    return input * factors
