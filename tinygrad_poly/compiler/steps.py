@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from tinygrad_poly.compiler.loops.driver import printer
 from tinygrad_poly.compiler.loops.fuse import NotFusable, Plan, fuse
 from tinygrad_poly.compiler.loops.numpy_runner import NumpyProgram
 from tinygrad_poly.compiler.loops.parts import PartsPrinter
+from tinygrad_poly.compiler.moments.algebra import NotFinite
 from tinygrad_poly.compiler.moments.sums import centered_moments
 from tinygrad_poly.compiler.trace.outside import nothing_kept
 from tinygrad_poly.compiler.trace.program import Program
@@ -59,8 +61,9 @@ class CompiledSteps:
         gpu = next((array.device for array in (*self.data, *weights.values()) if is_cupy(array)), None)
         if hoist == "algebra":
             start = carried_values(self.step, list(weights.values()), optimizer)
-            hoisted = centered_moments(self.step, list(map(on_cpu, self.data)), list(map(on_cpu, start)))
-            self.step, self.data = hoisted.step, [np.asarray(value) for value in hoisted.values]
+            with suppress(NotFinite):
+                hoisted = centered_moments(self.step, list(map(on_cpu, self.data)), list(map(on_cpu, start)))
+                self.step, self.data = hoisted.step, [np.asarray(value) for value in hoisted.values]
         self.captured = captured_arrays(self.step.program)
         self.plan: Plan | None = None
         self.why_not_fused = ""

@@ -9,7 +9,7 @@ import pytest
 
 import tinygrad_poly as tg
 from tinygrad_poly.compiler import compile
-from tinygrad_poly.compiler.loops import numba_runner
+from tinygrad_poly.compiler.loops import numba_runner, threads
 from tinygrad_poly.fitting import fit
 
 
@@ -59,6 +59,78 @@ def test_infinities_and_nans_stay_what_they_are():
         expected = [x * x, 1 / x, x - x, tg.maximum(x, x * 0 + 1), (x != x) * 1, tg.isfinite(x) * 1, x.max()]
     for y, reference in zip(f(x), expected, strict=True):
         np.testing.assert_array_equal(y.numpy(), reference.numpy())
+
+
+# One rounding more or less, or another order, and each of these is another number.
+AS_THEY_STAND = {
+    "a compensated sum": lambda x, y: (x + y) - x - y,
+    "a difference of equal products": lambda x, y: x * y - y * x,
+    "the root of nothing": lambda x, y: (x * x - x * x).sqrt(),
+    "a product that leaves the range on its way": lambda x, y: x * 1e200 * 1e200 * 1e-300,
+    "a product and its inverse": lambda x, y: x * 1e30 * 1e30 / 1e30,
+    "multiples of infinity": lambda x, y: x * 3 - x * 2,
+    "log1p by hand": lambda x, y: tg.log(1 + x) * x / ((1 + x) - 1),
+    "the sign of zero": lambda x, y: 1 / (x * 0 + 0 * y),
+    "a root as a power": lambda x, y: x**0.5,
+    "a comparison of what may be rounded": lambda x, y: tg.where(x * x + y * y > y * y + x * x, x, y),
+    "a floor beside a whole number": lambda x, y: tg.floor(x * 10 / 10 - x),
+}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_what_is_no_sum_is_computed_as_it_stands(dtype):
+    pytest.importorskip("numba")
+    random = np.random.default_rng(0)
+    awkward = [np.inf, -np.inf, np.nan, 0.0, -0.0, 1e-30, 1e30, 1e-10, 0.1, 0.3, -0.7, 1e-38]
+    x = tg.tensor(np.array([*awkward, *random.normal(size=50)], dtype))
+    y = tg.tensor(np.array([*random.normal(size=50), *awkward], dtype))
+    with np.errstate(all="ignore"):
+        expected = [function(x, y).numpy() for function in AS_THEY_STAND.values()]
+    compiled = compile(lambda x, y: tuple(function(x, y) for function in AS_THEY_STAND.values()))(x, y)
+    for name, reference, found in zip(AS_THEY_STAND, expected, (z.numpy() for z in compiled), strict=True):
+        numbers = ~np.isnan(reference)
+        assert np.array_equal(~np.isnan(found), numbers), name
+        two_logarithms = 4 if name == "log1p by hand" else 0
+        np.testing.assert_array_max_ulp(found[numbers], reference[numbers], maxulp=two_logarithms)
+        assert np.array_equal(np.signbit(found[numbers]), np.signbit(reference[numbers])), name
+
+
+@pytest.mark.parametrize("count", [2, 5000])
+def test_a_sum_is_no_number_where_a_term_is_none(count):
+    pytest.importorskip("numba")
+    f = compile(lambda x: ((x - x).sum(), (x * 0).sum(), ((x - 1) - x).sum(), (x * 3 - x * 2).sum(), (x / x).sum()))
+    for value in (np.nan, np.inf):
+        x = np.ones(count)
+        x[count // 2] = value
+        assert all(np.isnan(y.item()) for y in f(tg.tensor(x)))
+
+
+@pytest.mark.parametrize("shape", [(200_000,), (100, 2000), (70_000, 3)], ids=str)
+def test_long_sums_of_float32_numbers_are_right_to_a_millionth(monkeypatch, shape):
+    pytest.importorskip("numba")
+    monkeypatch.setattr(threads, "number", lambda: 1)
+    terms = [lambda x: x, lambda x: x * x, lambda x: x.exp()]
+    x = tg.full(shape, 0.1)
+    # In one loop with a function, and in loops without one, sums are taken in two ways.
+    for some in (terms, terms[:2]):
+        for term, found in zip(some, compile(lambda x, some=some: tuple(term(x).mean() for term in some))(x)):
+            assert abs(found.item() / term(tg.tensor(0.1).double()).item() - 1) <= 1e-6
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan, 2.5, 10**6])
+def test_integers_compare_with_any_number(value):
+    comparisons = lambda i: (i > value, i <= value, i == value, i != value)  # noqa: E731
+    i = tg.tensor([-1, 0, 2, 3])
+    for found, expected in zip(compile(comparisons)(i), comparisons(i), strict=True):
+        assert found.tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize("name", ["round", "floor", "ceil", "trunc"])
+def test_whole_numbers_stay_integers(name):
+    i = tg.tensor([-3, 0, 7])
+    found = compile(getattr(tg, name))(i)
+    assert found.dtype == tg.int64
+    assert found.tolist() == [-3, 0, 7]
 
 
 def test_numba_gets_scalars_for_arrays_with_one_element():

@@ -2,6 +2,7 @@
 
 import gc
 
+import numpy as np
 import pytest
 
 import tinygrad_poly as tg
@@ -138,3 +139,17 @@ def test_weights_that_are_arrays_are_refused(data):
 def test_there_is_only_one_way_to_hoist():
     with pytest.raises(ValueError, match="hoist must be None or 'algebra', not 'sums'"):
         compile(lambda x: x, hoist="sums")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_numbers_that_are_not_finite_are_computed_with_as_without_sums(value):
+    def function(w, x):
+        return (w * x - w * x).sum() + (w * (x * 0)).sum()
+
+    f, x, w = compile(function, hoist="algebra"), tg.tensor([1.0, 2.0]), tg.tensor(1.0)
+    bad = tg.tensor([1.0, value])
+    assert f(w, x).item() == 0
+    with np.errstate(invalid="ignore"):
+        assert f(w, bad).isnan().item()
+        assert f(tg.tensor(value), x).isnan().item()
+    assert f(w, x).item() == 0

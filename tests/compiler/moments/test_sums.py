@@ -18,7 +18,7 @@ from tests.helpers import DTYPES, UNIT_ROUNDOFF
 from tinygrad_poly.compiler.loops import numba_runner
 from tinygrad_poly.compiler.loops.fuse import fuse
 from tinygrad_poly.compiler.loops.printer import Printer
-from tinygrad_poly.compiler.moments.algebra import NotPolynomial
+from tinygrad_poly.compiler.moments.algebra import NotFinite, NotPolynomial
 from tinygrad_poly.compiler.moments.sums import CHUNK, Hoisted, centered_moments, fixed_point, with_moments
 from tinygrad_poly.compiler.trace.program import Program
 from tinygrad_poly.compiler.training import TrainingStep, trace
@@ -183,12 +183,49 @@ def test_data_in_float32_are_summed_in_float64() -> None:
     assert abs(Fraction(float(found["sum_x"])) - exact) <= exact * Fraction(32 * 2.0**-53)
 
 
+LOST: dict[str, Loss] = {
+    "a line": line,
+    "what cancels": lambda w, x, y: (w["a"] * x - w["a"] * x).sum(),
+    "times 0": lambda w, x, y: (w["a"] * (x * 0)).sum(),
+    "divided by": lambda w, x, y: (w["a"] / x * 0).sum(),
+    "chosen away": lambda w, x, y: (w["a"] * tg.where(x == x, 1.0, 0.0)).sum(),
+}
+
+
+@pytest.mark.parametrize("loss", LOST.values(), ids=LOST)
 @pytest.mark.parametrize("value", [math.nan, math.inf])
-def test_data_that_are_no_numbers_are_seen_in_the_loss(value: float) -> None:
+def test_data_that_are_no_numbers_are_not_multiplied_out(loss: Loss, value: float) -> None:
     x = np.array([1.0, value, 2.0])
-    step = traced(line, scalars(a=1.0, b=1.0), {"x": x, "y": np.ones(3)})
-    with np.errstate(invalid="ignore"):
-        assert not math.isfinite(numbers(with_moments(step, [x, np.ones(3)]).run([1.0, 1.0]))[-1])
+    step = traced(loss, scalars(a=1.0, b=1.0), {"x": x, "y": np.ones(3)})
+    with np.errstate(invalid="ignore"), pytest.raises(NotFinite):
+        with_moments(step, [x, np.ones(3)])
+
+
+def test_sums_that_are_too_large_are_not_taken() -> None:
+    x = np.array([1e200, 1.0])
+    step = traced(line, scalars(a=1.0, b=1.0), {"x": x, "y": x})
+    with np.errstate(over="ignore"), pytest.raises(NotFinite, match="too large"):
+        with_moments(step, [x, x])
+
+
+OF_DATA: dict[str, Loss] = {
+    "a border": lambda w, x, y: ((w["a"] * tg.where(x > 0.1, 1.0, 0.0) - y) ** 2).sum(),
+    "a border of squares": lambda w, x, y: ((w["a"] * tg.where(x * x >= 0.1 * x, 1.0, 0.0) - y) ** 2).sum(),
+    "equality": lambda w, x, y: ((w["a"] * tg.where(x == 0.1, 1.0, 0.0)) ** 2).sum(),
+    "a floor": lambda w, x, y: (w["a"] * tg.floor(x * 10)).sum(),
+    "divided": lambda w, x, y: (w["a"] * tg.floor(x / 0.1)).sum(),
+}
+
+
+@pytest.mark.parametrize("loss", OF_DATA.values(), ids=OF_DATA)
+def test_functions_of_float32_data_are_computed_in_float32(loss: Loss) -> None:
+    x = np.array([0.1, 0.1, 0.5, 0.7, 0.3, 0.6], np.float32)
+    given = {"x": x, "y": np.zeros(6, np.float32)}
+    weights = {name: np.float32(value) for name, value in (("a", 1.0), ("b", 1.0))}
+    step = traced(loss, weights, given)
+    *_, found = with_moments(step, list(given.values())).run(list(weights.values()))
+    expected = loss({name: tg.tensor(w) for name, w in weights.items()}, *map(tg.tensor, given.values()))
+    assert float(found) == expected.item()
 
 
 # What may be in a sum.

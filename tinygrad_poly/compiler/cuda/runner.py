@@ -35,7 +35,9 @@ BLOCKS_OF_A_PROCESSOR = 8
 STEPS_OF_A_GRAPH = 16
 """How many steps are launched at once, if there are so many to take."""
 
-OPTIONS = ("--std=c++17",)  # and not --use_fast_math: a fit that diverges has to be seen
+# Not --use_fast_math, because a fit that diverges has to be seen; and a product is rounded before it is added, or
+# x · x − y · y of equal numbers might be below 0. Sums of products say themselves where they are not.
+OPTIONS = ("--std=c++17", "--fmad=false")
 
 
 def printed(plan: Plan, captured: Mapping[str, Any], carried: Sequence[Symbol] | None = None) -> Kernels:

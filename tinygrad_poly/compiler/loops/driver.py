@@ -175,8 +175,8 @@ class _Function(Printer):
         stored = self.room | dict(zip(new, names, strict=True))
         return totals, [stored[s] for s in loop.stores]
 
-    def _range(self, loop: Loop, axis: int) -> tuple[str, str]:
-        return f"range({loop.space[axis]})", ""  # one thread
+    def _range(self, loop: Loop, axis: int) -> tuple[str, str, str]:
+        return "0", str(loop.space[axis]), ""  # one thread
 
     def _wish(self, s: Symbol, otherwise: str) -> str:
         return self.shared.get(s) or super()._wish(s, otherwise)

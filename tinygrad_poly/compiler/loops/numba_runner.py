@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import warnings
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -14,25 +15,27 @@ from tinygrad_poly.compiler.loops import cache as sources
 OLDEST = (0, 60)
 """The first Numba that knows NumPy 2."""
 
-# Sums may be taken in another order, which is what makes them fast, and −0 may be 0. But NaN and infinity are what
-# they are: a fit that diverges has to be seen.
-FASTMATH = '{"reassoc", "nsz", "contract"}'
-
-_OPTIONS = f'cache=True, nogil=True, fastmath={FASTMATH}, error_model="numpy"'
-_NJIT = f"numba.njit({_OPTIONS})"
+_OPTIONS = 'nogil=True, error_model="numpy"'
+# In these two functions alone may a sum be taken in another order, which is what makes it fast, and a product be added
+# before it is rounded. LLVM writes them where they are called, and the permission stays with their own operations: all
+# others are NumPy's to the last bit, so that nothing leaves a domain, takes another branch or hides a NaN.
 HEADER = f"""\
 import numba
 import numpy as np
 
+njit = numba.njit(cache=True, {_OPTIONS})
+njit_parallel = numba.njit(cache=True, parallel=True, {_OPTIONS})
+sums = numba.njit(fastmath={{"reassoc", "contract"}}, {_OPTIONS})
 
-@{_NJIT}
-"""
-HEADER_OF_SEVERAL = f"""\
-import numba
-import numpy as np
 
-njit = {_NJIT}
-njit_parallel = numba.njit(parallel=True, {_OPTIONS})
+@sums
+def add(total, term):
+    return total + term
+
+
+@sums
+def add_product(total, a, b):
+    return total + a * b
 
 
 """
@@ -68,7 +71,7 @@ def compiled(source: str) -> Callable[..., tuple[Any, ...]]:
     """
     from numba.core.errors import NumbaError
 
-    source = (HEADER_OF_SEVERAL if source.startswith("@njit") else HEADER) + source
+    source = HEADER + ast.unparse(_Sums().visit(ast.parse(source if "@njit" in source else f"@njit\n{source}"))) + "\n"
     run: Callable[..., tuple[Any, ...]] = sources.load(source).run
     called = False
 
@@ -89,6 +92,19 @@ def compiled(source: str) -> Callable[..., tuple[Any, ...]]:
         return results
 
     return call
+
+
+class _Sums(ast.NodeTransformer):
+    """Calls of `add` and `add_product` for `total += term` and `total += a * b`."""
+
+    def visit_AugAssign(self, node: ast.AugAssign) -> ast.stmt:
+        if not isinstance(node.op, ast.Add):
+            return node
+        term = node.value
+        product = isinstance(term, ast.BinOp) and isinstance(term.op, ast.Mult)
+        total, *terms = (node.target, term.left, term.right) if product else (node.target, term)
+        call = f"add{'_product' * product}({', '.join(map(ast.unparse, (total, *terms)))})"
+        return ast.parse(f"{ast.unparse(total)} = {call}").body[0]
 
 
 def arguments(arrays: Sequence[Any]) -> list[Any]:

@@ -62,7 +62,7 @@ class PartsPrinter(Printer):
         self.functions.append("\n".join(["@njit", f"def {name}({self.part}, {takes}):", *self.lines, ""]))
         self.lines = lines
         for s, row in zip(loop.reductions, rows, strict=True):
-            self._line(depth, f"{row} = np.empty({self.threads}, {dtype_name(s)})")
+            self._line(depth, f"{row} = np.empty({self.threads}, {dtype_name(self._sum_dtype(s, loop))})")
         self._line(depth, f"for {self.part} in numba.prange({self.threads}):")
         # What counts the parts may have one of two types, for each of which the loop would be compiled.
         self._line(depth + 1, f"{name}(np.intp({self.part}), {takes})")
@@ -71,12 +71,13 @@ class PartsPrinter(Printer):
         for s, total, row in zip(loop.reductions, totals, rows, strict=True):
             self._line(depth + 1, COLLECT[s.function].format(total, f"{row}[{self.part}]"))
         self.names = outside | {(s, ()): name for s, name in zip(loop.stores, stored, strict=True)}
+        self._finish(loop, totals, depth)
 
-    def _range(self, loop: Loop, axis: int) -> tuple[str, str]:
+    def _range(self, loop: Loop, axis: int) -> tuple[str, str, str]:
         if axis != self.axis:
-            return f"range({loop.space[axis]})", ""
+            return "0", str(loop.space[axis]), ""
         # Where an index might be negative, Numba asks each time whether it is, and LLVM takes one element at a time.
         first, last = (
             f"np.uintp({loop.space[axis]} * {part} // {self.threads})" for part in (self.part, f"({self.part} + 1)")
         )
-        return f"range({first}, {last})", ""
+        return first, last, ""

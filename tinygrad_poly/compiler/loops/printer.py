@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import keyword
+import math
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -32,6 +33,12 @@ EXPRESSIONS = {
 }
 WIDTH = 100
 """How long a line may be before it is broken."""
+
+BLOCK = 1024
+"""So many float32 numbers are added up in float32, in several partial sums; the sums of blocks are added in float64.
+
+In one go, ten million equal terms are off by a thousandth: each is small beside the sum that it is added to.
+"""
 
 START = {"sum": 0, "prod": 1, "max": -np.inf, "min": np.inf}
 COLLECT = {
@@ -64,7 +71,7 @@ class Printer:
         self.lines: list[str] = []
         self.bound: dict[str, Any] = {}
         self.taken = {"run", "first", "last", "log_every", "losses", "t", "k", "np", "numba", "range", "i"}
-        self.taken |= {f"i{axis}" for axis in range(64)}
+        self.taken |= {"min", "add", "add_product", *(f"i{axis}" for axis in range(64))}
         self.names: dict[tuple[Symbol, Index], str] = {}
         self.parameters = [self._named(s, (), self._wish(s, "v")) for s in (*plan.program.inputs, *plan.hoisted)]
         self.captured = {id(array): self._fresh(name) for name, array in (arrays or {}).items()}
@@ -169,39 +176,81 @@ class Printer:
         self._elements(loop, totals, stored, depth)
         # What was computed of one element means nothing after the loop; an array that was kept does.
         self.names = outside | {(s, ()): name for s, name in zip(loop.stores, stored, strict=True)}
+        self._finish(loop, totals, depth)
 
     def _results(self, loop: Loop, depth: int) -> tuple[list[str], list[str]]:
         """What a loop adds to and writes into, by name: its reductions at their start, and empty arrays."""
-        totals = [self._named(s, (), self._wish(s, s.function)) for s in loop.reductions]
+        totals = [
+            self._fresh(f"{wish}_wide") if self._is_wide(s, loop) else self._named(s, (), wish)
+            for s in loop.reductions
+            for wish in [self._wish(s, s.function)]
+        ]
         self._starts(loop, totals, depth)
         stored = [self._fresh(self._wish(s, "v")) for s in loop.stores]
         for s, name in zip(loop.stores, stored, strict=True):
-            self._line(depth, f"{name} = np.empty({s.shape}, {dtype_name(s)})")
+            self._line(depth, f"{name} = np.empty({s.shape}, {dtype_name(s.dtype)})")
         return totals, stored
 
     def _starts(self, loop: Loop, totals: list[str], depth: int) -> None:
         for s, total in zip(loop.reductions, totals, strict=True):
-            self._line(depth, f"{total} = {self._literal(_start(s), s.dtype)}")
+            self._line(depth, f"{total} = {self._literal(_start(s), self._sum_dtype(s, loop))}")
 
-    def _range(self, loop: Loop, axis: int) -> tuple[str, str]:
-        """The indices along an axis that a loop goes through, and a comment."""
-        return f"range({loop.space[axis]})", threads.COMMENT if axis == threads.shared_axis(loop, self.plan) else ""
+    def _finish(self, loop: Loop, totals: list[str], depth: int) -> None:
+        """What was added up in float64, in float32."""
+        for s, total in zip(loop.reductions, totals, strict=True):
+            if self._is_wide(s, loop):
+                self._line(depth, f"{self._named(s, (), self._wish(s, s.function))} = {dtype_name(s.dtype)}({total})")
+
+    def _is_wide(self, s: Symbol, loop: Loop) -> bool:
+        """Whether a sum of float32 numbers is added up in float64: it is long, or one element at a time."""
+        if not self.typed or s.function != "sum" or s.dtype != np.float32:
+            return False
+        return math.prod(loop.space) > (BLOCK // 16 if threads.has_functions(loop, self.plan) else BLOCK)
+
+    def _sum_dtype(self, s: Symbol, loop: Loop) -> Any:
+        return np.dtype(np.float64) if self._is_wide(s, loop) else s.dtype
+
+    def _range(self, loop: Loop, axis: int) -> tuple[str, str, str]:
+        """The first index along an axis that a loop goes through, the one after the last, and a comment."""
+        shared = axis == threads.shared_axis(loop, self.plan)
+        return "0", str(loop.space[axis]), threads.COMMENT if shared else ""
 
     def _elements(self, loop: Loop, totals: list[str], stored: list[str], depth: int) -> None:
         long = [axis for axis, length in enumerate(loop.space) if length != 1]
         variables = tuple(
             "0" if axis not in long else "i" if len(long) == 1 else f"i{axis}" for axis in range(len(loop.space))
         )
+        blocks = {} if threads.has_functions(loop, self.plan) else self._blocks(loop, totals, long)
+        after = depth
         for axis in long:
-            indices, comment = self._range(loop, axis)
-            self._line(depth, f"for {variables[axis]} in {indices}:", comment)
+            first, last, comment = self._range(loop, axis)
+            if axis == long[-1] and blocks:
+                if loop.space[axis] > BLOCK:
+                    start, last = self._fresh("start"), f"np.uintp({last})"
+                    self._line(depth, f"for {start} in range(np.uintp({first}), {last}, np.uintp({BLOCK})):", comment)
+                    first, last, comment = start, f"min({start} + np.uintp({BLOCK}), {last})", ""
+                    depth += 1
+                for block in blocks.values():
+                    self._line(depth, f"{block} = {self._literal(0, np.dtype(np.float32))}")
+                after = depth
+            indices = last if first == "0" else f"{first}, {last}"
+            self._line(depth, f"for {variables[axis]} in range({indices}):", comment)
             depth += 1
         for s, total in zip(loop.reductions, totals, strict=True):
             value, _ = self._value(s.inputs[0], variables, depth)
-            self._line(depth, COLLECT[s.function].format(total, value), s.phase)
+            self._line(depth, COLLECT[s.function].format(blocks.get(total, total), value), s.phase)
         for s, name in zip(loop.stores, stored, strict=True):
             value, _ = self._value(s, variables, depth)
             self._line(depth, f"{name}[{', '.join(variables)}] = {value}", s.phase)
+        for total, block in blocks.items():
+            self._line(after, f"{total} += {block}")
+
+    def _blocks(self, loop: Loop, totals: list[str], long: list[int]) -> dict[str, str]:
+        """For each sum that is added up in float64 the name of a block's sum, if the innermost loop is worth one."""
+        if not long or loop.space[long[-1]] < BLOCK // 16:
+            return {}
+        wide = [total for s, total in zip(loop.reductions, totals, strict=True) if self._is_wide(s, loop)]
+        return {total: self._fresh(total.replace("_wide", "_block")) for total in wide}
 
     def _value(self, x: Any, index: Index, depth: int) -> Text:
         """What stands for element `index` of `x` in an expression; what needs a statement first gets it."""
@@ -235,7 +284,7 @@ class Printer:
         """A number in the dtype that it is computed in: Numba would take a plain one for float64."""
         if isinstance(value, (bool, np.bool_)):
             return str(bool(value))
-        if dtype.kind == "i" and value == int(value):
+        if dtype.kind == "i" and math.isfinite(value) and value == int(value):
             return f"({int(value)})" if value < 0 else str(int(value))
         text = {"inf": "np.inf", "-inf": "-np.inf", "nan": "np.nan"}.get(repr(float(value)), repr(float(value)))
         return self._typed(text, dtype)
@@ -251,11 +300,11 @@ class Printer:
             return self._value(s.inputs[0], _inner_index(s, index), depth)
         if is_sum_of_one(s):
             return self._value(s.inputs[0], (), depth)
-        # A comparison of a float32 array with a number is one of float32 numbers.
-        dtype = s.dtype if s.dtype.kind != "b" else next((x.dtype for x in s.inputs if hasattr(x, "dtype")), s.dtype)
         template, binds, wanted = EXPRESSIONS.get(
             s.function, (f"np.{s.function}({', '.join(['{}'] * len(s.inputs))})", ATOM, (CONDITION,) * len(s.inputs))
         )
+        # A comparison of a float32 array with a number is one of float32 numbers.
+        dtype = s.dtype if s.dtype.kind != "b" else next((x.dtype for x in s.inputs if hasattr(x, "dtype")), s.dtype)
         given = []
         for x, tightly in zip(s.inputs, wanted, strict=True):
             if isinstance(x, (bool, int, float, np.generic)):
@@ -266,13 +315,13 @@ class Printer:
                     text, binding = f"np.float32({text})", ATOM
                 given.append(text if binding >= tightly else f"({text})")
         if s.function == "astype":
-            return f"np.{'bool_' if s.dtype == np.bool_ else s.dtype}({given[0]})", ATOM
+            return f"{dtype_name(s.dtype)}({given[0]})", ATOM
         return template.format(*given), binds
 
 
-def dtype_name(s: Symbol) -> str:
-    """The dtype of `s`, as an expression."""
-    return f"np.{'bool_' if s.dtype == np.bool_ else s.dtype}"
+def dtype_name(dtype: Any) -> str:
+    """A dtype as an expression."""
+    return f"np.{'bool_' if dtype == np.bool_ else dtype}"
 
 
 def _start(s: Symbol) -> Any:

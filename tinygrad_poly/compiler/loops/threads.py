@@ -62,22 +62,32 @@ def shared_axis(loop: Loop, plan: Plan) -> int | None:
     return loop.space.index(max(loop.space))
 
 
+def has_functions(loop: Loop, plan: Plan) -> bool:
+    """Whether a loop calls functions of the C library, and so takes one element after another."""
+    return any(COSTS.get(s.function, 1) == FUNCTION for s in _computed(loop, plan))
+
+
 def _cost(loop: Loop, plan: Plan) -> int:
     """What one element of a loop costs."""
+    computed = _computed(loop, plan)
+    cost = sum(0 if is_view(s) or s.function == "full" else COSTS.get(s.function, 1) for s in computed)
+    return cost + len(loop.stores) + sum(COSTS.get(s.function, 1) for s in loop.reductions)
+
+
+def _computed(loop: Loop, plan: Plan) -> set[Symbol]:
+    """What is computed of each element of a loop."""
     in_memory = {*plan.program.inputs, *plan.hoisted}
     for stage in plan.stages:
         in_memory.update(s for other in stage.loops.values() if other is not loop for s in other.stores)
         in_memory.update(stage.calls)
-    cost = len(loop.stores) + sum(COSTS.get(s.function, 1) for s in loop.reductions)
     found: set[Symbol] = set()
     stack = [*loop.stores, *(s.inputs[0] for s in loop.reductions)]
     while stack:
         s = stack.pop()
         if s not in found and s not in in_memory and s.size != 1:
             found.add(s)
-            cost += 0 if is_view(s) or s.function == "full" else COSTS.get(s.function, 1)
             stack += [x for x in s.inputs if isinstance(x, Symbol)]
-    return cost
+    return found
 
 
 def number() -> int:

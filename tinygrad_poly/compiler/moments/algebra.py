@@ -30,6 +30,13 @@ class NotPolynomial(TraceError):  # noqa: N818 - it asks for another way, like N
     """A training step whose sums cannot be taken before the weights are known: the message says what is in the way."""
 
 
+class NotFinite(NotPolynomial):
+    """Data or moments with infinity or NaN in them: multiplied out, a sum would not come to what it comes to.
+
+    0 · x and x − x are 0 for polynomials, and NaN for such data.
+    """
+
+
 class Algebra:
     """Adds and multiplies polynomials whose coefficients are data.
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any
 
+import numpy as np
+
+from tinygrad_poly.compiler.moments.algebra import NotFinite
 from tinygrad_poly.compiler.moments.sums import with_moments
 from tinygrad_poly.compiler.trace.program import Program
 from tinygrad_poly.compiler.training import TrainingStep
@@ -30,23 +34,36 @@ class HoistedProgram:
         self._changing = list(changing)
         self._step = TrainingStep(program, self._chosen(program.inputs, True), self._chosen(program.inputs, False), ())
         self._runner = runner
-        self._known: dict[tuple[int, ...], tuple[Any, tuple[Any, ...]]] = {}
-        self.program = program
+        self._known: dict[tuple[int, ...], tuple[Any, tuple[Any, ...] | None]] = {}
+        self._whole = self.program = program
         self.source = ""
 
     def __call__(self, *arrays: Any) -> tuple[Any, ...]:
         """The outputs, from the moments of the data among `arrays`."""
         data = self._chosen(arrays, False)
+        weights = self._chosen(arrays, True)
         key = tuple(map(id, data))
         if key not in self._known:
-            hoisted = with_moments(self._step, data)
-            self._known[key] = self._runner(hoisted.step.program), hoisted.values
+            try:
+                hoisted = with_moments(self._step, data)
+                self._known[key] = self._runner(hoisted.step.program), hoisted.values
+            except NotFinite:
+                self._known[key] = self._plain, None
             for array in data:
                 weakref.finalize(array, self._known.pop, key, None)
         run, moments = self._known[key]
+        if moments is None or not all(np.isfinite(w).all() for w in weights):
+            run, given = self._plain, arrays
+        else:
+            given = (*moments, *weights)
         self.program, self.source = run.program, run.source
-        results: tuple[Any, ...] = run(*moments, *self._chosen(arrays, True))
+        results: tuple[Any, ...] = run(*given)
         return results
+
+    @cached_property
+    def _plain(self) -> Any:
+        """The program that goes through the data in each call, for numbers that are not finite: see `NotFinite`."""
+        return self._runner(self._whole)
 
     def _chosen(self, inputs: Sequence[Any], changing: bool) -> tuple[Any, ...]:
         return tuple(x for x, changes in zip(inputs, self._changing, strict=True) if changes is changing)

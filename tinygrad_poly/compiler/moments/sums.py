@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_poly.compiler.moments.algebra import Algebra, Factors, NotPolynomial, Polynomial, written
+from tinygrad_poly.compiler.moments.algebra import Algebra, Factors, NotFinite, NotPolynomial, Polynomial, written
 from tinygrad_poly.compiler.trace.program import Program, in_order
 from tinygrad_poly.compiler.trace.simplify import number
-from tinygrad_poly.compiler.trace.symbols import Symbol, constant, is_elementwise, phase, placeholder, record
+from tinygrad_poly.compiler.trace.symbols import Symbol, constant, phase, placeholder, record
 from tinygrad_poly.compiler.training import TrainingStep
 
 CHUNK = 8192
@@ -67,6 +67,7 @@ def with_moments(
 
     Raises:
         NotPolynomial: naming what is in the way.
+        NotFinite: where the data, or a sum over it, has infinity or NaN in it.
 
     >>> import tinygrad_poly as tg
     >>> from tinygrad_poly.compiler.training import trace
@@ -184,10 +185,10 @@ class _Hoisting:
         """What stands for a number of the old program in the new one."""
         if not isinstance(x, Symbol) or x in self.numbers or number(x) is not None:
             return self.numbers.get(x, x) if isinstance(x, Symbol) else x
-        (value,) = Program.of(self.step.data, [x]).run(self.data)
+        value = self._value(x)
         name = x.name if x in self.data else self._fresh(x.name or "number")
         self.numbers[x] = placeholder(name, x.shape, x.dtype)
-        self._given[self.numbers[x]] = np.asarray(value)
+        self._given[self.numbers[x]] = value
         return self.numbers[x]
 
     def _number(self, s: Symbol) -> Symbol:
@@ -227,12 +228,26 @@ class _Hoisting:
                     f"{_named(s)} combines each element of an array with several of another, {NO_ALGEBRA}"
                 )
             return self._combined(s, [self._operand(x) for x in s.inputs])
+        except NotFinite:
+            raise
         except NotPolynomial:
-            if not all(x in self.data for x in in_order([s]) if x.function == "input"):
-                raise
             # A function of data alone may be anything.
-            (value,) = Program.of(self.step.data, [s]).run(self.data)
-            return self._column(s.name, np.asarray(value))
+            if not self._is_of_data(s):
+                raise
+            return self._column(s.name, self._value(s))
+
+    def _is_of_data(self, s: Symbol) -> bool:
+        return all(x in self.data for x in in_order([s]) if x.function == "input")
+
+    def _value(self, s: Symbol) -> Any:
+        """A function of data alone, computed as the program does, in its dtype."""
+        return np.asarray(Program.of(self.step.data, [s]).run(self.data)[0])
+
+    def _inverse(self, s: Symbol) -> Polynomial:
+        if not self._is_of_data(s):
+            raise NotPolynomial(f"{_named(s)} is divided by, {NO_ALGEBRA}")
+        with np.errstate(divide="ignore"):
+            return self._column(f"inverse_{s.name}" if s.name else "", 1 / self._value(s).astype(np.float64))
 
     def _combined(self, s: Symbol, given: list[Polynomial]) -> Polynomial:
         algebra = self.algebra
@@ -249,10 +264,7 @@ class _Hoisting:
                 result = algebra.multiply(p, p)
             case "divide", (p, q) if q and set(q) == {()}:
                 coefficient, factors = q[()]
-                inverse = algebra.number(1 / coefficient)
-                if factors:
-                    inverse = algebra.multiply(inverse, algebra.data(record("divide", 1.0, algebra.product(factors))))
-                result = algebra.multiply(p, inverse)
+                result = algebra.multiply(p, self._inverse(s.inputs[1]) if factors else algebra.number(1 / coefficient))
             case "power", (p, _) if number(s.inputs[1]) in range(1, algebra.limit):
                 result = p
                 for _ in range(1, int(number(s.inputs[1]))):
@@ -261,8 +273,6 @@ class _Hoisting:
                 result = p
             case "astype", (p,) if s.dtype.kind == "f":
                 result = p
-            case _ if is_elementwise(s.function) and all(set(p) <= {()} for p in given):
-                result = self._function_of_data(s, given)
             case _:
                 raise NotPolynomial(f"{_named(s)} cannot be multiplied out, {NO_ALGEBRA}")
         coefficient, factors = result.get((), (Fraction(0), ()))
@@ -270,18 +280,6 @@ class _Hoisting:
             array = algebra.arrays[factors[0]]
             array.name = array.name or s.name
         return result
-
-    def _function_of_data(self, s: Symbol, given: list[Polynomial]) -> Polynomial:
-        arrays = [self.algebra.array(p) for p in given]
-        for i, x in enumerate(s.inputs):
-            if getattr(x, "dtype", None) == np.bool_:
-                arrays[i] = record("not_equal", arrays[i], 0)
-        result = record(s.function, *arrays, **dict(s.attributes))
-        if result.dtype != np.float64:
-            result = record("astype", result, dtype=np.dtype(np.float64))
-        inputs = [array.name for array in arrays if isinstance(array, Symbol)]
-        result.name = s.name or (f"{s.function}_{inputs[0]}" if len(inputs) == 1 and inputs[0] else "")
-        return self.algebra.data(result)
 
     def _operand(self, x: Any) -> Polynomial:
         value = number(x)
@@ -313,7 +311,13 @@ class _Hoisting:
     # Data and moments.
 
     def _column(self, name: str, value: Any) -> Polynomial:
-        """An array of data, of which only the order of its elements matters."""
+        """An array of data, of which only the order of its elements matters.
+
+        Raises:
+            NotFinite: where an element is.
+        """
+        if not np.isfinite(value).all():
+            raise NotFinite(f"{name or 'an array of data'} has infinities or NaN in it, so nothing is multiplied out")
         column = placeholder(name, (value.size,), np.float64)
         self._columns[column] = value.reshape(-1)
         return self.algebra.data(column)
@@ -363,6 +367,8 @@ class _Hoisting:
                     # A product of numbers alone is the same at each point.
                     total.append(float(np.sum(np.broadcast_to(product, (part.stop - first,)))))
             values |= {s: np.float64(_exact_sum(total)) for (_, s), total in zip(wanted, totals, strict=True)}
+        if not all(map(np.isfinite, values.values())):
+            raise NotFinite("a sum over the data is too large a number, so nothing is multiplied out")
         return {s: values[s] for s in self._moments.values()}
 
 

@@ -242,6 +242,9 @@ def record(function: str, *inputs: Any, **attributes: Any) -> Symbol:
     Where the result is a tuple of arrays there is a tuple of symbols.
     """
     inputs = tuple(x[()] if isinstance(x, np.ndarray) and not x.shape else x for x in inputs)
+    if function == "power" and type(inputs[1]) is float and inputs[1] == 0.5:
+        # NumPy does so, and below 0 the two differ: pow(−∞, ½) is ∞ in C.
+        function, inputs = "sqrt", inputs[:1]
     if is_elementwise(function):
         # One element tells the dtype, and the shapes alone tell the shape. Of several names NumPy's own is taken.
         function = getattr(getattr(np, function, None), "__name__", function)
@@ -358,6 +361,8 @@ class _Namespace:
             x = x if low is None else record("maximum", x, low)
             return x if high is None else record("minimum", x, high)
         if name == "round" and len(inputs) == 1 and not keywords:
+            if inputs[0].dtype.kind in "iu":
+                return inputs[0]
             name = "rint"
         if name in _POSITIONAL:
             x, *rest = inputs

@@ -165,7 +165,7 @@ class RawModule:
     built: ClassVar[dict[str, emulator.Module]] = {}
 
     def __init__(self, *, code: str, options: tuple[str, ...] = ()) -> None:
-        assert options == ("--std=c++17",)
+        assert options == ("--std=c++17", "--fmad=false")
         self.code = code
 
     def get_function(self, name: str) -> RawKernel:
