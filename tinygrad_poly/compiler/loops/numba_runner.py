@@ -100,11 +100,12 @@ class _Sums(ast.NodeTransformer):
     def visit_AugAssign(self, node: ast.AugAssign) -> ast.stmt:
         if not isinstance(node.op, ast.Add):
             return node
-        term = node.value
-        product = isinstance(term, ast.BinOp) and isinstance(term.op, ast.Mult)
-        total, *terms = (node.target, term.left, term.right) if product else (node.target, term)
-        call = f"add{'_product' * product}({', '.join(map(ast.unparse, (total, *terms)))})"
-        return ast.parse(f"{ast.unparse(total)} = {call}").body[0]
+        total, term = ast.unparse(node.target), node.value
+        if isinstance(term, ast.BinOp) and isinstance(term.op, ast.Mult):
+            call = f"add_product({total}, {ast.unparse(term.left)}, {ast.unparse(term.right)})"
+        else:
+            call = f"add({total}, {ast.unparse(term)})"
+        return ast.parse(f"{total} = {call}").body[0]
 
 
 def arguments(arrays: Sequence[Any]) -> list[Any]:
