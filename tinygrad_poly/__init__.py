@@ -31,6 +31,7 @@ from tinygrad_poly.creation import tensor as tensor
 from tinygrad_poly.creation import zeros as zeros
 from tinygrad_poly.creation import zeros_like as zeros_like
 from tinygrad_poly.engine.apply import apply_operation as apply_operation
+from tinygrad_poly.engine.apply import bind as _bind
 from tinygrad_poly.engine.arrays import device as device
 from tinygrad_poly.engine.arrays import get_default_dtype as get_default_dtype
 from tinygrad_poly.engine.arrays import set_default_dtype as set_default_dtype
@@ -63,6 +64,7 @@ int64 = long = _np.dtype(_np.int64)
 int32 = int = _np.dtype(_np.int32)
 bool = _np.dtype(_np.bool_)
 
+_bind(Tensor, _import_module(__name__))
 
 # What a program may not need is imported when it is asked for: whole modules, and names in modules.
 _MODULES = ("cuda", "func", "linalg", "nn", "optim")

@@ -50,7 +50,7 @@ def grad(
         targets.append(tensor.node)
     starts = _starts("grad", outputs, grad_outputs, create_graph, "outputs", "grad_outputs")
     retain = create_graph if retain_graph is None else retain_graph
-    found = walk(starts, wrap, targets=targets, retain_graph=retain, create_graph=create_graph)
+    found = walk(starts, targets=targets, retain_graph=retain, create_graph=create_graph)
     results: list[Tensor | None] = []
     for position, target in enumerate(targets):
         gradient = found.get(target)
@@ -95,7 +95,7 @@ def backward(
     tensor(32.)
     """
     starts = _starts("backward", tensors, grad_tensors, create_graph, "tensors", "grad_tensors")
-    walk(starts, wrap, retain_graph=create_graph if retain_graph is None else retain_graph, create_graph=create_graph)
+    walk(starts, retain_graph=create_graph if retain_graph is None else retain_graph, create_graph=create_graph)
 
 
 def _starts(
@@ -111,7 +111,7 @@ def _starts(
     given = [None] * len(tensors) if cotangents is None else _several(name, cotangents, cotangents_name, True)
     if len(given) != len(tensors):
         raise GraphError(f"{name}() was given {len(tensors)} {outputs_name} but {len(given)} {cotangents_name}")
-    return [start(tensor, v, wrap, create_graph) for tensor, v in zip(tensors, given, strict=True)]
+    return [start(tensor, v, create_graph) for tensor, v in zip(tensors, given, strict=True)]
 
 
 def _several(

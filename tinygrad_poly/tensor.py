@@ -5,7 +5,6 @@ from __future__ import annotations
 import builtins
 import math
 import operator
-import sys
 from collections.abc import Iterator
 from typing import Any, Self
 
@@ -168,9 +167,9 @@ class Tensor:
         >>> x.grad
         tensor([ 2., 40.])
         """
-        output = walk.start(self, gradient, wrap, create_graph)
+        output = walk.start(self, gradient, create_graph)
         retain = create_graph if retain_graph is None else retain_graph
-        walk.walk([output], wrap, retain_graph=retain, create_graph=create_graph)
+        walk.walk([output], retain_graph=retain, create_graph=create_graph)
 
     def detach(self) -> Tensor:
         """The same numbers, cut off from the graph."""
@@ -369,7 +368,7 @@ class Tensor:
         return arrays.is_cupy(self.array)
 
     def __array_namespace__(self, *, api_version: str | None = None) -> Any:
-        return sys.modules["tinygrad_poly"]
+        return apply.tensor_namespace
 
     # Arithmetic
 
@@ -559,6 +558,3 @@ class Tensor:
 
     def __iter__(self) -> Iterator[Tensor]:
         return (self[i] for i in range(len(self)))
-
-
-apply.tensor_class = Tensor

@@ -1,4 +1,4 @@
-"""Applying a row of the derivative table to tensors, recording it, and making methods that do so."""
+"""The tape: applying a row of the derivative table to tensors, recording it as a node, and methods that do so."""
 
 from __future__ import annotations
 
@@ -8,19 +8,69 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tinygrad_poly.engine import arrays
-from tinygrad_poly.engine.arrays import Array
+from tinygrad_poly.engine.arrays import Array, Shape
 from tinygrad_poly.engine.errors import DeviceError, DtypeError, GraphError, ShapeError
 from tinygrad_poly.engine.operation import Operation
 from tinygrad_poly.engine.recording import recording
-from tinygrad_poly.engine.walk import Node
 
 if TYPE_CHECKING:
     from tinygrad_poly.tensor import Tensor
 
 new = object.__new__
 is_recording = recording.get
-# Operators make tensors and tensors have operators: `tensor` fills this in when it has made its class.
+# The one late binding: operations make tensors, and a tensor has operations for methods. So the package says, when it
+# is complete, what the class of tensors is, and that it is itself the array API's namespace of a tensor.
 tensor_class: Any = None
+tensor_namespace: Any = None
+
+
+def bind(kind: type[Any], namespace: Any) -> None:
+    """Take the class of all tensors, and the module whose functions work on them."""
+    global tensor_class, tensor_namespace
+    tensor_class, tensor_namespace = kind, namespace
+
+
+class Node:
+    """How a tensor was made: the operation, the nodes of its inputs, and what its rules will need.
+
+    A leaf (a tensor that the user made) has no operation, and keeps its gradient here. A node
+    refers only to nodes that came before it, so there are no cycles, and it keeps the arrays that it
+    was recorded with: a tensor that is updated later gets a new array and the node does not notice.
+    """
+
+    __slots__ = ("dtype", "grad", "keeps_grad", "operation", "parents", "saved", "shape")
+
+    def __init__(
+        self,
+        operation: Operation | None,
+        parents: tuple[Node | None, ...],
+        saved: tuple[Any, ...],
+        array: Array,
+    ) -> None:
+        self.operation = operation
+        self.parents = parents
+        self.saved: Any = saved
+        self.shape: Shape = array.shape
+        self.dtype = array.dtype
+        self.grad: Any = None
+        self.keeps_grad = operation is None
+
+    def name(self) -> str:
+        """Torch's name of the node, such as `AddBackward0`."""
+        return f"{self.operation.name}Backward0" if self.operation else "AccumulateGrad"
+
+    @property
+    def next_functions(self) -> tuple[tuple[Node | None, int], ...]:
+        """The nodes of the inputs, paired with 0 as in torch (no operation here has two outputs)."""
+        return tuple((parent, 0) for parent in self.parents)
+
+    def __repr__(self) -> str:
+        return f"<{self.name()}>"
+
+
+def leaf(array: Array) -> Node:
+    """The node of a tensor that asks for a gradient and was not computed from others."""
+    return Node(None, (), (), array)
 
 
 def wrap(array: Array, node: Node | None) -> Tensor:

@@ -1,61 +1,19 @@
-"""The tape's nodes and the reverse walk over them: this file is the backward pass."""
+"""The backward pass: the reverse walk over the nodes of the tape."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from tinygrad_poly.engine.arrays import NUMPY, Array, Shape, astype, expand, ones_like, unbroadcast
+from tinygrad_poly.engine.apply import Node as Node
+from tinygrad_poly.engine.apply import leaf as leaf
+from tinygrad_poly.engine.apply import wrap
+from tinygrad_poly.engine.arrays import NUMPY, Array, astype, expand, ones_like, unbroadcast
 from tinygrad_poly.engine.errors import DeviceError, DtypeError, GraphError, ShapeError
 from tinygrad_poly.engine.operation import Operation
 
-Wrap = Callable[[Array, "Node | None"], Any]
 
-
-class Node:
-    """How a tensor was made: the operation, the nodes of its inputs, and what its rules will need.
-
-    A leaf (a tensor that the user made) has no operation, and keeps its gradient here. A node
-    refers only to nodes that came before it, so there are no cycles, and it keeps the arrays that it
-    was recorded with: a tensor that is updated later gets a new array and the node does not notice.
-    """
-
-    __slots__ = ("dtype", "grad", "keeps_grad", "operation", "parents", "saved", "shape")
-
-    def __init__(
-        self,
-        operation: Operation | None,
-        parents: tuple[Node | None, ...],
-        saved: tuple[Any, ...],
-        array: Array,
-    ) -> None:
-        self.operation = operation
-        self.parents = parents
-        self.saved: Any = saved
-        self.shape: Shape = array.shape
-        self.dtype = array.dtype
-        self.grad: Any = None
-        self.keeps_grad = operation is None
-
-    def name(self) -> str:
-        """Torch's name of the node, such as `AddBackward0`."""
-        return f"{self.operation.name}Backward0" if self.operation else "AccumulateGrad"
-
-    @property
-    def next_functions(self) -> tuple[tuple[Node | None, int], ...]:
-        """The nodes of the inputs, paired with 0 as in torch (no operation here has two outputs)."""
-        return tuple((parent, 0) for parent in self.parents)
-
-    def __repr__(self) -> str:
-        return f"<{self.name()}>"
-
-
-def leaf(array: Array) -> Node:
-    """The node of a tensor that asks for a gradient and was not computed from others."""
-    return Node(None, (), (), array)
-
-
-def start(tensor: Any, gradient: Any, wrap: Wrap, create_graph: bool) -> tuple[Node, Array]:
+def start(tensor: Any, gradient: Any, create_graph: bool) -> tuple[Node, Array]:
     """The node of `tensor` and the cotangent to start from: `gradient`, or 1 for a single element.
 
     The cotangent is a tensor where the walk is to be recorded (`create_graph`), else an array.
@@ -92,7 +50,6 @@ def start(tensor: Any, gradient: Any, wrap: Wrap, create_graph: bool) -> tuple[N
 
 def walk(
     outputs: Sequence[tuple[Node, Array]],
-    wrap: Wrap,
     *,
     targets: Iterable[Node] | None = None,
     retain_graph: bool = False,
@@ -110,7 +67,6 @@ def walk(
 
     Args:
         outputs: nodes to start from, each with its cotangent.
-        wrap: makes a tensor of an array and its node.
         targets: nodes whose cotangents to return; nothing else is computed, and no leaf's gradient is
             touched. By default gradients accumulate in the leaves (and where `retain_grad` asked).
         retain_graph: keep the saved arrays for another walk.
@@ -135,14 +91,14 @@ def walk(
         operation = node.operation
         if wanted is None:
             if node.keeps_grad:
-                _accumulate(node, g, wrap, create_graph)
+                _accumulate(node, g, create_graph)
         elif node in wanted:
             found[node] = g if g.shape == node.shape else expand(g, node.shape)
         if operation is None or (needed is not None and needed.isdisjoint(node.parents)):
             continue
         saved = node.saved
         if create_graph:
-            saved = _as_tensors(node, operation, saved, wrap)
+            saved = _as_tensors(node, operation, saved)
         if operation.frees and not retain_graph:
             node.saved = None
         # Where an input was broadcast, its rule's result is summed over the repetitions: they must be there.
@@ -212,7 +168,7 @@ def _leading_to(wanted: set[Node], roots: list[Node]) -> set[Node]:
     return needed
 
 
-def _accumulate(node: Node, g: Array, wrap: Wrap, create_graph: bool) -> None:
+def _accumulate(node: Node, g: Array, create_graph: bool) -> None:
     if g.shape != node.shape:
         g = expand(g, node.shape)
     old = node.grad
@@ -226,7 +182,7 @@ def _accumulate(node: Node, g: Array, wrap: Wrap, create_graph: bool) -> None:
         old.array = old.array + g
 
 
-def _as_tensors(node: Node, operation: Operation, saved: tuple[Any, ...], wrap: Wrap) -> tuple[Any, ...]:
+def _as_tensors(node: Node, operation: Operation, saved: tuple[Any, ...]) -> tuple[Any, ...]:
     """The saved arrays as tensors that know where they came from, so that rules on them are recorded."""
     sources: list[Node | None] = []
     if operation.saves_inputs:

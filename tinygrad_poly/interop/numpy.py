@@ -10,7 +10,6 @@ from __future__ import annotations
 import functools
 import inspect
 import operator
-import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
@@ -19,7 +18,15 @@ import numpy as np
 from tinygrad_poly.engine import apply
 from tinygrad_poly.engine.arrays import get_default_dtype, is_floating
 
-ours: Any = sys.modules["tinygrad_poly"]
+
+class _Ours:
+    """The package's functions, looked up when NumPy calls: they are made of tensors, and tensors need this file."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(apply.tensor_namespace, name)
+
+
+ours: Any = _Ours()
 
 # Elementwise functions that are operators: these know what a Python number does to a dtype.
 OPERATORS: dict[str, Callable[..., Any]] = {
