@@ -32,13 +32,16 @@ from tinygrad_poly.creation import zeros as zeros
 from tinygrad_poly.creation import zeros_like as zeros_like
 from tinygrad_poly.engine.apply import apply_operation as apply_operation
 from tinygrad_poly.engine.apply import bind as _bind
+from tinygrad_poly.engine.arrays import Library as _Library
 from tinygrad_poly.engine.arrays import device as device
 from tinygrad_poly.engine.arrays import get_default_dtype as get_default_dtype
+from tinygrad_poly.engine.arrays import register as _register
 from tinygrad_poly.engine.arrays import set_default_dtype as set_default_dtype
 from tinygrad_poly.engine.recording import enable_grad as enable_grad
 from tinygrad_poly.engine.recording import is_grad_enabled as is_grad_enabled
 from tinygrad_poly.engine.recording import no_grad as no_grad
 from tinygrad_poly.functions import *
+from tinygrad_poly.interop.cupy import cupy as _cupy
 from tinygrad_poly.random import manual_seed as manual_seed
 from tinygrad_poly.random import rand as rand
 from tinygrad_poly.random import rand_like as rand_like
@@ -65,6 +68,16 @@ int32 = int = _np.dtype(_np.int32)
 bool = _np.dtype(_np.bool_)
 
 _bind(Tensor, _import_module(__name__))
+
+
+def _jax(xp: _Any) -> _Library:
+    from tinygrad_poly.interop.jax import jax
+
+    return jax(xp)
+
+
+_register("cupy", lambda _: _cupy, device="cuda")
+_register("jax", _jax)
 
 # What a program may not need is imported when it is asked for: whole modules, and names in modules.
 _MODULES = ("cuda", "func", "linalg", "nn", "optim")

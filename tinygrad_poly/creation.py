@@ -17,8 +17,9 @@ from tinygrad_poly.tensor import Tensor
 
 def made(array: Array, dtype: Any, device: Any, requires_grad: bool) -> Tensor:
     """A leaf of an array that nobody else holds, in `dtype` (None: as it is) on `device` (None: where it is)."""
-    if dtype is not None and (not isinstance(array, arrays.NUMPY) or as_dtype(dtype) != array.dtype):
-        array = arrays.astype(array, as_dtype(dtype) if isinstance(array, arrays.NUMPY) else dtype)
+    library = arrays.library(array)
+    if dtype is not None and (kind := library.dtype(dtype)) != array.dtype:
+        array = library.astype(array, kind)
     if device is not None:
         array = arrays.device(device).asarray(array)
     tensor = wrap(array, None)
@@ -50,11 +51,7 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
         data = data.array
         with arrays.device_of(data).active():
             return made(arrays.namespace(data).asarray(data, copy=True), dtype, device, requires_grad)
-    if arrays.is_cupy(data) or (hasattr(data, "__array_namespace__") and not isinstance(data, arrays.NUMPY)):
-        if arrays.namespace(data).__name__ == "jax.numpy":
-            from tinygrad_poly.interop import jax
-
-            jax.register()
+    if arrays.namespace(data) is not np:
         with arrays.device_of(data).active():
             return made(arrays.namespace(data).asarray(data, copy=True), dtype, device, requires_grad)
     try:
@@ -63,7 +60,7 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
         raise ShapeError(f"tensor(): nested lists must have equal lengths ({error})") from None
     if array.dtype.kind not in "biufc":
         raise DtypeError(f"tensor(): expected numbers, but got {type(data).__name__} {str(data)[:40]!r}")
-    if dtype is None and not isinstance(data, arrays.NUMPY) and array.dtype.kind == "f":
+    if dtype is None and not isinstance(data, (np.ndarray, np.generic)) and array.dtype.kind == "f":
         dtype = arrays.get_default_dtype()
     return made(array, dtype, device, requires_grad)
 
@@ -213,23 +210,13 @@ def linspace(
 
     def numbers(xp: Any) -> Array:
         position = xp.arange(steps)
+        # Torch is compiled to use the processor's instruction that rounds a·b + c once.
+        multiply_add = arrays.library(position).multiply_add
         from_first = multiply_add(distance, position, first, kind)
         from_last = multiply_add(-distance, position[::-1], last, kind)
         return xp.where(position < max(steps // 2, steps == 1), from_first, from_last).astype(dtype)
 
     return on_device(numbers, device, requires_grad)
-
-
-def multiply_add(a: Array, b: Array, c: Array, dtype: np.dtype[Any]) -> Array:
-    """a·b + c rounded once, as the processor's fused instruction does that torch is compiled to use.
-
-    NumPy has no such function; its long double holds the exact product of two float32 numbers, and on
-    most processors enough of the product of two float64 numbers. A GPU has no long double: in float64, the
-    last bit may differ there.
-    """
-    if arrays.is_cupy(b):
-        return (float(a) * b + float(c)).astype(dtype)
-    return np.asarray(np.longdouble(a) * b + c, dtype)
 
 
 def zeros_like(input: Tensor) -> Tensor:

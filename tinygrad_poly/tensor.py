@@ -261,7 +261,7 @@ class Tensor:
         """
         if self.node is not None:
             raise GraphError("numpy() would lose the graph of a tensor that requires grad; use .detach().numpy()")
-        if arrays.is_cupy(self.array):
+        if self.device.type != "cpu":
             raise TypeError(f"a tensor on {self.device} is no NumPy array; copy it to the CPU first: .cpu().numpy()")
         view = np.asarray(self.array).view()
         view.flags.writeable = False
@@ -300,8 +300,8 @@ class Tensor:
     def __repr__(self) -> str:
         array, node = self.array, self.node
         notes = []
-        if arrays.device_of(array).type != "cpu":
-            notes.append(f"device='{arrays.device_of(array)}'")
+        if self.device.type != "cpu":
+            notes.append(f"device='{self.device}'")
         name = str(array.dtype).rpartition(".")[2]
         if name not in (str(arrays.get_default_dtype()), *(["int64", "bool"] if array.size else [])):
             notes.append(f"dtype=torch.{name}")
@@ -336,7 +336,7 @@ class Tensor:
         tensor = self
         if device is not None and (place := arrays.device(device)) != self.device:
             tensor = apply_operation(shapes.to_device, tensor, place, self.device)
-        if dtype is not None and (dtype := arrays.dtype_for(tensor.array, dtype)) != tensor.dtype:
+        if dtype is not None and (dtype := arrays.library(tensor.array).dtype(dtype)) != tensor.dtype:
             tensor = apply_operation(shapes.astype, tensor, dtype)
             if not arrays.is_floating(tensor.dtype):
                 tensor.node = None
@@ -365,7 +365,7 @@ class Tensor:
     @property
     def is_cuda(self) -> bool:
         """Whether its array lives on a GPU."""
-        return arrays.is_cupy(self.array)
+        return self.device.type == "cuda"
 
     def __array_namespace__(self, *, api_version: str | None = None) -> Any:
         return apply.tensor_namespace

@@ -168,3 +168,70 @@ def test_a_gpu_without_cupy_names_the_extra_to_install(monkeypatch, ask):
     monkeypatch.setitem(__import__("sys").modules, "cupy", None)
     with pytest.raises(DeviceError, match=r"pip install 'tinygrad_poly\[cuda\]'"):
         ask()
+
+
+# one object for each library
+
+
+class Foreign:
+    """An array of a library that the package does not know, without `__array_namespace__`."""
+
+    __module__ = "foreign.arrays"
+
+    def __init__(self, values):
+        self.values = np.asarray(values)
+
+    shape = property(lambda self: self.values.shape)
+    dtype = property(lambda self: self.values.dtype)
+
+
+class ForeignAnswers(arrays.Library):
+    def on_cpu(self, array):
+        return array.values
+
+    def total(self, array, axis, keepdims):
+        return Foreign(array.values.sum(axis, keepdims=keepdims))
+
+
+def test_a_library_answers_for_its_arrays_and_for_their_subclasses(monkeypatch):
+    monkeypatch.setattr(arrays, "_makers", {})
+    arrays.register("foreign", ForeignAnswers)
+
+    class Derived(Foreign):
+        __module__ = "of_a_user"
+
+    try:
+        for kind in (Foreign, Derived):
+            assert isinstance(arrays.library(kind([1.0])), ForeignAnswers)
+            assert arrays.library(kind([1.0])) is arrays.library(kind([2.0]))
+        np.testing.assert_array_equal(arrays.on_cpu(arrays.total(Foreign([[1.0, 2.0], [3.0, 4.0]]), 0)), [4, 6])
+    finally:
+        for kind in (Foreign, Derived):
+            arrays._of_kind.pop(kind, None)
+
+
+def test_numpy_answers_for_its_arrays_and_pythons_numbers():
+    class Kept(np.ndarray):
+        pass
+
+    for array in (np.zeros(2), np.zeros(2).view(Kept), np.float32(1), 1.0, 2, True, None):
+        assert arrays.library(array) is arrays.NUMPY
+        assert arrays.namespace(array) is np
+
+
+def test_the_standard_answers_for_a_library_that_nobody_made_known():
+    array = strict.asarray([1.0])
+    assert type(arrays.library(array)) is arrays.Library
+    assert arrays.namespace(array) is strict
+    assert arrays.together(1.0, np.zeros(2), array) is strict
+
+
+def test_numbers_and_arrays_of_numpy_go_along_with_those_of_another_library():
+    array = strict.asarray([1.0])
+    assert arrays.common(np.zeros(1), 2.0, None) is arrays.NUMPY
+    assert arrays.common(np.zeros(1), array, 2.0) is arrays.library(array)
+
+
+def test_a_namespace_of_tensors_is_the_package():
+    assert arrays.namespace(tg.zeros(1)) is tg
+    assert arrays.namespace(tg.nn.Parameter(tg.zeros(1))) is tg

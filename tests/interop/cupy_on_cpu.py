@@ -122,6 +122,7 @@ class Device:
 class ndarray:  # noqa: N801 - CuPy's name
     """As `cupy.ndarray`: `_host` holds its numbers, and nobody but this file looks at them."""
 
+    __module__ = "cupy"  # that is what the package knows CuPy's arrays by
     __slots__ = ("_host", "_machine", "_place")
     __array_priority__ = 100
     # CuPy's arrays are mutable, and compare by element.

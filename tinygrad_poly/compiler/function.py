@@ -21,7 +21,7 @@ from tinygrad_poly.compiler.trace.program import Program
 from tinygrad_poly.compiler.trace.simplify import simplify
 from tinygrad_poly.compiler.trace.symbols import Symbol, placeholder, record, recorded
 from tinygrad_poly.engine.apply import is_recording, wrap
-from tinygrad_poly.engine.arrays import get_default_dtype, is_cupy
+from tinygrad_poly.engine.arrays import device_of, get_default_dtype, namespace
 from tinygrad_poly.engine.errors import DeviceError, TraceError
 from tinygrad_poly.engine.walk import leaf
 from tinygrad_poly.func.containers import flatten
@@ -145,14 +145,14 @@ class _Traced:
         with nothing_kept(function):
             self._trace(function, leaves, structure)
         self._dtypes = [(s.shape, s.dtype) for s in self.program.outputs]
-        gpu = next((x.array.device for x in leaves if isinstance(x, Tensor) and is_cupy(x.array)), None)
+        gpu = next((x.device for x in leaves if isinstance(x, Tensor) and x.is_cuda), None)
         self.run: _Run | HoistedProgram | cuda_runner.Once
         if gpu is not None:
             from tinygrad_poly.compiler.cuda.runner import Once
 
             if hoist is not None:
                 raise DeviceError("functions are hoisted on the CPU only: leave out hoist, or move the tensors there")
-            self.run = Once(self.program, captured_arrays(self.program), gpu)
+            self.run = Once(self.program, captured_arrays(self.program), gpu.active())
         elif hoist is None:
             self.run = _Run(self.program)
         else:
@@ -196,7 +196,7 @@ class _Traced:
             else:
                 shape, dtype = next(kinds)
                 value = next(values)
-                array = value if is_cupy(value) else np.asarray(value, dtype).reshape(shape)
+                array = np.asarray(value, dtype).reshape(shape) if namespace(value) is np else value
             results.append(wrap(array[()] if array.shape == () else array, None))
         return self._structure.unflatten(results)
 
@@ -233,7 +233,7 @@ class _Run:
 def _kind(x: Any) -> Any:
     """What a program is made for, of an argument."""
     if isinstance(x, Tensor):
-        return x.shape, x.dtype, x.requires_grad, x.array.device.id if is_cupy(x.array) else None
+        return x.shape, x.dtype, x.requires_grad, str(device_of(x.array))
     return type(x), x.hex() if isinstance(x, float) else x  # 0.0 == -0.0, but they are not the same
 
 

@@ -19,7 +19,7 @@ from tinygrad_poly.compiler.trace.outside import nothing_kept
 from tinygrad_poly.compiler.trace.program import Program
 from tinygrad_poly.compiler.trace.symbols import Symbol
 from tinygrad_poly.compiler.training import carried_values, put_back, trace
-from tinygrad_poly.engine.arrays import is_cupy, on_cpu
+from tinygrad_poly.engine.arrays import device_of, namespace, on_cpu
 from tinygrad_poly.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -57,8 +57,9 @@ class CompiledSteps:
         self.optimizer = optimizer
         with nothing_kept(loss):
             self.step = trace(loss, arrange, weights, data, optimizer)
-        self.data = [array if is_cupy(array) else np.asarray(array) for array in data.values()]
-        gpu = next((array.device for array in (*self.data, *weights.values()) if is_cupy(array)), None)
+        self.data = [np.asarray(array) if namespace(array) is np else array for array in data.values()]
+        places = map(device_of, (*self.data, *weights.values()))
+        gpu = next((place for place in places if place.type == "cuda"), None)
         if hoist == "algebra":
             start = carried_values(self.step, list(weights.values()), optimizer)
             with suppress(NotFinite):
@@ -76,7 +77,7 @@ class CompiledSteps:
         if gpu is not None:
             from tinygrad_poly.compiler.cuda.runner import Steps
 
-            self._run = self._on_gpu = Steps(self.step, self.captured, self.data, gpu)
+            self._run = self._on_gpu = Steps(self.step, self.captured, self.data, gpu.active())
 
     def source(self, pretty: bool = False) -> str:
         """The program as source: a loop in Python in which all that Numba runs can be read, or kernels in CUDA C++.
@@ -112,7 +113,7 @@ class CompiledSteps:
         values = carried_values(self.step, weights, self.optimizer)
         results = self._run(first, last, log_every, losses, values)
         # Numba hands a float32 number out as a Python float.
-        arrays = [w if is_cupy(w) else np.asarray(w, s.dtype) for w, s in zip(results, self.step.carried, strict=True)]
+        arrays = [namespace(w).asarray(w, dtype=s.dtype) for w, s in zip(results, self.step.carried, strict=True)]
         shaped = [w.reshape(s.shape) for w, s in zip(arrays, self.step.carried, strict=True)]
         led_to = np.zeros(1)
         if final:

@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from importlib import import_module
-from typing import Any
 
 import numpy as np
 
-from tinygrad_poly.engine.arrays import BESIDE_NUMPY, NUMPY, Array, is_floating, namespace, on_cpu, together
+from tinygrad_poly.engine.arrays import Array, library, namespace, together
 from tinygrad_poly.engine.operation import Operation
 
 LOG_2 = math.log(2)
@@ -24,34 +22,18 @@ def of_library(name: str) -> Callable[[Array], Array]:
     of_numpy = getattr(np, name)
 
     def function(x: Array) -> Array:
-        return of_numpy(x) if isinstance(x, NUMPY) else getattr(namespace(x), name)(x)
+        xp = namespace(x)
+        return of_numpy(x) if xp is np else getattr(xp, name)(x)
 
     return function
 
 
-SPECIAL = {"jax.numpy": "jax.scipy.special", "cupy": "cupyx.scipy.special"}
-"""Where a library keeps the functions that the array API lacks."""
-
-
 def of_python(function: Callable[[float], float]) -> Callable[[Array], Array]:
     """A function that neither NumPy nor the array API has: from Python's `math`, element by element."""
-
-    def of_elements(x: Array) -> Array:
-        xp = namespace(x)
-        if not isinstance(x, NUMPY) and (module := SPECIAL.get(xp.__name__)):
-            return getattr(import_module(module), function.__name__)(x)
-        values = [function(value) for value in np.ravel(on_cpu(x)).tolist()]
-        return xp.reshape(xp.asarray(values, dtype=x.dtype if is_floating(x.dtype) else xp.float64), x.shape)
-
-    return of_elements
-
-
-_where_of_numpy: Any = np.where
+    return lambda x: library(x).of_math(function, x)
 
 
 def _where(condition: Array, a: Array, b: Array) -> Array:
-    if isinstance(condition, NUMPY) and isinstance(a, BESIDE_NUMPY) and isinstance(b, BESIDE_NUMPY):
-        return _where_of_numpy(condition, a, b)
     return together(condition, a, b).where(condition, a, b)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_poly.engine.arrays import NUMPY, Array, Index, Shape, namespace, on_cpu
+from tinygrad_poly.engine.arrays import Array, Index, Shape, library, namespace, on_cpu
 from tinygrad_poly.engine.operation import Operation
 
 
@@ -16,7 +16,7 @@ def _take(x: Array, index: Index) -> Array:
         return x[index]
     except IndexError:
         # The array API has fewer indices than NumPy, CuPy and JAX.
-        if isinstance(x, NUMPY) or is_immutable(x):
+        if not library(x).few_indices:
             raise
         return _gathered(x, positions(x.shape, index))
 
@@ -44,19 +44,6 @@ def _parts(index: Index) -> tuple[Any, ...]:
 def selects_once(index: Index) -> bool:
     """Whether `index` consists of integers, slices and masks, which select no element twice."""
     return all(_is_basic(part) or "bool" in str(getattr(part, "dtype", "")) for part in _parts(index))
-
-
-def is_immutable(array: Array) -> bool:
-    """Whether an array cannot be written into: JAX's, which have `at[index].set(values)` instead."""
-    return hasattr(array, "at")
-
-
-def written(fresh: Array, index: Index, values: Any) -> Array:
-    """`fresh`, an array that nobody else holds, with `values` at `index`."""
-    if is_immutable(fresh):
-        return fresh.at[index].set(values)
-    fresh[index] = values
-    return fresh
 
 
 # Of a library that neither writes at arrays of integers nor adds there, everything is asked as a gather.
@@ -98,26 +85,23 @@ def _added(g: Array, shape: Shape, index: Index) -> Array:
 
 
 def _put(g: Array, shape: Shape, index: Index) -> Array:
-    xp: Any = namespace(g)
+    own = library(g)
+    xp = own.xp
     if not hasattr(xp.add, "at"):
         return _added(g, shape, index)
     zeros = xp.zeros(shape, dtype=g.dtype)
-    if is_immutable(zeros):
-        return zeros.at[index].add(g)
     if all(map(_is_basic, _parts(index))):
         # The axes that None inserted are not there to assign to.
         parts = tuple(part for part in _parts(index) if part is not None)
-        zeros[parts] = xp.reshape(g, zeros[parts].shape)
-    elif selects_once(index):
-        zeros[index] = g
-    elif g.size < 1000 or zeros.size > 4 * g.size:
-        xp.add.at(zeros, index, g)
-    else:
-        # NumPy adds at flat positions several times faster than at tuples of arrays or in whole rows,
-        # which pays for numbering all elements unless there are few or most are not selected.
-        flat = xp.reshape(xp.arange(zeros.size), shape)[index]
-        xp.add.at(xp.reshape(zeros, -1), xp.reshape(flat, -1), xp.reshape(g, -1))
-    return zeros
+        return own.written(zeros, parts, xp.reshape(g, zeros[parts].shape))
+    if selects_once(index):
+        return own.written(zeros, index, g)
+    if g.size < 1000 or zeros.size > 4 * g.size:
+        return own.added(zeros, index, g)
+    # NumPy adds at flat positions several times faster than at tuples of arrays or in whole rows,
+    # which pays for numbering all elements unless there are few or most are not selected.
+    flat = xp.reshape(xp.arange(zeros.size), shape)[index]
+    return xp.reshape(own.added(xp.reshape(zeros, -1), xp.reshape(flat, -1), xp.reshape(g, -1)), shape)
 
 
 put: Operation = Operation(
@@ -137,7 +121,7 @@ def _replace(x: Array, values: Any, index: Index) -> Array:
     xp: Any = namespace(x)
     if not hasattr(xp.add, "at"):
         return _merged(x, xp.asarray(values, dtype=x.dtype), positions(x.shape, index))
-    return written(xp.asarray(x, copy=True), index, values)
+    return library(x).written(xp.asarray(x, copy=True), index, values)
 
 
 # No element is selected twice: `functions.indexing` leaves only the last of several values for an element.

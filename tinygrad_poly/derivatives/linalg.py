@@ -9,13 +9,12 @@ nonlinear least squares problems whose variables separate" (1973).
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import numpy as np
 
 from tinygrad_poly.derivatives.shapes import reshape
-from tinygrad_poly.engine.arrays import Array, expand, is_cupy, linalg_errors, namespace, together, total
+from tinygrad_poly.engine.arrays import Array, common, library, namespace, total
 from tinygrad_poly.engine.errors import SingularMatrixError
 from tinygrad_poly.engine.operation import Operation
 
@@ -36,7 +35,7 @@ def _checked(name: str, complaint: str, factor: Callable[[Array], Any], a: Array
     Raises:
         SingularMatrixError: the error.
     """
-    with linalg_errors(a):
+    with library(a).linalg_errors():
         try:
             return compute()
         except np.linalg.LinAlgError:
@@ -74,12 +73,8 @@ inverse = Operation(
 
 
 def _solve(a: Array, b: Array) -> Array:
-    xp = together(a, b).linalg
-    if is_cupy(a) and a.shape[:-2] != b.shape[:-2]:
-        # CuPy does not repeat stacks to each other's shape.
-        stack = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
-        a, b = (expand(x, stack + x.shape[-2:]) for x in (a, b))
-    return _checked("solve", SINGULAR, xp.inv, a, lambda: xp.solve(a, b))
+    own = common(a, b)
+    return _checked("solve", SINGULAR, own.xp.linalg.inv, a, lambda: own.solve(a, b))
 
 
 solve: Operation = Operation(
@@ -104,9 +99,7 @@ def _svd(a: Array, full: bool) -> Any:
 
 def singular_values(a: Array) -> Array:
     """The singular values of A alone, the largest first."""
-    xp = namespace(a).linalg
-    # CuPy has no function for them.
-    compute = partial(xp.svd, compute_uv=False) if is_cupy(a) else xp.svdvals
+    compute = library(a).singular_values
     return _checked("svd", NOT_FINITE, compute, a, lambda: compute(a))
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 
 from tinygrad_poly.derivatives.elementwise import of_library, where
-from tinygrad_poly.engine.arrays import BESIDE_NUMPY, Array, astype, namespace, together
+from tinygrad_poly.engine.arrays import Array, astype, namespace, together
 from tinygrad_poly.engine.operation import Operation
 
 
@@ -20,9 +20,8 @@ def of_two(name: str) -> Callable[[Array, Array], Array]:
     of_numpy = getattr(np, name)
 
     def function(a: Array, b: Array) -> Array:
-        if isinstance(a, BESIDE_NUMPY) and isinstance(b, BESIDE_NUMPY):
-            return of_numpy(a, b)
-        return getattr(together(a, b), name)(a, b)
+        xp = together(a, b)
+        return of_numpy(a, b) if xp is np else getattr(xp, name)(a, b)
 
     return function
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_poly.derivatives.indexing import at, getitem, written
+from tinygrad_poly.derivatives.indexing import at, getitem
 from tinygrad_poly.engine import arrays
-from tinygrad_poly.engine.arrays import Array, Shape, namespace, together
+from tinygrad_poly.engine.arrays import Array, Shape, library, namespace, together
 from tinygrad_poly.engine.operation import Operation, Variadic
 
 # All of these are linear: they have a derivative everywhere.
@@ -115,7 +115,8 @@ def window(starts: Shape, lengths: Shape) -> tuple[slice, ...]:
 
 def _pad(x: Array, before: Shape, after: Shape, value: float) -> Array:
     shape = tuple(b + n + a for b, n, a in zip(before, x.shape, after))
-    return written(namespace(x).full(shape, value, dtype=x.dtype), window(before, x.shape), x)
+    own = library(x)
+    return own.written(own.xp.full(shape, value, dtype=x.dtype), window(before, x.shape), x)
 
 
 pad = Operation(

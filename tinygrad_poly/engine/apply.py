@@ -116,7 +116,8 @@ def _brought_together(given: tuple[Any, ...]) -> list[Any] | None:
 
     Torch lets them meet. The gradient finds its way back to the CPU.
     """
-    place = next((arrays.device_of(array) for x in given if arrays.is_cupy(array := getattr(x, "array", x))), None)
+    places = [arrays.device_of(getattr(x, "array", x)) for x in given]
+    place = next((place for place in places if place.type != "cpu"), None)
     if place is None:
         return None
     moved = []
@@ -248,7 +249,7 @@ def in_place(compute: Callable[[Tensor, Any], Tensor], symbol: str) -> Callable[
         if result is NotImplemented:
             return NotImplemented  # type: ignore[no-any-return]
         old, new = self.array, result.array
-        if type(new) is not type(old) and arrays.is_cupy(new):
+        if type(new) is not type(old) and arrays.device_of(new) != arrays.device_of(old):
             raise DeviceError(
                 f"{symbol} would move a tensor from the CPU to {result.device}: move it first, with .to()"
             )

@@ -1,4 +1,4 @@
-"""Which namespace, dtype and device an array belongs to, and the shape work that every rule shares.
+"""Array libraries: one object answers for the arrays of each; dtypes, devices, and the shape work of every rule.
 
 Nothing here knows tensors. An *array* is whatever follows the array API standard: a NumPy array or
 scalar, an array of another library, or a `Tensor` while a backward pass is itself being recorded.
@@ -7,9 +7,8 @@ scalar, an array of another library, or a `Tensor` while a backward pass is itse
 from __future__ import annotations
 
 import math
-import sys
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -21,40 +20,224 @@ Array = Any
 Shape = tuple[int, ...]
 Index = Any
 
-NUMPY = (np.ndarray, np.generic)
-BESIDE_NUMPY = (*NUMPY, float, int, type(None))
 _add_reduce: Any = np.add.reduce
+
+
+class Library:
+    """The answers to all questions about the arrays of one library: here those of the array API standard.
+
+    Nothing else in the package asks whose an array is. NumPy's answers are below, CuPy's and JAX's in `interop/`.
+
+    Attributes:
+        xp: the module with the library's functions.
+        wraps_indices: whether an index out of range begins again from the other end, instead of raising.
+        few_indices: whether its arrays take only the indices of the standard.
+    """
+
+    wraps_indices = False
+    few_indices = True
+
+    def __init__(self, xp: Any) -> None:
+        self.xp = xp
+
+    # Where an array is
+
+    def place(self, array: Array) -> device:
+        """The device that holds `array`."""
+        return CPU
+
+    def on_cpu(self, array: Array) -> Any:
+        """`array` in NumPy's memory."""
+        return np.asarray(array)
+
+    def own(self, array: Array) -> Array:
+        """`array` as the tape may keep it: a copy, where the user could still write into it."""
+        return array
+
+    # Its dtype
+
+    def dtype(self, dtype: Any) -> Any:
+        """`dtype` as the library has it: under the name that NumPy gives it."""
+        return getattr(self.xp, as_dtype(dtype).name, dtype) if isinstance(dtype, (str, type, np.dtype)) else dtype
+
+    def astype(self, array: Array, dtype: Any) -> Array:
+        """`array` in another dtype."""
+        return self.xp.astype(array, self.dtype(dtype))
+
+    # Functions for which libraries differ in name, parameters or speed
+
+    def total(self, array: Array, axis: int | Shape | None, keepdims: bool) -> Array:
+        """The sum over `axis`, all axes for None."""
+        return self.xp.sum(array, axis=axis, keepdims=keepdims)
+
+    def expand(self, array: Array, shape: Shape) -> Array:
+        """`array` repeated to `shape`, which it broadcasts to."""
+        return self.xp.broadcast_to(array, shape)
+
+    def ones_like(self, array: Array) -> Array:
+        """Ones in the shape and dtype of `array`."""
+        return self.xp.ones_like(array)
+
+    def order(self, array: Array, axis: int) -> Array:
+        """The indices that sort `array` along an axis; equal elements keep their order."""
+        return self.xp.argsort(array, axis=axis, stable=True)
+
+    def multiply_add(self, a: Any, b: Array, c: Any, dtype: Any) -> Array:
+        """a·b + c for an array b, rounded once where the library can."""
+        return self.astype(float(a) * b + float(c), dtype)
+
+    def of_math(self, function: Callable[[float], float], x: Array) -> Array:
+        """A function of Python's `math`, which the standard lacks, of each element."""
+        values = [function(value) for value in np.ravel(self.on_cpu(x)).tolist()]
+        dtype = x.dtype if is_floating(x.dtype) else self.xp.float64
+        return self.xp.reshape(self.xp.asarray(values, dtype=dtype), x.shape)
+
+    # Elements, of an array that nobody else holds
+
+    def written(self, fresh: Array, index: Index, values: Any) -> Array:
+        """`fresh` with `values` at `index`."""
+        fresh[index] = values
+        return fresh
+
+    def added(self, fresh: Array, index: Index, values: Array) -> Array:
+        """`fresh` with `values` added at `index`, where an element may be named several times."""
+        self.xp.add.at(fresh, index, values)
+        return fresh
+
+    # Linear algebra
+
+    def linalg_errors(self) -> AbstractContextManager[Any]:
+        """A context in which a matrix without what is asked of it raises NumPy's `LinAlgError`."""
+        return nullcontext()
+
+    def solve(self, a: Array, b: Array) -> Array:
+        """A⁻¹B for stacks of matrices that broadcast to each other."""
+        return self.xp.linalg.solve(a, b)
+
+    def singular_values(self, a: Array) -> Array:
+        """The singular values of A, the largest first."""
+        return self.xp.linalg.svdvals(a)
+
+    # What only a library with a device of its own is asked (see `device`)
+
+    def check(self, place: device) -> None:
+        """Raise a DeviceError where `place` is not there."""
+
+    def current(self) -> int:
+        """The number of the device on which new arrays are made."""
+        return 0
+
+    def active(self, place: device) -> AbstractContextManager[Any]:
+        """A context in which new arrays are made on `place`, and computations run there."""
+        return nullcontext()
+
+    def moved(self, array: Array, place: device) -> Array:
+        """`array`, of any library, as one of this library on `place`."""
+        return np.asarray(on_cpu(array))
+
+
+class NumPy(Library):
+    """NumPy's answers, also for Python's numbers."""
+
+    few_indices = False
+
+    def on_cpu(self, array: Array) -> Any:
+        """The array or scalar itself."""
+        return array if isinstance(array, (np.ndarray, np.generic)) else np.asarray(array)
+
+    def own(self, array: Array) -> Array:
+        """A copy; scalars and numbers cannot be written into."""
+        return np.array(array) if isinstance(array, np.ndarray) else array
+
+    def dtype(self, dtype: Any) -> Any:
+        """`dtype` as NumPy's."""
+        return as_dtype(dtype)
+
+    def astype(self, array: Array, dtype: Any) -> Array:
+        """`array` in another dtype."""
+        return array.astype(dtype)
+
+    def total(self, array: Array, axis: int | Shape | None, keepdims: bool) -> Array:
+        """The sum, by the ufunc's own reduce: np.sum spends longer in Python than in adding up two thousand numbers."""
+        return _add_reduce(array, axis, None, None, keepdims)
+
+    def expand(self, array: Array, shape: Shape) -> Array:
+        """A new array: several times faster than np.broadcast_to, and contiguous for whoever reads it next."""
+        full = np.empty(shape, array.dtype)
+        full[...] = array
+        return full
+
+    def ones_like(self, array: Array) -> Array:
+        """Ones; a scalar stays one."""
+        return np.ones(array.shape, array.dtype) if array.shape else array.dtype.type(1)
+
+    def multiply_add(self, a: Any, b: Array, c: Any, dtype: Any) -> Array:
+        """a·b + c, rounded once: a long double holds the product of two float32 exactly, of two float64 closely."""
+        return np.asarray(np.longdouble(a) * b + c, dtype)
+
+
+NUMPY = NumPy(np)
+_makers: dict[str, Callable[[Any], Library]] = {}
+_of_device: dict[str, Library] = {"cpu": NUMPY}
+_of_kind: dict[type[Any], Library] = {}
+_known = _of_kind.get  # the hot path: asked of every array, and `library` costs a call
+
+
+def register(name: str, make: Callable[[Any], Library], device: str | None = None) -> None:
+    """Take the answers of another library.
+
+    Args:
+        name: the name that its modules begin with.
+        make: makes them, of the library's module; called when the first of its arrays is met.
+        device: the type of the devices that only its arrays are on.
+    """
+    _makers[name] = make
+    if device is not None:
+        _of_device[device] = make(None)
+
+
+def library(array: Array) -> Library:
+    """The object that answers for the library of `array`, which is NumPy for Python's numbers."""
+    return _known(type(array)) or _met(array)
+
+
+def _met(array: Array) -> Library:
+    """`library` for the first array of its kind."""
+    kind = type(array)
+    if issubclass(kind, (np.ndarray, np.generic, bool, int, float, type(None))):
+        found: Library = NUMPY
+    else:
+        find = getattr(array, "__array_namespace__", None)
+        xp = np if find is None else find()
+        # CuPy's arrays have the functions of the array API, but no `__array_namespace__`.
+        names = [base.__module__ for base in kind.__mro__] if find is None else [getattr(xp, "__name__", "")]
+        found = next((_makers[root] for name in names if (root := name.partition(".")[0]) in _makers), Library)(xp)
+    _of_kind[kind] = found
+    return found
+
+
+def common(*arrays: Any) -> Library:
+    """The library whose functions work on all of `arrays`: JAX takes NumPy's arrays and numbers along."""
+    for array in arrays:
+        found = _known(type(array)) or _met(array)
+        if found is not NUMPY:
+            return found
+    return NUMPY
 
 
 def namespace(array: Array) -> Any:
     """The module whose functions work on `array` (`numpy` for Python scalars)."""
-    if isinstance(array, NUMPY):
-        return np
-    find = getattr(array, "__array_namespace__", None)
-    if find is not None:
-        return find()
-    return sys.modules["cupy"] if is_cupy(array) else np
+    return (_known(type(array)) or _met(array)).xp
 
 
 def together(*arrays: Any) -> Any:
-    """The module whose functions work on all of `arrays`: JAX takes NumPy's arrays and numbers along."""
-    for array in arrays:
-        if not isinstance(array, BESIDE_NUMPY):
-            return namespace(array)
-    return np
-
-
-def is_cupy(array: Any) -> bool:
-    """Whether `array` is CuPy's, on a GPU: it has the functions of the array API, but no `__array_namespace__`."""
-    cupy = sys.modules.get("cupy")
-    return cupy is not None and isinstance(array, cupy.ndarray)
+    """The module whose functions work on all of `arrays`."""
+    return common(*arrays).xp
 
 
 def on_cpu(array: Array) -> Any:
     """`array` in NumPy's memory. A GPU is waited for until it has computed all that it was asked to."""
-    if isinstance(array, NUMPY):
-        return array
-    return array.get() if is_cupy(array) else np.asarray(array)
+    return library(array).on_cpu(array)
 
 
 def as_dtype(dtype: Any) -> np.dtype[Any]:
@@ -78,47 +261,14 @@ def is_floating(dtype: Any) -> bool:
     return kind == "f" if kind is not None else "float" in str(dtype)
 
 
-def order(array: Array, axis: int) -> Array:
-    """The indices that sort `array` along an axis; equal elements keep their order."""
-    xp = namespace(array)
-    # CuPy sorts in this way always, and has no parameter for it.
-    return xp.argsort(array, axis=axis) if is_cupy(array) else xp.argsort(array, axis=axis, stable=True)
-
-
-def linalg_errors(array: Array) -> AbstractContextManager[Any]:
-    """A context in which a matrix without what is asked of it raises, as LAPACK makes NumPy do.
-
-    CuPy returns numbers that make no sense instead, because the GPU has to be waited for to know.
-    """
-    if not is_cupy(array):
-        return nullcontext()
-    context: AbstractContextManager[Any] = import_module("cupyx").errstate(linalg="raise")
-    return context
-
-
 def astype(array: Array, dtype: Any) -> Array:
     """`array` in another dtype."""
-    if isinstance(array, NUMPY):
-        return array.astype(dtype)
-    return namespace(array).astype(array, dtype_for(array, dtype))
-
-
-def dtype_for(array: Array, dtype: Any) -> Any:
-    """`dtype` as the library of `array` has it: under the name that NumPy gives it.
-
-    Raises:
-        DtypeError: where it names none.
-    """
-    if isinstance(array, NUMPY):
-        return as_dtype(dtype)
-    return getattr(namespace(array), as_dtype(dtype).name, dtype) if isinstance(dtype, (str, type, np.dtype)) else dtype
+    return (_known(type(array)) or _met(array)).astype(array, dtype)
 
 
 def own(value: Any) -> Any:
     """`value` as the tape may keep it: an array or list that the user could still write into is copied."""
-    if isinstance(value, (np.ndarray, list)):
-        return np.array(value)
-    return value.copy() if is_cupy(value) else value
+    return np.array(value) if isinstance(value, list) else library(value).own(value)
 
 
 def without_integers(inputs: tuple[Array, ...], result: Any) -> tuple[Array, ...] | None:
@@ -143,14 +293,8 @@ def without_integers(inputs: tuple[Array, ...], result: Any) -> tuple[Array, ...
 
 
 def total(array: Array, axis: int | Shape | None = None, keepdims: bool = False) -> Array:
-    """The sum over `axis` (all axes by default).
-
-    `np.sum` spends longer in Python than in adding up two thousand numbers; the ufunc's own
-    `reduce` does not.
-    """
-    if isinstance(array, NUMPY):
-        return _add_reduce(array, axis, None, None, keepdims)
-    return namespace(array).sum(array, axis=axis, keepdims=keepdims)
+    """The sum over `axis` (all axes by default)."""
+    return (_known(type(array)) or _met(array)).total(array, axis, keepdims)
 
 
 def integer_power(x: Array, n: int) -> Array:
@@ -188,19 +332,12 @@ def unbroadcast(cotangent: Array, shape: Shape) -> Array:
 
 def expand(array: Array, shape: Shape) -> Array:
     """`array` repeated to `shape`, which it broadcasts to."""
-    if isinstance(array, NUMPY):
-        # Several times faster than np.broadcast_to, and contiguous for whoever reads it next.
-        full = np.empty(shape, array.dtype)
-        full[...] = array
-        return full
-    return namespace(array).broadcast_to(array, shape)
+    return (_known(type(array)) or _met(array)).expand(array, shape)
 
 
 def ones_like(array: Array) -> Array:
     """Ones in the shape and dtype of `array`."""
-    if isinstance(array, NUMPY):
-        return np.ones(array.shape, array.dtype) if array.shape else array.dtype.type(1)
-    return namespace(array).ones_like(array)
+    return library(array).ones_like(array)
 
 
 def normalize_axes(axis: Any, ndim: int, name: str) -> Shape | None:
@@ -250,60 +387,35 @@ class device:  # noqa: N801 - torch's name
     device(type='cpu')
     """
 
-    __slots__ = ("index", "type")
+    __slots__ = ("index", "library", "type")
     type: str
     index: int | None
+    library: Library
 
     def __init__(self, type: str | int | device, index: int | None = None) -> None:
         name, colon, number = (f"cuda:{type}" if isinstance(type, int) else str(type)).partition(":")
-        known = name in ("cpu", "cuda") and number.isdigit() == bool(colon)
+        known = name in _of_device and number.isdigit() == bool(colon)
         if not known or (number and index is not None):
             raise DeviceError(f"{type!r} is not a device; expected 'cpu', 'cuda' or 'cuda:0'")
         self.type = name
         self.index = int(number) if number else index
-        if name == "cuda":
-            self._check()
-
-    def _check(self) -> None:
-        cupy = self.namespace()
-        try:
-            count = cupy.cuda.runtime.getDeviceCount()
-        except cupy.cuda.runtime.CUDARuntimeError as error:
-            raise DeviceError(
-                f"{self} cannot be used: CuPy is installed, but finds no GPU or no driver that fits it ({error}); "
-                "use device 'cpu'"
-            ) from None
-        if not 0 <= (self.index or 0) < count:
-            raise DeviceError(f"{self} does not exist: the GPUs here are cuda:0 to cuda:{count - 1}")
+        self.library = _of_device[name]
+        self.library.check(self)
 
     def namespace(self) -> Any:
         """The array module of this device."""
-        if self.type == "cpu":
-            return np
-        try:
-            import cupy
-        except ImportError:
-            raise DeviceError(
-                f"{self} needs the GPU array library CuPy, which is not installed: "
-                "pip install 'tinygrad_poly[cuda]', or use device 'cpu'"
-            ) from None
-        return cupy
+        return self.library.xp
 
     def active(self) -> AbstractContextManager[Any]:
         """A context in which new arrays of this device's library are made on it, and its kernels run there."""
-        return nullcontext() if self.type == "cpu" else self.namespace().cuda.Device(self.index)
+        return self.library.active(self)
 
     def asarray(self, array: Array) -> Array:
         """`array` on this device; between two GPUs it goes directly."""
-        if self.type == "cpu":
-            return np.asarray(on_cpu(array))
-        with self.active():
-            return self.namespace().asarray(array if is_cupy(array) else on_cpu(array))
+        return self.library.moved(array, self)
 
     def _number(self) -> int:
-        if self.index is None and self.type == "cuda":
-            return int(self.namespace().cuda.Device().id)
-        return self.index or 0
+        return self.library.current() if self.index is None else self.index
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, device) and self.type == other.type and self._number() == other._number()
@@ -319,6 +431,9 @@ class device:  # noqa: N801 - torch's name
         return f"device(type={self.type!r}{index})"
 
 
+CPU = device("cpu")
+
+
 def names_device(value: Any) -> bool:
     """Whether `value`, which has to name a device or a dtype, does not name a dtype."""
     if isinstance(value, str):
@@ -331,8 +446,8 @@ def names_device(value: Any) -> bool:
 
 
 def device_of(array: Array) -> device:
-    """The device that holds `array`: the CPU for all that CuPy does not hold."""
-    return device("cuda", array.device.id) if is_cupy(array) else device("cpu")
+    """The device that holds `array`."""
+    return library(array).place(array)
 
 
 def all_together(*inputs: Any) -> None:
@@ -349,9 +464,9 @@ def all_together(*inputs: Any) -> None:
             f"expected all tensors on the same device, not on {' and '.join(places)}: move some with .to()"
         )
     for name, place in places.items():
-        if place.type == "cuda" and place != device("cuda"):
+        if place != (current := device(place.type)):
             raise DeviceError(
-                f"the tensors are on {name}, but the current GPU is cuda:{device('cuda')._number()}: compute inside "
+                f"the tensors are on {name}, but the current GPU is cuda:{current._number()}: compute inside "
                 f"`with tinygrad_poly.cuda.device({place.index}):`"
             )
 

@@ -61,7 +61,7 @@ def _index(index: Any) -> Index:
 
 def _selected(input: Tensor, index: Index) -> Tensor:
     try:
-        if type(input.array) is not np.ndarray and arrays.is_cupy(input.array):
+        if arrays.library(input.array).wraps_indices:
             _check_range(input.shape, index)
         return apply_unary(indexing.getitem, input, index)
     except TypeError:
@@ -81,7 +81,7 @@ def _check_range(shape: Shape, index: Index) -> None:
     """
     parts = index if isinstance(index, tuple) else (index,)
     if any(isinstance(part, np.ndarray) for part in parts):
-        known = tuple(np.zeros(part.shape, part.dtype) if arrays.is_cupy(part) else part for part in parts)
+        known = tuple(part if namespace(part) is np else np.zeros(part.shape, part.dtype) for part in parts)
         np.broadcast_to(np.int8(0), shape)[known]
 
 
@@ -294,7 +294,7 @@ def _set(input: Tensor, index: Index, values: Any, accumulate: bool, name: str) 
     values = _source(values, input, name)
     shape, xp = input.shape, namespace(input.array)
     try:
-        if arrays.is_cupy(input.array):
+        if arrays.library(input.array).wraps_indices:
             _check_range(shape, index)
         numbers = indexing.getitem(xp.reshape(xp.arange(input.numel()), shape), index)
     except IndexError as error:

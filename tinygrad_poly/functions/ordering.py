@@ -136,7 +136,7 @@ def median(input: Tensor, dim: Any = None, keepdim: bool = False, *, axis: Any =
     array = at_least_1d(input).array
     check_nonempty(wrap(array, None), (at,), "median")
     xp = namespace(array)
-    order = arrays.order(array, at)
+    order = arrays.library(array).order(array, at)
     middle = (order.shape[at] - 1) // 2
     index = order[along_axis(at, slice(middle, middle + 1))]
     if is_floating(array.dtype):
@@ -188,9 +188,9 @@ def argmin(
 def _order(array: Array, axis: int, descending: bool) -> Array:
     """The indices that sort `array`; equal elements keep their order, also where it is descending."""
     if not descending:
-        return arrays.order(array, axis)
+        return arrays.library(array).order(array, axis)
     xp = namespace(array)
-    return array.shape[axis] - 1 - xp.flip(arrays.order(xp.flip(array, axis=axis), axis), axis=axis)
+    return array.shape[axis] - 1 - xp.flip(arrays.library(array).order(xp.flip(array, axis=axis), axis), axis=axis)
 
 
 def sort(

@@ -1,25 +1,51 @@
-"""Tensors of JAX arrays as JAX's pytrees: what `jax.jit`, `fori_loop` and the like take, carry and return."""
+"""JAX's arrays: where JAX answers in another way than the array API standard, and tensors of them as pytrees.
+
+A pytree is what `jax.jit`, `fori_loop` and the like take, carry and return.
+"""
 
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
-from tinygrad_poly.engine.arrays import Array
+from tinygrad_poly.engine.arrays import Array, Index, Library
 from tinygrad_poly.engine.errors import GraphError
 from tinygrad_poly.engine.walk import leaf
+from tinygrad_poly.nn import Parameter
 from tinygrad_poly.tensor import Tensor
 
 
-@functools.cache
-def register() -> None:
-    """Make tensors known to JAX, which the caller has imported: the array is traced, `requires_grad` is kept."""
-    from jax.tree_util import register_pytree_node
+class JAX(Library):
+    """JAX's answers. Its arrays cannot be written into, and have `at[index].set(values)` instead."""
 
-    from tinygrad_poly.nn import Parameter
+    few_indices = False
+
+    def of_math(self, function: Callable[[float], float], x: Array) -> Array:
+        """SciPy's function of the same name."""
+        return getattr(import_module("jax.scipy.special"), function.__name__)(x)
+
+    def written(self, fresh: Array, index: Index, values: Any) -> Array:
+        """A new array with `values` at `index`."""
+        return fresh.at[index].set(values)
+
+    def added(self, fresh: Array, index: Index, values: Array) -> Array:
+        """A new array with `values` added at `index`."""
+        return fresh.at[index].add(values)
+
+
+@functools.cache
+def jax(xp: Any) -> JAX:
+    """The answers for arrays of the module `jax.numpy`; tensors are known to JAX from then on.
+
+    Their array is traced, and `requires_grad` is kept.
+    """
+    from jax.tree_util import register_pytree_node
 
     for kind in (Tensor, Parameter):
         register_pytree_node(kind, _flatten, functools.partial(_unflatten, kind))
+    return JAX(xp)
 
 
 def _flatten(tensor: Tensor) -> tuple[tuple[Array], bool]:

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Self
 
 from tinygrad_poly import functions
-from tinygrad_poly.creation import made, multiply_add
+from tinygrad_poly.creation import made
+from tinygrad_poly.engine.arrays import library
 from tinygrad_poly.engine.errors import DtypeError, ShapeError
 from tinygrad_poly.nn import functional
 from tinygrad_poly.nn.module import Module, Parameter
@@ -36,7 +37,8 @@ class Linear(Module):
         def start(*shape: int) -> Parameter:
             uniform = rand(*shape, dtype=dtype).array
             end = uniform.dtype.type(bound)
-            return Parameter(made(multiply_add(uniform, end + end, -end, uniform.dtype), None, device, False))
+            number = library(uniform).multiply_add(end + end, uniform, -end, uniform.dtype)
+            return Parameter(made(number, None, device, False))
 
         self.weight = start(out_features, in_features)
         self.register_parameter("bias", start(out_features) if bias else None)

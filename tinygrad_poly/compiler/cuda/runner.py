@@ -20,7 +20,7 @@ from tinygrad_poly.compiler.loops.fuse import NotFusable, Plan, fuse
 from tinygrad_poly.compiler.trace.program import Program, evaluated
 from tinygrad_poly.compiler.trace.symbols import Symbol, call
 from tinygrad_poly.compiler.training import TrainingStep
-from tinygrad_poly.engine.arrays import NUMPY, is_cupy
+from tinygrad_poly.engine.arrays import namespace, on_cpu
 
 # None of these four numbers has been measured yet: docs/cuda.md says what they are made of.
 ELEMENTS_OF_ONE_BLOCK = 2**15
@@ -177,7 +177,7 @@ class Steps:
             ]
             found = self.run(first, last, log_every, losses, there)
             back = zip(found, values, strict=True)
-            return tuple(cupy.asnumpy(new) if isinstance(value, NUMPY) and is_cupy(new) else new for new, value in back)
+            return tuple(on_cpu(new) if namespace(value) is np else new for new, value in back)
 
     def _with_kernels(self, kernels: Kernels) -> Callable[..., Sequence[Any]]:
         launcher = Launcher(kernels, self.device)

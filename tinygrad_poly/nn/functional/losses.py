@@ -284,7 +284,7 @@ def _index_loss(
     if smoothing:
         everywhere = -(logs if weight is None else logs * weight).sum(-1)
         loss = (1 - smoothing) * loss + smoothing / classes * everywhere
-    known = isinstance(counts, arrays.NUMPY)
+    known = arrays.namespace(counts) is np
     if not (known and counts.all()):
         loss = functions.where(wrap(xp.asarray(counts), None), loss, 0.0)
     if reduction != "mean":

@@ -22,6 +22,8 @@ from . import emulator
 class ndarray(np.lib.mixins.NDArrayOperatorsMixin):  # noqa: N801 - CuPy's name
     """An array on the device."""
 
+    __module__ = "cupy"  # that is what the package knows CuPy's arrays by
+
     def __init__(self, own: Any) -> None:
         self.own = np.asarray(own)
 
