@@ -25,7 +25,8 @@ from typing import Any
 import numpy as np
 
 from tinygrad_poly.fitting import fit
-from tinygrad_poly.fitting.objective import leaves, objective
+from tinygrad_poly.fitting.arguments import objective
+from tinygrad_poly.fitting.objective import leaves
 
 START = {"a": 0.5, "b": -0.3, "c": 0.2, "d": 0.1}
 ROUNDINGS = 40

@@ -8,7 +8,7 @@ from typing import Any
 from tinygrad_poly.engine.apply import Node as Node
 from tinygrad_poly.engine.apply import leaf as leaf
 from tinygrad_poly.engine.apply import wrap
-from tinygrad_poly.engine.arrays import Array, astype, expand, ones_like, unbroadcast
+from tinygrad_poly.engine.arrays import Array, astype, expand, library, ones_like, unbroadcast
 from tinygrad_poly.engine.errors import DeviceError, DtypeError, GraphError, ShapeError
 from tinygrad_poly.engine.operation import Operation
 
@@ -40,7 +40,7 @@ def start(tensor: Any, gradient: Any, create_graph: bool) -> tuple[Node, Array]:
         raise DtypeError(f"gradient must be a tensor of shape {node.shape}, not {type(gradient).__name__}")
     if gradient.shape != node.shape:
         raise ShapeError(f"gradient has shape {gradient.shape}, but the tensor has shape {node.shape}")
-    if gradient.device != tensor.device:
+    if library(gradient.array) is not library(tensor.array) and gradient.device != tensor.device:
         raise DeviceError(f"gradient is on {gradient.device}, but the tensor on {tensor.device}; move it with .to()")
     if gradient.dtype != node.dtype:
         gradient = gradient.to(node.dtype)

@@ -15,9 +15,10 @@ import numpy as np
 from tinygrad_poly.engine.arrays import on_cpu
 from tinygrad_poly.engine.errors import DataError, DivergenceError
 from tinygrad_poly.fitting import saved
+from tinygrad_poly.fitting.arguments import objective
 from tinygrad_poly.fitting.loops.device import device_loop
 from tinygrad_poly.fitting.loops.eager import End, compiled_loop, compiled_steps, eager_loop
-from tinygrad_poly.fitting.objective import Loss, Objective, Params, Weights, leaves, objective
+from tinygrad_poly.fitting.objective import Loss, Objective, Params, Weights, leaves
 from tinygrad_poly.fitting.optimizers import Factory, named
 from tinygrad_poly.fitting.progress import Report, nothing, shown
 from tinygrad_poly.fitting.result import FitResult

@@ -23,7 +23,8 @@ import numpy as np
 from tinygrad_poly.autograd import grad
 from tinygrad_poly.engine.arrays import on_cpu
 from tinygrad_poly.engine.recording import enable_grad
-from tinygrad_poly.fitting.objective import Loss, Objective, Params, Weights, leaves, objective
+from tinygrad_poly.fitting.arguments import objective
+from tinygrad_poly.fitting.objective import Loss, Objective, Params, Weights, leaves
 
 Vector = np.ndarray[Any, np.dtype[np.float64]]
 

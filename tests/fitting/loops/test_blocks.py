@@ -16,9 +16,10 @@ from tinygrad_poly.compiler.loops import numba_runner
 from tinygrad_poly.compiler.moments.blockwise import NotAdditive
 from tinygrad_poly.engine.errors import BlockError, DataError, DivergenceError, DtypeError, GraphError, ShapeError
 from tinygrad_poly.fitting import as_quadratic, fit, resume
+from tinygrad_poly.fitting.arguments import objective
 from tinygrad_poly.fitting.descent import program
 from tinygrad_poly.fitting.loops.block_gradient import BlockGradient, Step, added
-from tinygrad_poly.fitting.objective import leaves, objective
+from tinygrad_poly.fitting.objective import leaves
 
 dask = pytest.importorskip("dask")
 da = pytest.importorskip("dask.array")

@@ -1,0 +1,164 @@
+"""The house: every import against one list of layers, no circles, and how much code an afternoon holds."""
+
+import ast
+import io
+import re
+import tokenize
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "tinygrad_poly"
+
+LAYERS = """
+__main__
+cli
+fitting, tutorials, checking
+compiler
+tinygrad_poly
+interop.jax
+func, nn, optim, linalg, cuda
+random
+autograd, creation, errors
+tensor, writing
+functions
+derivatives, interop
+engine
+"""
+"""A module imports from its own room and from rooms in layers below, TYPE_CHECKING aside. `tinygrad_poly` is the
+package itself, the public names; those of rooms above it are found by name, when one asks for them."""
+
+
+def module_name(path):
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {module_name(path): path for path in PACKAGE.rglob("*.py")}
+LAYER_OF = {
+    room.strip(): number
+    for number, line in enumerate(reversed(LAYERS.strip().splitlines()))
+    for room in line.split(",")
+}  # fmt: skip
+
+
+def room_of(module):
+    """The entry of the list that a module belongs to."""
+    name = module.removeprefix("tinygrad_poly.")
+    while name not in LAYER_OF:
+        assert name, f"{module} is in no layer of the list"
+        name = name.rpartition(".")[0]
+    return name
+
+
+def imports(source):
+    """What a module imports when it runs, also inside its functions: the modules of the package, and other roots."""
+    found = set()
+    stack = [ast.parse(source)]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            stack += node.orelse
+            continue
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, "imports name the whole module"
+            full = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {name if name in MODULES else node.module for name in full}
+        stack += ast.iter_child_nodes(node)
+    return found
+
+
+@cache
+def arrows():
+    """For each module those of the package that it imports."""
+    found = {name: imports(path.read_text()) for name, path in MODULES.items()}
+    return {name: sorted(m for m in given if m.split(".")[0] == "tinygrad_poly") for name, given in found.items()}
+
+
+def code_lines(source):
+    """The lines that hold code: no blank ones, comments or docstrings."""
+    docstrings = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            docstrings |= set(range(node.lineno, node.end_lineno + 1))
+    blank = (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER)
+    lines = set()
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type not in blank:
+            lines |= set(range(token.start[0], token.end[0] + 1))
+    return len(lines - docstrings)
+
+
+def size(*paths):
+    return sum(code_lines(path.read_text()) for path in paths)
+
+
+def test_code_is_counted_without_blank_lines_comments_and_docstrings():
+    source = (
+        '"""Words."""\n\n# why\nx = """a\nb"""  # and why\n\n\ndef f():\n    """Words.\n\n    More."""\n    return 1\n'
+    )
+    assert code_lines(source) == 4
+
+
+def test_imports_are_found_wherever_they_run():
+    source = (
+        "from typing import TYPE_CHECKING\nimport tinygrad_poly.nn\nif TYPE_CHECKING:\n    import tinygrad_poly.func\n"
+        "else:\n    import json\ndef f():\n    from tinygrad_poly.engine import walk, errors\n"
+        "    from tinygrad_poly.tensor import Tensor\n"
+    )
+    names = {"tinygrad_poly.nn", "tinygrad_poly.engine.walk", "tinygrad_poly.engine.errors", "tinygrad_poly.tensor"}
+    assert imports(source) == names | {"json", "typing"}
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_no_import_points_up(module):
+    room = room_of(module)
+    for imported in arrows()[module]:
+        other = room_of(imported)
+        assert other == room or LAYER_OF[other] < LAYER_OF[room], f"{module} imports {imported}, which is not below it"
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    # A module whose imports all lead to modules without circles is without one, and so on.
+    left = {name: set(found) for name, found in arrows().items()}
+    while free := {name for name, found in left.items() if not found & left.keys()}:
+        left = {name: found for name, found in left.items() if name not in free}
+    assert not left, f"in a circle, or above one: {sorted(left)}"
+
+
+def test_the_engine_imports_nothing_of_the_package_outside_itself():
+    for module, found in arrows().items():
+        if room_of(module) == "engine":
+            assert all(room_of(imported) == "engine" for imported in found), module
+
+
+def test_array_libraries_are_imported_by_those_who_answer_for_them():
+    for module, path in MODULES.items():
+        roots = {name.partition(".")[0] for name in imports(path.read_text())}
+        if not module.startswith(("tinygrad_poly.interop", "tinygrad_poly.compiler.cuda")):
+            assert not roots & {"cupy", "cupyx", "jax", "array_api_strict"}, module
+
+
+def test_no_module_is_looked_up_by_its_name_among_all():
+    # compiler/loops/cache.py keeps modules that it has written itself.
+    for module, path in MODULES.items():
+        if module != "tinygrad_poly.compiler.loops.cache":
+            assert "sys.modules" not in path.read_text(), module
+
+
+def test_the_engine_can_be_read_in_an_afternoon():
+    engine = sorted((PACKAGE / "engine").glob("*.py"))
+    assert len(engine) <= 8
+    assert size(*engine) <= 1000
+    written = [PACKAGE / name for name in ("tensor.py", "writing.py") if (PACKAGE / name).exists()]
+    table = max((PACKAGE / "derivatives").glob("[a-z]*.py"), key=size)
+    assert size(*engine, *written, table) < 1800
+
+
+def test_the_guide_to_the_engine_prints_this_list():
+    (printed,) = re.findall(r"```text\n(__main__.*?)```", (ROOT / "docs" / "engine.md").read_text(), re.DOTALL)
+    assert printed.strip() == LAYERS.strip()
