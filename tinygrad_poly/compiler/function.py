@@ -107,7 +107,7 @@ class CompiledFunction:
         key = (
             repr(structure),
             tuple(_kind(x) for x in leaves),
-            is_recording(),
+            bool(is_recording()),
             get_default_dtype(),
         )
         try:

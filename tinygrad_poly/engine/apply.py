@@ -95,9 +95,12 @@ def apply_operation(operation: Operation, *arguments: Any) -> Tensor:
         raise _explained(operation.name, inputs, error) from None
     if y.dtype is not inputs[0].dtype and (settled := arrays.without_integers(inputs, y.dtype)):
         y = operation.forward(*(inputs := settled), *options)
-    if parents.count(None) == count or not is_recording():
+    if parents.count(None) == count or not (mode := is_recording()):
         return wrap(y, None)
-    return wrap(y, Node(operation, parents, operation.save(inputs, y) + options, y))
+    tensor = wrap(y, Node(operation, parents, operation.save(inputs, y) + options, y))
+    if mode is not True:
+        mode.tell(operation, inputs, options, tensor)
+    return tensor
 
 
 def apply_unary(operation: Operation, x: Tensor, *options: Any) -> Tensor:
@@ -106,9 +109,12 @@ def apply_unary(operation: Operation, x: Tensor, *options: Any) -> Tensor:
     y = operation.forward(array, *options)
     if y.dtype is not array.dtype and (settled := arrays.without_integers((array,), y.dtype)):
         y = operation.forward(*settled, *options)
-    if parent is None or not is_recording():
+    if parent is None or not (mode := is_recording()):
         return wrap(y, None)
-    return wrap(y, Node(operation, (parent,), operation.save((array,), y) + options, y))
+    tensor = wrap(y, Node(operation, (parent,), operation.save((array,), y) + options, y))
+    if mode is not True:
+        mode.tell(operation, (array,), options, tensor)
+    return tensor
 
 
 def _brought_together(given: tuple[Any, ...]) -> list[Any] | None:
@@ -192,11 +198,13 @@ def binary(operation: Operation, reflected: bool = False) -> Callable[[Tensor, A
             y = forward(left, right)
         tensor: Tensor = new(tensor_class)
         tensor.array = y
-        if (left_node is None and right_node is None) or not is_recording():
+        if (left_node is None and right_node is None) or not (mode := is_recording()):
             tensor.node = None
         else:
             saved = (left, right) if saves_inputs else () if saves_nothing else save((left, right), y)
             tensor.node = Node(operation, (left_node, right_node), saved, y)
+            if mode is not True:
+                mode.tell(operation, (left, right), (), tensor)
         return tensor
 
     return method

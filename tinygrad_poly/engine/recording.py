@@ -1,14 +1,19 @@
-"""Whether operations are recorded: `no_grad`, `enable_grad`, per thread and per async task."""
+"""Whether operations are recorded, and who is told of it: `no_grad`, `enable_grad`, `Observer`; per thread and task."""
 
 from __future__ import annotations
 
 import functools
 import inspect
+import os
+import sys
+import traceback
 from collections.abc import Callable
 from contextvars import ContextVar
-from typing import Any
+from types import FrameType
+from typing import Any, Self
 
-recording: ContextVar[bool] = ContextVar("recording", default=True)
+# False, True, or an observer: each operation asks whether it is to be recorded, and thereby gets who is told of it.
+recording: ContextVar[bool | Observer] = ContextVar("recording", default=True)
 
 # What to go back to, for each mode that was entered: (the modes around it, the state before it).
 _outer: ContextVar[Any] = ContextVar("outer", default=None)
@@ -24,7 +29,87 @@ def is_grad_enabled() -> bool:
     ...     is_grad_enabled()
     False
     """
-    return recording.get()
+    return bool(recording.get())
+
+
+class Observer:
+    """Whoever is told of each recorded operation: a subclass says what to do then, in `recorded`.
+
+    While `with observer:` lasts, in this thread or async task, every operation that gets a node is told, with its
+    values, which a node need not keep. Of observers inside each other the innermost is told. `no_grad` inside makes a
+    pause, and `enable_grad` ends it; entering an observer inside `no_grad` does not start recording.
+
+    >>> import tinygrad_poly as tg
+    >>> class Names(Observer):
+    ...     def recorded(self, operation, inputs, options, result):
+    ...         print(operation.name, *inputs, "->", result.item(), "on line", self.line().lineno)
+    >>> x = tg.tensor(2.0, requires_grad=True)
+    >>> with Names():
+    ...     y = x * x
+    Mul 2.0 2.0 -> 4.0 on line 2
+    """
+
+    def recorded(self, operation: Any, inputs: tuple[Any, ...], options: tuple[Any, ...], result: Any) -> None:
+        """Take note of an operation. Nothing is recorded meanwhile; an exception ends the operation.
+
+        Args:
+            operation: the row of the derivative table.
+            inputs: what it was applied to: arrays and Python numbers.
+            options: what else the row was given.
+            result: the tensor; `result.node.parents` are the nodes of the inputs, None where one has none.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has to define recorded(operation, inputs, options, result)")
+
+    def tell(self, operation: Any, inputs: tuple[Any, ...], options: tuple[Any, ...], result: Any) -> None:
+        """Call `recorded`, with the modes around it out of sight: what it computes itself is not told."""
+        mode, outer = _get(), _get_outer()
+        _set(False)
+        _set_outer(None)
+        try:
+            self.recorded(operation, inputs, options, result)
+        finally:
+            _set(mode)
+            _set_outer(outer)
+
+    @staticmethod
+    def line() -> traceback.FrameSummary | None:
+        """The line of the program that asked for the operation: the innermost outside of this package, None if none is.
+
+        Only inside `recorded` is there such a line.
+        """
+        frame: FrameType | None = sys._getframe()
+        while frame is not None and frame.f_code is not Observer.tell.__code__:
+            frame = frame.f_back
+        while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+            frame = frame.f_back
+        if frame is None:
+            return None
+        return traceback.FrameSummary(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
+
+    def __enter__(self) -> Self:
+        mode = _get()
+        # The observer is noted too, for an `enable_grad` inside a `no_grad`.
+        _set_outer(((_get_outer(), mode), self))
+        _set(self if mode else False)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        (outer, before), _ = _get_outer()
+        _set_outer(outer)
+        _set(before)
+
+    def __bool__(self) -> bool:
+        return True
+
+
+_PACKAGE = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "")
+
+
+def _innermost_observer() -> Observer | None:
+    mode, outer = _get(), _get_outer()
+    while outer is not None and not isinstance(mode, Observer):
+        outer, mode = outer
+    return mode if isinstance(mode, Observer) else None
 
 
 class Mode:
@@ -42,7 +127,7 @@ class Mode:
 
     def __enter__(self) -> None:
         _set_outer((_get_outer(), _get()))
-        _set(self._value)
+        _set(self._value and (_innermost_observer() or True))
 
     def __exit__(self, *exception: object) -> None:
         outer, before = _get_outer()

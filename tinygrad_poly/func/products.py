@@ -17,7 +17,7 @@ from tinygrad_poly.creation import ones_like, zeros_like
 from tinygrad_poly.derivatives.shapes import clone
 from tinygrad_poly.engine.apply import is_recording, wrap
 from tinygrad_poly.engine.errors import StructureError
-from tinygrad_poly.engine.recording import enable_grad
+from tinygrad_poly.engine.recording import enable_grad, is_grad_enabled
 from tinygrad_poly.engine.walk import Node, leaf
 from tinygrad_poly.func.call import Call
 from tinygrad_poly.func.containers import mapped
@@ -51,7 +51,7 @@ def pullback(function: Map, primals: Sequence[Tensor]) -> tuple[list[Tensor], Ma
             [u for _, u in traced],
             retain_graph=True,
             # Recorded only where someone outside could ask for the derivative of the result.
-            create_graph=is_recording() and any(t.requires_grad for t in (*outputs, *cotangents)),
+            create_graph=is_grad_enabled() and any(t.requires_grad for t in (*outputs, *cotangents)),
             allow_unused=True,
         )
         return [zeros_like(x) if g is None else outward(g) for g, x in zip(found, primals, strict=True)]
