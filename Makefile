@@ -39,8 +39,8 @@ bench: $(VENV)/.bench  ## Measure speed against torch (half an hour; goes on whe
 	$(BIN)/python -m benchmarks.report
 
 prove: $(VENV)/.test  ## Check a hundred thousand generated programs, then wrong engines (about 20 minutes)
-	$(BIN)/python -m tinygrad_poly.checking.prove
-	$(BIN)/python -m tinygrad_poly.checking.prove --mutants
+	$(BIN)/python -m tests.proof.prove
+	$(BIN)/python -m tests.proof.prove --mutants
 
 clean:  ## Remove what the other commands made
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks

@@ -5,8 +5,10 @@ import pytest
 
 import tinygrad_poly as tg
 from tinygrad_poly.checking.bounds import Estimate, allowed, estimate, gamma
-from tinygrad_poly.checking.judge import Case, check
+from tinygrad_poly.checking.cases import Case
 from tinygrad_poly.checking.programs import Input, Problem, Program
+
+from ..proof.judge import check
 
 
 def roundings(inputs, *instructions):

@@ -6,10 +6,12 @@ import pytest
 from hypothesis import given, settings
 
 from tinygrad_poly.checking import strategies
+from tinygrad_poly.checking.cases import Case
 from tinygrad_poly.checking.exact import Jet, answers
-from tinygrad_poly.checking.judge import Case, check_exactly
 from tinygrad_poly.checking.programs import Input, Problem, Program
 from tinygrad_poly.checking.rationals import Exact
+
+from ..proof.judge import check_exactly
 
 
 def of(program, cotangent, *directions):

@@ -10,13 +10,15 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import tinygrad_poly as tg
-from tinygrad_poly.checking import judge, strategies
+from tinygrad_poly.checking import strategies
+from tinygrad_poly.checking.cases import DTYPES
 from tinygrad_poly.engine import arrays
 from tinygrad_poly.engine.apply import wrap
 from tinygrad_poly.engine.errors import DeviceError, DtypeError, ShapeError
 from tinygrad_poly.engine.walk import leaf
 
 from ..helpers import reduced_to
+from ..proof import judge
 
 X = np.array([[0.5, 2.0], [1.25, -3.0]])
 W = np.array([[1.5, -0.5], [0.75, 2.0]])
@@ -83,7 +85,7 @@ STRICT = SimpleNamespace(__name__="strict arrays", tensor=strict_tensor, autogra
 
 
 @settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
-@given(strategies.gradient_problems(), st.sampled_from(judge.DTYPES))
+@given(strategies.gradient_problems(), st.sampled_from(DTYPES))
 def test_generated_programs_on_strict_arrays_have_the_right_gradients(case, dtype):
     if case.judged(dtype):
         judge.check(case, STRICT, dtype)

@@ -10,11 +10,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import tinygrad_poly as tg
-from tinygrad_poly.checking import judge, strategies
+from tinygrad_poly.checking import strategies
+from tinygrad_poly.checking.cases import DTYPES, largest_ratio
 from tinygrad_poly.engine.apply import wrap
 from tinygrad_poly.engine.errors import GraphError
 from tinygrad_poly.engine.walk import leaf
 from tinygrad_poly.tutorials.rounding import Roundings, gamma
+
+from ..proof.judge import solve_with
 
 jax = pytest.importorskip("jax", reason="JAX is not installed (extra: jax)")
 jnp = jax.numpy
@@ -229,7 +232,7 @@ def solved(problems, dtype):
         for problem, arrays in zip(problems, given, strict=True):
             wanted = [i.requires_grad for i in problem.program.inputs]
             inputs = [tg.tensor(a, requires_grad=grad) for a, grad in zip(arrays, wanted, strict=True)]
-            answers = judge._solve(tg.grad, problem, inputs, lambda a: tg.tensor(jnp.asarray(a.astype(dtype))))
+            answers = solve_with(tg.grad, problem, inputs, lambda a: tg.tensor(jnp.asarray(a.astype(dtype))))
             found.append([None if t is None else t.array for t in answers])
         return found
 
@@ -237,7 +240,7 @@ def solved(problems, dtype):
 
 
 @settings(deadline=None, max_examples=20, suppress_health_check=list(HealthCheck))
-@given(st.lists(strategies.gradient_problems(), min_size=10, max_size=20), st.sampled_from(judge.DTYPES))
+@given(st.lists(strategies.gradient_problems(), min_size=10, max_size=20), st.sampled_from(DTYPES))
 def test_generated_programs_under_jit_have_the_right_gradients(cases, dtype):
     cases = [case for case in cases if case.judged(dtype)]
     with jax.enable_x64(dtype == "float64"), np.errstate(all="ignore"):
@@ -246,5 +249,5 @@ def test_generated_programs_under_jit_have_the_right_gradients(cases, dtype):
         for (what, exact, majorant, count), array in zip(case.parts, found, strict=True):
             mine = np.zeros(exact.shape, dtype) if array is None else np.asarray(array)
             assert (mine.dtype, mine.shape) == (dtype, exact.shape)
-            ratio, at = judge.largest_ratio(mine, exact, majorant, count, dtype)
+            ratio, at = largest_ratio(mine, exact, majorant, count, dtype)
             assert ratio <= 1, f"{what}, element {at}: {ratio:.3g} times what roundings allow, in {case.problem!r}"

@@ -7,9 +7,11 @@ from hypothesis import HealthCheck, example, given, settings
 
 import tinygrad_poly as tg
 from tinygrad_poly.checking import strategies
-from tinygrad_poly.checking.judge import DTYPES, Case, ViolationError, check, check_exactly, check_kinds
+from tinygrad_poly.checking.cases import DTYPES, Case
 from tinygrad_poly.checking.programs import Input, Problem, Program
-from tinygrad_poly.checking.prove import Tally, judge
+
+from .judge import ViolationError, check, check_exactly, check_kinds
+from .prove import Tally, judge
 
 LIBRARIES = [tg, torch]
 quick = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])

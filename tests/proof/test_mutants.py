@@ -1,10 +1,12 @@
 import pytest
 
-from tinygrad_poly.checking import mutants
-from tinygrad_poly.checking.judge import Case, check_exactly
-from tinygrad_poly.checking.mutants import Mutant
+from tinygrad_poly.checking.cases import Case
 from tinygrad_poly.checking.programs import Input, Problem, Program
-from tinygrad_poly.checking.prove import sample
+
+from . import mutants
+from .judge import check_exactly
+from .mutants import Mutant
+from .prove import sample
 
 BOX = Input((1, 2, 3), (1.0, 2.0, 3.0, 4.0, 5.0, 6.0))
 # What few problems in a small sample would show.

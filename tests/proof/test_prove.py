@@ -1,5 +1,5 @@
-from tinygrad_poly.checking import prove
-from tinygrad_poly.checking.judge import ViolationError
+from . import prove
+from .judge import ViolationError
 
 
 def test_the_command_counts_what_it_compares(capsys):
@@ -37,7 +37,7 @@ def test_batches_make_as_many_programs_as_asked_for():
 
 
 def test_wrong_engines_make_a_table(monkeypatch, capsys):
-    from tinygrad_poly.checking import mutants
+    from . import mutants
 
     few = [m for m in mutants.mutants() if m.where in ("Mul, input 0", "walk") and "times" not in m.mistake]
     monkeypatch.setattr(mutants, "mutants", lambda: few)

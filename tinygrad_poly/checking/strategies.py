@@ -18,7 +18,7 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from tinygrad_poly.checking.judge import Case
+from tinygrad_poly.checking.cases import Case
 from tinygrad_poly.checking.polynomial_programs import Polynomial
 from tinygrad_poly.checking.programs import (
     COMPUTE,

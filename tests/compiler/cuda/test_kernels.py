@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import tinygrad_poly as tg
 from tinygrad_poly.checking import strategies
-from tinygrad_poly.checking.judge import largest_ratio
+from tinygrad_poly.checking.cases import largest_ratio
 from tinygrad_poly.compiler.loops import fuse
 from tinygrad_poly.compiler.trace.program import Program
 from tinygrad_poly.compiler.trace.simplify import simplify

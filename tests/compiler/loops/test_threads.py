@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import tinygrad_poly as tg
 from tinygrad_poly.checking import strategies
-from tinygrad_poly.checking.judge import largest_ratio
+from tinygrad_poly.checking.cases import largest_ratio
 from tinygrad_poly.compiler import compile
 from tinygrad_poly.compiler.loops import threads
 from tinygrad_poly.compiler.loops.fuse import NotFusable, fuse

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 import tinygrad_poly as tg
 from tinygrad_poly.checking import strategies
-from tinygrad_poly.checking.judge import Case, largest_ratio
+from tinygrad_poly.checking.cases import Case, largest_ratio
 from tinygrad_poly.compiler.trace.program import Program
 from tinygrad_poly.compiler.trace.symbols import placeholder, record
 

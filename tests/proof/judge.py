@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from fractions import Fraction
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 import tinygrad_poly as tg
-from tinygrad_poly.checking.bounds import Estimate, Estimates, allowed, estimate
-from tinygrad_poly.checking.exact import Answers, answers
+from tinygrad_poly.checking.cases import Case, largest_ratio
 from tinygrad_poly.checking.programs import Problem
 from tinygrad_poly.checking.rationals import Exact, Library
 from tinygrad_poly.engine import walk
 from tinygrad_poly.engine.apply import wrap
-
-DTYPES = ("float32", "float64")
 
 
 class ViolationError(AssertionError):
@@ -30,54 +23,11 @@ class ViolationError(AssertionError):
         self.whose, self.what = whose, what
 
 
-@dataclass(frozen=True)
-class Case:
-    """A problem together with its exact answers and the error that each of them is allowed."""
-
-    problem: Problem
-
-    @cached_property
-    def exact(self) -> Answers:
-        """G."""
-        return answers(self.problem)
-
-    @cached_property
-    def majorants(self) -> Answers:
-        """Ĝ."""
-        return answers(self.problem, positive=True)
-
-    @cached_property
-    def estimates(self) -> Estimates:
-        """K, and what underflow may take."""
-        return estimate(self.problem)
-
-    def judged(self, dtype: str) -> bool:
-        """Whether the bound holds for this dtype: its numbers are exact in it, and nothing can overflow."""
-        program = self.problem.program
-        given = [*(i.numbers for i in program.inputs), self.problem.cotangent, *self.problem.directions]
-        numbers = np.array([x for each in given for x in each])
-        with np.errstate(over="ignore"):
-            return bool(np.array_equal(numbers.astype(dtype), numbers)) and self.estimates.fits(dtype)
-
-    @cached_property
-    def parts(self) -> list[tuple[str, Exact, Exact, Estimate | None]]:
-        """What is compared: its name, G, Ĝ and the count."""
-        parts: list[tuple[str, Exact, Exact, Estimate | None]] = [
-            ("value", self.exact.value, self.majorants.value, self.estimates.value)
-        ]
-        for what, name in (("gradient", "gradients"), ("second gradient", "seconds")):
-            columns = [getattr(source, name) for source in (self.exact, self.majorants, self.estimates)]
-            for i, (given, G, size, count) in enumerate(zip(self.problem.program.inputs, *columns, strict=True)):
-                if given.requires_grad:
-                    parts.append((f"{what} of input {i}", G, size, count))
-        return parts
-
-
 def solve(library: Any, problem: Problem, dtype: str) -> list[Any]:
     """The answers of a library (this one or torch) as arrays, in the order of `Case.parts`; None stands for zeros."""
     inputs = [library.tensor(i.array(dtype), requires_grad=i.requires_grad) for i in problem.program.inputs]
     with np.errstate(all="ignore"):
-        found = _solve(library.autograd.grad, problem, inputs, lambda x: library.tensor(x.astype(dtype)))
+        found = solve_with(library.autograd.grad, problem, inputs, lambda x: library.tensor(x.astype(dtype)))
     return [None if x is None else x.detach().numpy() for x in found]
 
 
@@ -87,11 +37,12 @@ def solve_exactly(problem: Problem) -> list[Any]:
     for given in problem.program.inputs:
         array = Exact.of(given.array())
         inputs.append(wrap(array, walk.leaf(array) if given.requires_grad else None))
-    found = _solve(tg.autograd.grad, problem, inputs, lambda x: wrap(Exact.of(x), None))
+    found = solve_with(tg.autograd.grad, problem, inputs, lambda x: wrap(Exact.of(x), None))
     return [None if x is None else x.array for x in found]
 
 
-def _solve(grad: Any, problem: Problem, inputs: Sequence[Any], make: Any) -> list[Any]:
+def solve_with(grad: Any, problem: Problem, inputs: Sequence[Any], make: Any) -> list[Any]:
+    """The answers, with a library's `grad`: from tensors of the inputs, and a function that makes tensors."""
     wanted = [k for k, given in enumerate(problem.program.inputs) if given.requires_grad]
     leaves = [inputs[k] for k in wanted]
     y = problem.program.run(inputs)
@@ -144,37 +95,6 @@ def check(case: Case, library: Any, dtype: str) -> list[float]:
             raise ViolationError(whose, what, detail, case.problem)
         worst.append(ratio)
     return worst
-
-
-def largest_ratio(found: Any, exact: Exact, majorant: Exact, count: Estimate | None, dtype: str) -> tuple[float, int]:
-    """The largest |g − G| / (γ Ĝ + loss), and where it is."""
-    slope, loss = allowed(count, dtype)
-    g, rest = float(slope), float(loss)
-    worst, at = 0.0, 0
-    numbers = zip(found.ravel().tolist(), exact.numerators.ravel(), majorant.numerators.ravel(), strict=True)
-    for k, (number, G, size) in enumerate(numbers):
-        if not math.isfinite(number):
-            return math.inf, k
-        n, d = number.as_integer_ratio()
-        difference = abs(n * exact.denominator - G * d)
-        if not difference:
-            continue
-        bound = g * (size / majorant.denominator) + rest
-        ratio = (difference / (d * exact.denominator)) / bound if bound > 1e-300 else math.inf
-        if ratio > 0.999:
-            # Too close for floating point to decide.
-            limit = slope * Fraction(size, majorant.denominator) + loss
-            error = Fraction(difference, d * exact.denominator)
-            ratio = math.inf if not limit else _rounded_up(error / limit)
-        if ratio > worst:
-            worst, at = ratio, k
-    return worst, at
-
-
-def _rounded_up(ratio: Fraction) -> float:
-    """As a float that is above 1 where the ratio is."""
-    number = float(ratio) if ratio < 10**300 else math.inf
-    return math.nextafter(1, 2) if ratio > 1 >= number else number
 
 
 def check_kinds(problem: Problem, reference: Any, dtype: str) -> None:

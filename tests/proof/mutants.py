@@ -16,12 +16,14 @@ from typing import Any
 import numpy as np
 
 import tinygrad_poly as tg
-from tinygrad_poly.checking.judge import DTYPES, Case, check, solve_exactly
+from tinygrad_poly.checking.cases import DTYPES, Case
 from tinygrad_poly.checking.programs import Input, Program
 from tinygrad_poly.checking.rationals import Exact
 from tinygrad_poly.engine import arrays, walk
 from tinygrad_poly.engine.operation import Operation
 from tinygrad_poly.tensor import Tensor
+
+from .judge import check, solve_exactly
 
 Rule = Callable[..., Any]
 

@@ -1,7 +1,7 @@
 """The long run: many generated programs, both libraries before the judge, and mutants that have to be caught.
 
-    python -m tinygrad_poly.checking.prove --programs 100000
-    python -m tinygrad_poly.checking.prove --mutants
+    python -m tests.proof.prove --programs 100000
+    python -m tests.proof.prove --mutants
 
 Exit status 1 if anything broke its bound (or a live mutant was missed), 2 if something is not installed.
 """
@@ -21,7 +21,9 @@ from multiprocessing import get_context
 from typing import Any
 
 import tinygrad_poly as tg
-from tinygrad_poly.checking.judge import DTYPES, Case, ViolationError, check, check_exactly, check_kinds
+from tinygrad_poly.checking.cases import DTYPES, Case
+
+from .judge import ViolationError, check, check_exactly, check_kinds
 
 BATCH = 500
 
@@ -221,7 +223,7 @@ def sample(count: int, start: int) -> list[Case]:
 
 def try_mutants(count: int, start: int) -> tuple[str, bool]:
     """A table of mutants, and whether every live one was caught."""
-    from tinygrad_poly.checking.mutants import Outcome, mutants, try_out
+    from .mutants import Outcome, mutants, try_out
 
     cases = sample(count, start)
     outcomes: dict[str, list[Outcome]] = {}
@@ -244,7 +246,7 @@ def try_mutants(count: int, start: int) -> tuple[str, bool]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status."""
-    parser = argparse.ArgumentParser(prog="python -m tinygrad_poly.checking.prove", description="Check the gradients.")
+    parser = argparse.ArgumentParser(prog="python -m tests.proof.prove", description="Check the gradients.")
     parser.add_argument("--programs", type=int, default=100_000, metavar="N", help="how many (default: 100000)")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="processes (default: cores)")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the first batch (default: 0)")

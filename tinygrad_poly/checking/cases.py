@@ -1,0 +1,92 @@
+"""Problems together with their exact answers, and what rounding allows each of them to be off."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from tinygrad_poly.checking.bounds import Estimate, Estimates, allowed, estimate
+from tinygrad_poly.checking.exact import Answers, answers
+from tinygrad_poly.checking.programs import Problem
+from tinygrad_poly.checking.rationals import Exact
+
+DTYPES = ("float32", "float64")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A problem together with its exact answers and the error that each of them is allowed."""
+
+    problem: Problem
+
+    @cached_property
+    def exact(self) -> Answers:
+        """G."""
+        return answers(self.problem)
+
+    @cached_property
+    def majorants(self) -> Answers:
+        """Ĝ."""
+        return answers(self.problem, positive=True)
+
+    @cached_property
+    def estimates(self) -> Estimates:
+        """K, and what underflow may take."""
+        return estimate(self.problem)
+
+    def judged(self, dtype: str) -> bool:
+        """Whether the bound holds for this dtype: its numbers are exact in it, and nothing can overflow."""
+        program = self.problem.program
+        given = [*(i.numbers for i in program.inputs), self.problem.cotangent, *self.problem.directions]
+        numbers = np.array([x for each in given for x in each])
+        with np.errstate(over="ignore"):
+            return bool(np.array_equal(numbers.astype(dtype), numbers)) and self.estimates.fits(dtype)
+
+    @cached_property
+    def parts(self) -> list[tuple[str, Exact, Exact, Estimate | None]]:
+        """What is compared: its name, G, Ĝ and the count."""
+        parts: list[tuple[str, Exact, Exact, Estimate | None]] = [
+            ("value", self.exact.value, self.majorants.value, self.estimates.value)
+        ]
+        for what, name in (("gradient", "gradients"), ("second gradient", "seconds")):
+            columns = [getattr(source, name) for source in (self.exact, self.majorants, self.estimates)]
+            for i, (given, G, size, count) in enumerate(zip(self.problem.program.inputs, *columns, strict=True)):
+                if given.requires_grad:
+                    parts.append((f"{what} of input {i}", G, size, count))
+        return parts
+
+
+def largest_ratio(found: Any, exact: Exact, majorant: Exact, count: Estimate | None, dtype: str) -> tuple[float, int]:
+    """The largest |g − G| / (γ Ĝ + loss), and where it is."""
+    slope, loss = allowed(count, dtype)
+    g, rest = float(slope), float(loss)
+    worst, at = 0.0, 0
+    numbers = zip(found.ravel().tolist(), exact.numerators.ravel(), majorant.numerators.ravel(), strict=True)
+    for k, (number, G, size) in enumerate(numbers):
+        if not math.isfinite(number):
+            return math.inf, k
+        n, d = number.as_integer_ratio()
+        difference = abs(n * exact.denominator - G * d)
+        if not difference:
+            continue
+        bound = g * (size / majorant.denominator) + rest
+        ratio = (difference / (d * exact.denominator)) / bound if bound > 1e-300 else math.inf
+        if ratio > 0.999:
+            # Too close for floating point to decide.
+            limit = slope * Fraction(size, majorant.denominator) + loss
+            error = Fraction(difference, d * exact.denominator)
+            ratio = math.inf if not limit else _rounded_up(error / limit)
+        if ratio > worst:
+            worst, at = ratio, k
+    return worst, at
+
+
+def _rounded_up(ratio: Fraction) -> float:
+    """As a float that is above 1 where the ratio is."""
+    number = float(ratio) if ratio < 10**300 else math.inf
+    return math.nextafter(1, 2) if ratio > 1 >= number else number
