@@ -14,6 +14,9 @@ from typing import Any
 
 import pytest
 
+_WRITTEN = pytest.StashKey[bool]()
+"""Whether a test has its row."""
+
 
 def pytest_addoption(parser: Any) -> None:
     """Add `--rows`."""
@@ -32,17 +35,21 @@ def pytest_runtest_makereport(item: Any, call: Any) -> Generator[None, Any, Any]
     """Write the row of a test that is through, or the reason why there is none."""
     report = yield
     row: dict[str, Any] | None = None
-    if report.skipped:
+    if report.failed:
+        item.session.shouldfail = "the rest has a process of its own"
+    if item.stash.get(_WRITTEN, False):
+        pass  # one row a test: what its fixtures say afterwards adds nothing to it
+    elif report.skipped:
         row = {"skipped": report.longrepr[2].removeprefix("Skipped: ")}
     elif report.failed:
         row = {"skipped": reason(call.excinfo.value), "failed": True}
-        item.session.shouldfail = "the rest has a process of its own"
     elif report.when == "call":
         benchmark = item.funcargs["benchmark"]
         stats = benchmark.stats.stats
         row = dict(benchmark.extra_info)
         row["stats"] = {"median": stats.median, "iqr": stats.iqr, "rounds": stats.rounds}
     if row is not None:
+        item.stash[_WRITTEN] = True
         with (item.config.getoption("rows") / "rows.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps((item.callspec.id, row)) + "\n")
     return report

@@ -36,10 +36,11 @@ _THREADS = {
 def environment(threads: Threads) -> dict[str, str]:
     """The environment of a process with one thread, or with as many as each library takes by itself.
 
-    Python may write byte code, as it does for users: programs would start slower without it.
+    What this process's pytest was told is not for the one that is started. Python may write byte code, as it does for
+    users: programs would start slower without it.
     """
     ours = {*_THREADS, "PYTHONDONTWRITEBYTECODE"}
-    kept = {name: value for name, value in os.environ.items() if name not in ours}
+    kept = {name: value for name, value in os.environ.items() if name not in ours and not name.startswith("PYTEST_")}
     return kept | _THREADS if threads == 1 else kept
 
 

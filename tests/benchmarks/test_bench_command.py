@@ -36,6 +36,7 @@ PLANTED = """
 import os, signal, time
 import pytest
 
+pytestmark = pytest.mark.filterwarnings("error")  # as in this project: a benchmark that never ran is a second error
 BEHAVIOUR = {behaviour!r}
 
 @pytest.mark.parametrize("name", BEHAVIOUR, ids=[f"{case}-{{name}}" for name in BEHAVIOUR])
@@ -160,11 +161,14 @@ def test_what_is_not_known_is_an_error_that_lists_what_is(bench, tmp_path, argum
 def test_one_thread_is_one_for_every_library_and_byte_code_is_written(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    monkeypatch.setenv("PYTEST_ADDOPTS", "--benchmark-disable")
+    monkeypatch.setenv("PYTEST_XDIST_WORKER", "gw0")
     one, default = environment(1), environment("default")
     names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
     assert {one[name] for name in names} == {"1"}
     assert not default.keys() & {*names, "XLA_FLAGS", "PYTHONDONTWRITEBYTECODE"}
     assert "PYTHONDONTWRITEBYTECODE" not in one
+    assert not [name for name in (*one, *default) if name.startswith("PYTEST_")]
     assert default["PATH"] == one["PATH"] == os.environ["PATH"]
 
 
@@ -219,15 +223,18 @@ def test_a_process_that_takes_too_long_is_stopped(plant):
     assert started() == [GOOD, OTHER]
 
 
-def test_a_wrong_result_is_a_failure(bench, plant):
-    plant(good="assert 1 == 2, 'the weights differ by 1e-3'")
-    status, out, _ = bench(*TINY, "--implementation", GOOD)
+def test_a_wrong_result_is_a_failure_and_the_rest_goes_on(bench, plant, tmp_path):
+    started = plant(good="assert 1 == 2, 'the weights differ by 1e-3'", other="")
+    status, out, _ = bench(*TINY, "--implementation", GOOD, OTHER)
     assert status == 1
     assert "AssertionError: the weights differ by 1e-3" in out
+    assert started() == [GOOD, OTHER]
+    assert "seconds" in rows(tmp_path)[f"{CASE}-1-{OTHER}"]
 
 
 @pytest.mark.skipif(not hasattr(os, "killpg"), reason="there are no process groups on this system")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.usefixtures("ctrl_c")
 def test_an_interrupted_run_keeps_its_rows_and_goes_on_with_the_rest(bench, plant, tmp_path, number):
     pid = tmp_path / "pid"
     started = plant(good="", other=f"open({str(pid)!r}, 'w').write(str(os.getpid())); time.sleep(60)", third="")

@@ -348,6 +348,7 @@ def test_on_a_terminal_a_bar_runs_below_the_losses():
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals work differently")
+@pytest.mark.usefixtures("ctrl_c")
 def test_a_process_that_gets_ctrl_c_prints_its_result_and_ends_with_130(folder):
     command = [sys.executable, "-u", "-m", "tinygrad_poly", *SIN, "--steps", "100000000", "--save", "run.json"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:

@@ -1,5 +1,4 @@
 import math
-import os
 import signal
 
 import numpy as np
@@ -185,10 +184,8 @@ def test_an_interrupt_in_the_middle_of_an_update_undoes_it(sine):
 
 
 @pytest.mark.skipif(not hasattr(signal, "raise_signal"), reason="no signals")
+@pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_stops_between_two_steps_and_gives_the_signal_back(sine):
-    handler = signal.getsignal(signal.SIGINT)
-    if handler is not signal.default_int_handler:
-        pytest.skip(f"SIGINT is not Python's own here (process {os.getpid()})")
     calls = 0
 
     def loss(params, x, y):
@@ -201,7 +198,7 @@ def test_ctrl_c_stops_between_two_steps_and_gives_the_signal_back(sine):
     result = fit(loss, sine.start, sine.x, sine.y, progress=False)
     assert result.interrupted
     assert result.step == 10
-    assert signal.getsignal(signal.SIGINT) is handler
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_divergence_says_when_and_which_learning_rate_is_stable(sine):

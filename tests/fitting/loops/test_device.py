@@ -80,6 +80,7 @@ def test_a_loss_that_is_no_number_from_the_start_is_said_to_be(cupy):
         tg.fit(loss, START, x, x, steps=10, progress=False)
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_keeps_the_steps_that_are_complete(cupy):
     def stop(t, value):
         if t == 9:

@@ -1,7 +1,6 @@
 """A compiled fit beside the eager one: the same losses, ends and errors."""
 
 import math
-import os
 import signal
 import threading
 import time
@@ -116,9 +115,8 @@ def test_bad_losses_are_refused(sine, loss, error, message):
 
 
 @pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="no signals")
+@pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_keeps_what_was_learned(sine):
-    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
-        pytest.skip(f"SIGINT is not Python's own here (process {os.getpid()})")
     fit(*sine.arguments, steps=2, progress=False, compile=True)
 
     def press():
