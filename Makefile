@@ -2,18 +2,26 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+# How many processes run tests: a number, or auto for one on each core.
+JOBS ?= auto
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help fit test lint types wheel docs bench prove clean
+# A file of tests stays in one process, which makes its fixtures once. Nothing is measured here and no log is looked at.
+TESTS := $(BIN)/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -p no:benchmark -p no:logging
+
+.PHONY: help fit test test-all lint types size wheel docs bench prove clean
 
 help:  ## Show this list
-	@sed -n 's/^\([a-z]*\):.*##/make \1\t/p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z-]*\):.*##/make \1\t/p' $(MAKEFILE_LIST)
 
 fit: $(VENV)/.installed  ## Fit sin(x) and save a picture
 	$(BIN)/tinygrad-poly fit sin
 
-test: $(VENV)/.test  ## Run the whole test suite
-	$(BIN)/pytest
+test: $(VENV)/.test  ## Run the tests, on all cores (JOBS=1: on one), but for the slow ones
+	$(TESTS) -m "not slow"
+
+test-all: $(VENV)/.test  ## Run all tests, with five times as many random examples
+	$(TESTS) --hypothesis-profile=thorough
 
 lint: $(VENV)/.lint  ## Check style
 	$(BIN)/ruff check .
@@ -21,6 +29,9 @@ lint: $(VENV)/.lint  ## Check style
 
 types: $(VENV)/.lint $(VENV)/.test  ## Check types
 	$(BIN)/mypy
+
+size:  ## Count the lines of code
+	@$(PYTHON) -m tests.size
 
 wheel: $(VENV)/.installed  ## Build the wheel and try it alone, outside the checkout
 	rm -rf build/wheel && mkdir -p build/wheel

@@ -11,9 +11,16 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import settings
 
 import tinygrad_poly as tg
 from tinygrad_poly.engine.walk import Node
+
+
+def examples(few: int) -> int:
+    """How many examples Hypothesis draws: so few in `make test`, five times as many in `make test-all`."""
+    return few * settings.default.max_examples // settings.get_profile("quick").max_examples
+
 
 DTYPES = ("float32", "float64")
 # The same test on this library and on torch: the names mean the same.

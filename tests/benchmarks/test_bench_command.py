@@ -492,6 +492,7 @@ def test_the_clock_of_imports_counts_what_is_imported_and_nothing_else(tmp_path,
     assert (builtins.__import__, importlib.import_module) == before
 
 
+@pytest.mark.slow
 def test_the_programs_that_are_timed_print_the_same_losses(tmp_path):
     pytest.importorskip("torch", reason="torch is not installed (group: test)")
     found, reasons = processes.Programs(1).checked(tmp_path)

@@ -11,6 +11,7 @@ from tinygrad_poly.checking.exact import Jet, answers
 from tinygrad_poly.checking.programs import Input, Problem, Program
 from tinygrad_poly.checking.rationals import Exact
 
+from ..helpers import examples
 from ..proof.judge import check_exactly
 
 
@@ -39,7 +40,7 @@ def test_a_matrix_product_on_paper():
     assert (value, by_a, by_b) == ([13, 16], [43, 65], [1, 10, 2, 20])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(30))
 @given(strategies.gradient_problems())
 def test_slopes_are_what_differences_tend_to(case):
     """Independent of all rules: the difference quotient of a polynomial, taken at d+1 steps, has the slope as limit."""
@@ -77,14 +78,14 @@ def _at_zero(xs, ys):
     return ys[0]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(30))
 @given(strategies.gradient_problems())
 def test_a_majorant_is_at_least_as_large_as_what_it_majorizes(case):
     for _, exact, majorant, _ in case.parts:
         assert all(abs(g) <= size for g, size in zip(exact.fractions(), majorant.fractions(), strict=True))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(12))
 @given(strategies.univariate_polynomials() | strategies.multivariate_polynomials())
 def test_three_ways_to_write_a_polynomial_have_one_exact_gradient(polynomial):
     found = []

@@ -6,8 +6,10 @@ from hypothesis import given, settings
 from tinygrad_poly.checking import strategies
 from tinygrad_poly.checking.programs import Input, Problem, Program, result_shape
 
+from ..helpers import examples
 
-@settings(max_examples=100, deadline=None)
+
+@settings(max_examples=examples(20))
 @given(strategies.problems())
 def test_the_repr_of_a_problem_can_be_pasted_into_a_test(problem):
     assert eval(repr(problem), {"Problem": Problem, "Program": Program, "Input": Input}) == problem
@@ -18,7 +20,7 @@ def test_the_repr_of_infinities_and_nans_is_python_too():
     assert repr(eval(repr(given_), {"Input": Input, "inf": inf, "nan": nan})) == repr(given_)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(20))
 @given(strategies.straight_line_programs())
 def test_shapes_are_those_of_the_arrays(program):
     assert program.run([Named(given_.array()) for given_ in program.inputs]).array.shape == program.shapes[-1]

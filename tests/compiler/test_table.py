@@ -83,6 +83,7 @@ def test_what_depends_on_numbers_is_refused(case, shapes):
         compile(value_and_gradients(case))(*arguments(case, shapes, "float64"))
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_all_elementwise_rows_together_are_one_loop_for_numba(dtype):

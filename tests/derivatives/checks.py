@@ -106,11 +106,11 @@ class Run:
     def check_gradient(self) -> None:
         v, v_reference = self._cotangents()
         gradients = tg.grad(self.y, self.mine, v, retain_graph=True)
-        expected = torch.autograd.grad(self.y_reference, self.reference, v_reference)
+        expected = torch.autograd.grad(self.y_reference, self.reference, v_reference, retain_graph=True)
         for i, (gradient, reference) in enumerate(zip(gradients, expected, strict=True)):
             assert dtype_name(gradient) == self.dtype
             compare(gradient, reference, self._allowed_gradient(i))
-        self.y.backward(v)
+        self.y.backward(v, retain_graph=True)
         for tensor, gradient in zip(self.mine, gradients, strict=True):
             assert tensor.grad.dtype == tensor.dtype
             np.testing.assert_array_equal(numbers(tensor.grad), numbers(gradient))

@@ -6,23 +6,11 @@ from ..helpers import DTYPES
 from .cases.table import name, runs
 from .checks import Run
 
-each_case = pytest.mark.parametrize(("case", "shapes"), runs(), ids=name)
-each_dtype = pytest.mark.parametrize("dtype", DTYPES)
 
-
-@each_dtype
-@each_case
-def test_value_is_torchs(case, shapes, dtype):
-    Run(case, shapes, dtype).check_value()
-
-
-@each_dtype
-@each_case
-def test_gradient_is_torchs(case, shapes, dtype):
-    Run(case, shapes, dtype).check_gradient()
-
-
-@each_dtype
-@each_case
-def test_gradient_of_the_gradient_is_torchs(case, shapes, dtype):
-    Run(case, shapes, dtype).check_second_gradient()
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("case", "shapes"), runs(), ids=name)
+def test_value_gradient_and_gradient_of_the_gradient_are_torchs(case, shapes, dtype):
+    run = Run(case, shapes, dtype)
+    run.check_value()
+    run.check_gradient()
+    run.check_second_gradient()

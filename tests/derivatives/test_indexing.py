@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -18,7 +18,6 @@ def test_a_slice_with_a_negative_step_carries_its_gradient_back():
 INDICES = hnp.basic_indices((3, 4, 2), allow_newaxis=True, allow_ellipsis=True) | hnp.integer_array_indices((3, 4, 2))
 
 
-@settings(deadline=None)
 @given(index=INDICES | hnp.arrays(bool, (3, 4)).map(lambda mask: mask) | st.just(([0, 0], slice(None), [1, 1])))
 def test_for_any_index_the_gradient_counts_how_often_an_element_was_selected(index):
     x = np.arange(24.0).reshape(3, 4, 2)

@@ -176,6 +176,7 @@ def compiled(jax: Any, family: Any) -> dict[str, Any]:
         return {**jax.jit(everything, compiler_options=QUICKLY)(given), **errors}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("family", "case"),
     [pytest.param(family, case, id=case.label) for family, cases in UNDER_JIT.items() for case in cases],

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import array_api_strict as strict
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -17,7 +17,7 @@ from tinygrad_poly.engine.apply import wrap
 from tinygrad_poly.engine.errors import DeviceError, DtypeError, ShapeError
 from tinygrad_poly.engine.walk import leaf
 
-from ..helpers import reduced_to
+from ..helpers import examples, reduced_to
 from ..proof import judge
 
 X = np.array([[0.5, 2.0], [1.25, -3.0]])
@@ -84,7 +84,7 @@ def strict_tensor(array, requires_grad=False):
 STRICT = SimpleNamespace(__name__="strict arrays", tensor=strict_tensor, autograd=tg.autograd)
 
 
-@settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=examples(40))
 @given(strategies.gradient_problems(), st.sampled_from(DTYPES))
 def test_generated_programs_on_strict_arrays_have_the_right_gradients(case, dtype):
     if case.judged(dtype):

@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as hnp
 
 import tinygrad_poly as tg
 
-from ..helpers import both, leaf
+from ..helpers import both, examples, leaf
 
 DTYPES = ["float32", "float64", "float16", "int64", "int32", "bool"]
 SMALL = {"float16": 1e-7, "float32": 1e-45, "float64": 1e-320}
@@ -47,7 +47,7 @@ def pair(array, requires_grad=False):
     return tg.from_numpy(array).requires_grad_(requires_grad), reference
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(60))
 @given(array=arrays(), requires_grad=st.booleans())
 @example(array=np.array([1e8, 1.0], np.float32), requires_grad=False)
 @example(array=np.array([0.0001, 0.1]), requires_grad=True)
@@ -59,7 +59,7 @@ def test_any_tensor_prints_as_in_torch(array, requires_grad):
     assert str(mine) == str(reference)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(12))
 @given(
     shape=st.sampled_from(
         [(1000,), (1001,), (7, 143), (1, 2000), (2000, 1), (3, 4, 100), (7, 8, 9, 10), (50, 2, 1, 30)]

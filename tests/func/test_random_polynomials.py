@@ -9,7 +9,7 @@ import tinygrad_poly as tg
 from tinygrad_poly import func
 from tinygrad_poly.derivatives import arithmetic
 
-from ..helpers import numbers
+from ..helpers import examples, numbers
 from .polynomials import polynomials, whole
 
 
@@ -76,13 +76,13 @@ def check_second_derivatives(f):
     np.testing.assert_array_equal(flat(vjp_fn(u)), flat(func.hvp(lambda *xs: (f(*xs) * u).sum(), tuple(xs), vs)))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(30))
 @given(f=polynomials())
 def test_rows_columns_and_products_agree_exactly(f):
     check_first_derivatives(f)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(20))
 @given(f=polynomials())
 def test_hessians_by_rows_by_columns_and_times_vectors_agree_exactly(f):
     check_second_derivatives(f)

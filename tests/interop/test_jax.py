@@ -239,7 +239,8 @@ def solved(problems, dtype):
     return everything([[jnp.asarray(i.array(dtype)) for i in problem.program.inputs] for problem in problems])
 
 
-@settings(deadline=None, max_examples=20, suppress_health_check=list(HealthCheck))
+@pytest.mark.slow
+@settings(max_examples=20, suppress_health_check=list(HealthCheck))
 @given(st.lists(strategies.gradient_problems(), min_size=10, max_size=20), st.sampled_from(DTYPES))
 def test_generated_programs_under_jit_have_the_right_gradients(cases, dtype):
     cases = [case for case in cases if case.judged(dtype)]

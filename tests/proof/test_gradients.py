@@ -3,33 +3,33 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 
 import tinygrad_poly as tg
 from tinygrad_poly.checking import strategies
 from tinygrad_poly.checking.cases import DTYPES, Case
 from tinygrad_poly.checking.programs import Input, Problem, Program
 
+from ..helpers import examples
 from .judge import ViolationError, check, check_exactly, check_kinds
 from .prove import Tally, judge
 
 LIBRARIES = [tg, torch]
-quick = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 
 
-@settings(quick, max_examples=300)
+@settings(max_examples=examples(60))
 @given(case=strategies.gradient_problems())
 def test_programs_have_the_right_gradients_in_both_libraries(case):
     judge(case, LIBRARIES, Tally())
 
 
-@settings(quick, max_examples=150)
+@settings(max_examples=examples(30))
 @given(case=strategies.gradient_problems(strategies.straight_line_programs(strategies.dyadic_coefficients(53)), 53))
 def test_float64_is_held_to_its_last_bits(case):
     judge(case, LIBRARIES, Tally())
 
 
-@settings(quick, max_examples=100)
+@settings(max_examples=examples(20))
 @given(case=strategies.polynomial_problems(strategies.univariate_polynomials() | strategies.multivariate_polynomials()))
 def test_polynomials_in_all_forms_have_the_right_gradients(case):
     judge(case, LIBRARIES, Tally())
@@ -37,7 +37,7 @@ def test_polynomials_in_all_forms_have_the_right_gradients(case):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_the_edges_of_a_dtype_are_no_exception(dtype):
-    @settings(quick, max_examples=100)
+    @settings(max_examples=examples(20))
     @given(strategies.edge_problems(dtype))
     def hold(problem):
         judge(Case(problem), LIBRARIES, Tally())
@@ -47,7 +47,7 @@ def test_the_edges_of_a_dtype_are_no_exception(dtype):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_infinities_and_nans_are_where_torch_has_them(dtype):
-    @settings(quick, max_examples=150)
+    @settings(max_examples=examples(30))
     @given(strategies.infinite_problems())
     def hold(problem):
         check_kinds(problem, torch, dtype)
@@ -63,7 +63,7 @@ def check_chain(chain):
             check(case, tg, dtype)
 
 
-@settings(quick, max_examples=15)
+@settings(max_examples=examples(5))
 @given(chain=strategies.deep_chains(300))
 @example(chain=strategies.Chain((("x+x-x", 1.0), ("add", 1.0)), 10_000, 0.5))
 def test_deep_chains_have_the_right_gradients(chain):

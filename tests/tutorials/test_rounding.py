@@ -3,7 +3,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tinygrad_poly.tutorials import problems, rounding, routes
@@ -76,7 +76,6 @@ def test_in_float32_the_bound_is_as_much_wider_as_float32_is_coarser():
     assert rounding.gamma(roundings, "float32") == pytest.approx(2.0**29 * rounding.gamma(roundings, "float64"))
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.tuples(*[st.floats(-8, 8, width=32)] * 2), min_size=1, max_size=12),
     st.tuples(*[st.floats(-8, 8, width=32)] * 2),

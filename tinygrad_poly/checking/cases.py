@@ -20,23 +20,27 @@ DTYPES = ("float32", "float64")
 
 @dataclass(frozen=True)
 class Case:
-    """A problem together with its exact answers and the error that each of them is allowed."""
+    """A problem together with its exact answers and the error that each of them is allowed.
+
+    Attributes:
+        problem: a program, a cotangent v and directions w.
+    """
 
     problem: Problem
 
     @cached_property
     def exact(self) -> Answers:
-        """G."""
+        """The output, the gradients vᵀJ and the second derivatives H w, exactly: G."""
         return answers(self.problem)
 
     @cached_property
     def majorants(self) -> Answers:
-        """Ĝ."""
+        """The same on absolute values, where nothing cancels: Ĝ."""
         return answers(self.problem, positive=True)
 
     @cached_property
     def estimates(self) -> Estimates:
-        """K, and what underflow may take."""
+        """How many roundings each of them may have, K, and what underflow may take."""
         return estimate(self.problem)
 
     def judged(self, dtype: str) -> bool:
@@ -49,7 +53,7 @@ class Case:
 
     @cached_property
     def parts(self) -> list[tuple[str, Exact, Exact, Estimate | None]]:
-        """What is compared: its name, G, Ĝ and the count."""
+        """What is compared: for each answer its name, G, Ĝ, and its estimate (None where it is 0)."""
         parts: list[tuple[str, Exact, Exact, Estimate | None]] = [
             ("value", self.exact.value, self.majorants.value, self.estimates.value)
         ]
@@ -62,7 +66,15 @@ class Case:
 
 
 def largest_ratio(found: Any, exact: Exact, majorant: Exact, count: Estimate | None, dtype: str) -> tuple[float, int]:
-    """The largest |g − G| / (γ Ĝ + loss), and where it is."""
+    """The largest |g − G| / (γ Ĝ + loss), and the index of its element: above 1 no rounding explains it.
+
+    Args:
+        found: the array g of an engine's answer, of the shape of `exact`.
+        exact: G.
+        majorant: Ĝ.
+        count: the estimate; None where the answer is exactly 0.
+        dtype: "float32" or "float64", which g was computed in.
+    """
     slope, loss = allowed(count, dtype)
     g, rest = float(slope), float(loss)
     worst, at = 0.0, 0

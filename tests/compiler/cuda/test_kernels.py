@@ -19,13 +19,13 @@ from ...derivatives.cases.table import CASES
 from ...helpers import DTYPES, numbers
 from ..routes import traced
 from ..test_table import DEPEND_ON_NUMBERS, arguments, value_and_gradients
-from ..trace.test_program import asked, given_tensors, quick, small
+from ..trace.test_program import asked, given_tensors, small
 from .on_cpu import batch, emulator, fake_cupy, nvrtc
 
 needs_compiler = pytest.mark.skipif(emulator.COMPILER is None, reason="needs a C++ compiler, g++, to run kernels")
 needs_nvrtc = pytest.mark.skipif(nvrtc.library() is None, reason="needs NVRTC: pip install nvidia-cuda-nvrtc")
 # What is drawn is collected first, and compiled all at once: there is nothing to shrink then.
-drawn = settings(quick, phases=[Phase.generate], max_examples=60)
+drawn = settings(phases=[Phase.generate], max_examples=60)
 
 
 @pytest.fixture(autouse=True)
@@ -71,6 +71,7 @@ class Judged:
         return case.judged(self.dtype)
 
 
+@pytest.mark.slow
 @needs_compiler
 def test_kernels_are_exact_where_nothing_is_rounded(monkeypatch):
     cases = drawn_cases(strategies.gradient_problems(small), Exact())
@@ -85,6 +86,7 @@ def test_kernels_are_exact_where_nothing_is_rounded(monkeypatch):
     assert run > 0
 
 
+@pytest.mark.slow
 @needs_compiler
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_kernels_are_within_what_rounding_allows(dtype, monkeypatch):
@@ -121,6 +123,7 @@ def table():
     return found
 
 
+@pytest.mark.slow
 @needs_compiler
 @pytest.mark.filterwarnings("ignore")
 def test_the_derivative_table_gives_the_same_in_kernels(table, monkeypatch):
@@ -139,6 +142,7 @@ def test_the_derivative_table_gives_the_same_in_kernels(table, monkeypatch):
     assert len(run) > 100
 
 
+@pytest.mark.slow
 @needs_nvrtc
 @pytest.mark.filterwarnings("ignore")
 def test_nvidias_compiler_takes_the_whole_table(table, monkeypatch):
@@ -250,7 +254,7 @@ def test_a_barrier_that_not_all_threads_reach_is_seen(tmp_path):
 
 @needs_compiler
 @given(st.lists(st.integers(-1000, 1000), min_size=1, max_size=300))
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 def test_the_threads_of_a_block_add_up_what_they_have(values):
     source = batch_sum()
     if source not in fake_cupy.RawModule.built:

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tinygrad_poly as tg
@@ -27,10 +27,9 @@ from tinygrad_poly.compiler.trace.simplify import simplify
 from tinygrad_poly.fitting import fit
 from tinygrad_poly.fitting.descent import program as printed_fit
 
+from ...helpers import examples
 from ..routes import traced
 from ..trace.test_program import asked, given_tensors
-
-quick = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 
 
 @pytest.fixture
@@ -185,7 +184,7 @@ small = strategies.straight_line_programs(st.integers(-3, 3).map(float), most=5)
 def test_parts_agree_with_the_interpreter_to_the_last_bit_where_nothing_is_rounded(number):
     shared = []
 
-    @settings(quick, max_examples=100)
+    @settings(max_examples=examples(100))
     @given(case=strategies.gradient_problems(small))
     def hold(case):
         function, wanted = asked(case.problem)
@@ -209,7 +208,7 @@ def test_parts_agree_with_the_interpreter_to_the_last_bit_where_nothing_is_round
 @pytest.mark.usefixtures("any_work")
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_parts_are_within_what_rounding_allows(dtype):
-    @settings(quick, max_examples=50)
+    @settings(max_examples=examples(10))
     @given(case=strategies.gradient_problems(), number=st.integers(2, 5))
     def hold(case, number):
         if not case.judged(dtype):
@@ -244,11 +243,14 @@ KINDS = {
 def several():
     """Numba with two threads, wherever this runs."""
     numba = pytest.importorskip("numba")
-    if os.environ.get("OMP_NUM_THREADS") or numba.config.NUMBA_NUM_THREADS < 2 or threads.number() < 2:
-        pytest.skip("no threads for Numba here")
-    numba.set_num_threads(2)
-    yield numba
-    numba.set_num_threads(numba.config.NUMBA_NUM_THREADS)
+    with pytest.MonkeyPatch.context() as patch:
+        # Where tests run in several processes, each is told to have one thread.
+        patch.delenv("OMP_NUM_THREADS", raising=False)
+        if numba.config.NUMBA_NUM_THREADS < 2 or threads.number() < 2:
+            pytest.skip("no threads for Numba here")
+        numba.set_num_threads(2)
+        yield numba
+        numba.set_num_threads(numba.config.NUMBA_NUM_THREADS)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

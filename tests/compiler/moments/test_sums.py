@@ -14,7 +14,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tinygrad_poly as tg
-from tests.helpers import DTYPES, UNIT_ROUNDOFF
 from tinygrad_poly.compiler.loops import numba_runner
 from tinygrad_poly.compiler.loops.fuse import fuse
 from tinygrad_poly.compiler.loops.printer import Printer
@@ -24,6 +23,8 @@ from tinygrad_poly.compiler.trace.program import Program
 from tinygrad_poly.compiler.training import TrainingStep, trace
 from tinygrad_poly.tutorials.problem import Problem
 from tinygrad_poly.tutorials.problems import T1, T2, T5, T6, T7, T8
+
+from ...helpers import DTYPES, UNIT_ROUNDOFF, examples
 
 Arrays = dict[str, np.ndarray[Any, Any]]
 Loss = Callable[..., Any]
@@ -135,7 +136,7 @@ halves = st.integers(-4, 4).map(lambda n: n / 2)
 terms = st.tuples(halves, *[st.integers(0, 2)] * 4)
 
 
-@settings(deadline=None)  # tracing takes some time
+@settings(max_examples=examples(20))
 @given(
     st.lists(terms, min_size=1, max_size=4),
     st.lists(st.tuples(st.integers(-2, 2), st.integers(-2, 2)), min_size=2, max_size=9),

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tinygrad_poly as tg
@@ -11,9 +11,8 @@ from tinygrad_poly.checking.cases import Case, largest_ratio
 from tinygrad_poly.compiler.trace.program import Program
 from tinygrad_poly.compiler.trace.symbols import placeholder, record
 
+from ...helpers import examples
 from ..routes import routes, traced
-
-quick = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 
 
 def asked(problem):
@@ -48,7 +47,7 @@ def given_tensors(problem, wanted, dtype):
 small = strategies.straight_line_programs(st.integers(-3, 3).map(float), most=5)
 
 
-@settings(quick, max_examples=200)
+@settings(max_examples=examples(40))
 @given(case=strategies.gradient_problems(small))
 def test_all_routes_agree_to_the_last_bit_where_nothing_is_rounded(case):
     function, wanted = asked(case.problem)
@@ -68,7 +67,7 @@ def test_all_routes_agree_to_the_last_bit_where_nothing_is_rounded(case):
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_all_routes_are_within_what_rounding_allows(dtype):
-    @settings(quick, max_examples=100)
+    @settings(max_examples=examples(20))
     @given(case=strategies.gradient_problems())
     def hold(case):
         if not case.judged(dtype):

@@ -21,6 +21,8 @@ from tinygrad_poly.fitting.descent import program
 from tinygrad_poly.fitting.loops.block_gradient import BlockGradient, Step, added
 from tinygrad_poly.fitting.objective import leaves
 
+from ...helpers import examples
+
 dask = pytest.importorskip("dask")
 da = pytest.importorskip("dask.array")
 
@@ -63,7 +65,7 @@ def splits(draw):
     return tuple(lengths), draw(st.integers(0, 2**32 - 1))
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=examples(8))
 @given(splits(), st.sampled_from(sorted(LOSSES)), st.sampled_from(["float32", "float64"]))
 def test_any_blocks_give_the_gradient_of_the_whole(split, name, dtype):
     """Both are off by no more than γ of the roundings in a sum's longest term, times the sum of sizes."""
@@ -93,7 +95,7 @@ def test_any_blocks_give_the_gradient_of_the_whole(split, name, dtype):
         assert abs(float(ours) - float(theirs)) <= 2 * gamma * size
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=examples(4))
 @given(splits())
 def test_sums_of_numbers_that_need_no_rounding_are_equal_to_the_last_bit(split):
     chunks, seed = split

@@ -49,6 +49,7 @@ def tasks(client):
     return known
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_killed_costs_a_retry_and_not_a_bit_of_the_result():
     how = {"steps": 12, "lr": 0.05, "log_every": 1}
     with dask.config.set(scheduler="synchronous"):
