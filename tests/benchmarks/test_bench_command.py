@@ -212,13 +212,14 @@ def test_a_process_that_dies_costs_one_row(bench, plant, tmp_path, code, reason)
     assert reason in out
 
 
+@pytest.mark.slow
 def test_a_process_that_takes_too_long_is_stopped(plant):
-    started = plant(good="time.sleep(60)", other="")
+    started = plant(good="time.sleep(600)", other="")
     tests = {name: f"{CASE}-{name}" for name in (GOOD, OTHER)}
     begin = time.monotonic()
-    found = measured(Selection("", selection.FITS, tests, limit=3), list(tests))
-    assert time.monotonic() - begin < 30
-    assert found[GOOD] == {"skipped": "took longer than 3 s"}
+    found = measured(Selection("", selection.FITS, tests, limit=15), list(tests))
+    assert time.monotonic() - begin < 300
+    assert found[GOOD] == {"skipped": "took longer than 15 s"}
     assert "stats" in found[OTHER]
     assert started() == [GOOD, OTHER]
 
@@ -237,7 +238,7 @@ def test_a_wrong_result_is_a_failure_and_the_rest_goes_on(bench, plant, tmp_path
 @pytest.mark.usefixtures("ctrl_c")
 def test_an_interrupted_run_keeps_its_rows_and_goes_on_with_the_rest(bench, plant, tmp_path, number):
     pid = tmp_path / "pid"
-    started = plant(good="", other=f"open({str(pid)!r}, 'w').write(str(os.getpid())); time.sleep(60)", third="")
+    started = plant(good="", other=f"open({str(pid)!r}, 'w').write(str(os.getpid())); time.sleep(600)", third="")
     driver = (
         "import sys; from pathlib import Path; from benchmarks import __main__; "
         "from benchmarks.running import selection; "
@@ -249,7 +250,7 @@ def test_an_interrupted_run_keeps_its_rows_and_goes_on_with_the_rest(bench, plan
     try:
         wait_for(lambda: pid.exists() and pid.read_text())
         process.send_signal(number)
-        out, _ = process.communicate(timeout=20)
+        out, _ = process.communicate(timeout=120)
     finally:
         process.kill()
     assert process.returncode == 130
@@ -266,7 +267,7 @@ def test_an_interrupted_run_keeps_its_rows_and_goes_on_with_the_rest(bench, plan
 
 
 def wait_for(condition):
-    limit = time.monotonic() + 20
+    limit = time.monotonic() + 120
     while not condition():
         assert time.monotonic() < limit
         time.sleep(0.02)
@@ -545,5 +546,5 @@ def test_a_real_row_is_measured_in_turn_with_its_reference(bench, tmp_path):
 
 def test_a_reader_that_has_had_enough_is_no_error():
     listing = f"{sys.executable} -m benchmarks --list"
-    shell = subprocess.run(["sh", "-c", f"{listing} | head -n 1"], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    shell = subprocess.run(["sh", "-c", f"{listing} | head -n 1"], cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert (shell.stdout.count("\n"), shell.stderr) == (1, "")

@@ -356,7 +356,7 @@ def test_a_process_that_gets_ctrl_c_prints_its_result_and_ends_with_130(folder):
             if line.startswith("299 "):
                 process.send_signal(signal.SIGINT)
                 break
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=120)
     assert (process.returncode, err) == (130, "")
     assert "Result: y = " in out
     assert "Interrupted after " in out
