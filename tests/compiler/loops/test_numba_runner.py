@@ -32,8 +32,9 @@ def numba_of(version):
     [
         (None, "Numba is not installed or does not work here, so the compiled program runs on NumPy"),
         (numba_of("0.59.1"), "Numba 0.59.1 is too old, 0.60 is needed; the compiled program runs on NumPy"),
+        (numba_of("0.9rc1"), "Numba 0.9rc1 is too old, 0.60 is needed; the compiled program runs on NumPy"),
     ],
-    ids=["missing", "too old"],
+    ids=["missing", "too old", "too old, and no number"],
 )
 def test_without_numba_one_warning_and_the_same_numbers(asked_again, monkeypatch, sine, numba, message):
     expected = fit(*sine.arguments, steps=20, log_every=7, progress=False)
@@ -48,6 +49,12 @@ def test_without_numba_one_warning_and_the_same_numbers(asked_again, monkeypatch
     np.testing.assert_allclose(list(found.losses.values()), list(expected.losses.values()), rtol=close)
     ours, tapes = ([w.item() for w in result.params.values()] for result in (found, expected))
     np.testing.assert_allclose(ours, tapes, rtol=close)
+
+
+@pytest.mark.parametrize("version", ["0+unknown", "0.60.0rc1", "0.60dev0", "1.0", "unknown", "0.61.0+git.5"])
+def test_a_version_that_is_not_known_to_be_too_old_is_used(asked_again, monkeypatch, version):
+    monkeypatch.setitem(sys.modules, "numba", numba_of(version))
+    assert numba_runner.available()
 
 
 def test_infinities_and_nans_stay_what_they_are():

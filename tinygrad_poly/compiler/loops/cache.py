@@ -1,71 +1,94 @@
-"""Source as a module: a file named by its content, so that Numba's own cache finds it again in another process."""
+"""Machine code on disk: bytes by name, for the next process, from files that only this user can have written.
+
+What is read here gets executed. So the folder, its parents and the file are looked at before anything is read, and a
+file begins with the checksum of the rest. Where anything is wrong there is nothing to read, and it is made again.
+"""
 
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import os
 import stat
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
-from types import ModuleType
+
+OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
 def folder() -> Path | None:
-    """Where sources are kept, made if need be; None if there is no folder that only this user can write to.
+    """The folder for machine code, made if need be; None if there is none that only this user can write to.
 
-    What lies there is imported, so a folder of somebody else's is not used. `TINYGRAD_POLY_CACHE` names another.
+    `TINYGRAD_POLY_CACHE` names another. In a folder that is open to all but where each can remove only what is his,
+    such as the one for temporary files, it is a folder of this user's own. No folder that exists is changed.
     """
     given = os.environ.get("TINYGRAD_POLY_CACHE")
-    home = os.environ.get("LOCALAPPDATA") if sys.platform == "win32" else os.environ.get("XDG_CACHE_HOME")
     try:
-        path = Path(given) if given else Path(home or Path.home() / ".cache") / "tinygrad_poly"
+        path = (Path(given).expanduser() if given else _home() / "tinygrad_poly").resolve()
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        found = path.stat()
-        if hasattr(os, "getuid"):
-            if found.st_uid != os.getuid():
-                return None
-            if stat.S_IMODE(found.st_mode) & 0o077:
-                path.chmod(0o700)
-        return path if os.access(path, os.W_OK) else None
-    except (OSError, RuntimeError):
+        mode = path.stat().st_mode
+        if hasattr(os, "getuid") and mode & OTHERS_WRITE and mode & stat.S_ISVTX:
+            path /= f"tinygrad_poly-{os.getuid()}"
+            path.mkdir(mode=0o700, exist_ok=True)
+        return path if _is_private(path) and os.access(path, os.W_OK) else None
+    except (OSError, RuntimeError):  # RuntimeError where there is no home
         return None
 
 
-def load(source: str, elsewhere: bool = False) -> ModuleType:
-    """The module with this source.
+def _home() -> Path:
+    """Where the caches of all programs are."""
+    given = os.environ.get("LOCALAPPDATA" if sys.platform == "win32" else "XDG_CACHE_HOME", "")
+    # The standard for XDG_CACHE_HOME says that a relative path is to be ignored.
+    return Path(given) if os.path.isabs(given) else Path.home() / ".cache"
 
-    The file is compared with the source before it is imported, and written anew where it differs: a damaged or
-    foreign file is never executed.
 
-    Args:
-        source: of the module.
-        elsewhere: make the module again, in a folder of its own.
-    """
-    name = f"tinygrad_poly_{hashlib.sha256(source.encode()).hexdigest()[:32]}"
-    if name in sys.modules and not elsewhere:
-        return sys.modules[name]
+def _is_private(path: Path) -> bool:
+    """Whether nobody but this user (and root) can write into a folder, or put another one in its place."""
+    if not hasattr(os, "getuid"):
+        return True
+    above = [os.stat(parent) for parent in path.parents]
+    return _is_ours(path.lstat()) and all(
+        found.st_uid in (0, os.getuid()) and (not found.st_mode & OTHERS_WRITE or found.st_mode & stat.S_ISVTX)
+        for found in above
+    )
+
+
+def _is_ours(found: os.stat_result) -> bool:
+    """Whether a file or folder belongs to this user, and nobody else can write to it."""
+    return not hasattr(os, "getuid") or (found.st_uid == os.getuid() and not found.st_mode & OTHERS_WRITE)
+
+
+def read(name: str) -> bytes | None:
+    """What was written under a name; None if nothing was, or it is not as it was, or not surely ours."""
+    place = folder()
+    if place is None:
+        return None
     try:
-        path = _file(None if elsewhere else folder(), name, source)
-    except OSError:  # a full disk, or a folder where the file should be
-        path = _file(None, name, source)
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    # The code object is compiled from the source at hand, not from a .pyc that may lie beside it.
-    exec(compile(source, str(path), "exec"), module.__dict__)
-    sys.modules[name] = module
-    return module
+        # Not through a link, and without waiting for what a pipe may bring.
+        flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+        with open(os.open(place / name, flags), "rb") as file:
+            found = os.fstat(file.fileno())
+            if not (stat.S_ISREG(found.st_mode) and found.st_nlink == 1 and _is_ours(found)):
+                return None
+            content = file.read()
+    except OSError:
+        return None
+    checksum, content = content[:32], content[32:]
+    return content if hashlib.sha256(content).digest() == checksum else None
 
 
-def _file(place: Path | None, name: str, source: str) -> Path:
-    """The file with this source, in a temporary folder if there is no place for it."""
-    path = (place or Path(tempfile.mkdtemp(prefix="tinygrad_poly_"))) / f"{name}.py"
-    # Numba looks at the file's time stamp: one that is right already must not be touched.
-    if path.is_symlink() or not path.is_file() or path.read_bytes() != source.encode():
-        unfinished = path.with_suffix(f".{os.getpid()}.part")
-        unfinished.write_bytes(source.encode())
-        os.replace(unfinished, path)
-    return path
+def write(name: str, content: bytes) -> None:
+    """Keep `content` under a name, in place of what was there; where that cannot be, keep nothing."""
+    place = folder()
+    if place is None:
+        return
+    with suppress(OSError):
+        descriptor, draft = tempfile.mkstemp(dir=place, prefix=".", suffix=".part")
+        try:
+            with open(descriptor, "wb") as file:
+                file.write(hashlib.sha256(content).digest() + content)
+            os.replace(draft, place / name)
+        except BaseException:
+            os.unlink(draft)
+            raise

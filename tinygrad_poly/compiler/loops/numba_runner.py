@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import ast
+import hashlib
+import linecache
+import pickle
+import platform
+import re
+import sys
 import warnings
 from collections.abc import Callable, Sequence
 from functools import cache
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from tinygrad_poly.compiler.loops import cache as sources
+from tinygrad_poly.compiler.loops import cache as disk
 
 OLDEST = (0, 60)
 """The first Numba that knows NumPy 2."""
@@ -23,8 +30,8 @@ HEADER = f"""\
 import numba
 import numpy as np
 
-njit = numba.njit(cache=True, {_OPTIONS})
-njit_parallel = numba.njit(cache=True, parallel=True, {_OPTIONS})
+njit = numba.njit({_OPTIONS})
+njit_parallel = numba.njit(parallel=True, {_OPTIONS})
 sums = numba.njit(fastmath={{"reassoc", "contract"}}, {_OPTIONS})
 
 
@@ -53,8 +60,9 @@ def available() -> bool:
             stacklevel=2,
         )
         return False
-    version = tuple(int(part) for part in numba.__version__.split(".")[:2])
-    if version < OLDEST:
+    version = re.match(r"(\d+)\.(\d+)", numba.__version__)
+    # A build of one's own may have no number, "0+unknown": it is taken for a new one.
+    if version and (int(version[1]), int(version[2])) < OLDEST:
         warnings.warn(
             f"Numba {numba.__version__} is too old, {OLDEST[0]}.{OLDEST[1]} is needed; the compiled program runs on "
             "NumPy",
@@ -65,33 +73,75 @@ def available() -> bool:
 
 
 def compiled(source: str) -> Callable[..., tuple[Any, ...]]:
-    """The function `run` of a source, compiled by Numba when it is first called.
+    """The function `run` of a source, compiled by Numba when it is first called, or found on the disk.
 
     Where the source has several functions, those that are marked are compiled, and `run` is Python if it is not.
     """
-    from numba.core.errors import NumbaError
+    run: Callable[..., tuple[Any, ...]]
+    source = source if "@njit" in source else f"@njit\n{source}"
+    run = _module(HEADER + ast.unparse(_Sums().visit(ast.parse(source))) + "\n").run
+    return run
 
-    source = HEADER + ast.unparse(_Sums().visit(ast.parse(source if "@njit" in source else f"@njit\n{source}"))) + "\n"
-    run: Callable[..., tuple[Any, ...]] = sources.load(source).run
-    called = False
 
-    def call(*arguments: Any) -> tuple[Any, ...]:
-        nonlocal run, called
-        if called:
-            return run(*arguments)
+def _module(source: str) -> ModuleType:
+    """The module with this source. Numba looks it up by name, for machine code from another process as well."""
+    name = f"tinygrad_poly_{hashlib.sha256(source.encode()).hexdigest()[:32]}"
+    if name in sys.modules:
+        return sys.modules[name]
+    module, file = ModuleType(name), f"<{name}>"
+    exec(compile(source, file, "exec"), module.__dict__)
+    linecache.cache[file] = len(source), None, source.splitlines(keepends=True), file  # shown where there is an error
+    for function in vars(module).values():
+        if hasattr(function, "py_func"):
+            function._cache = MachineCode(name, function.py_func.__name__)
+    return sys.modules.setdefault(name, module)
+
+
+class MachineCode:
+    """Numba's questions for the machine code of a function (its `numba.core.caching._Cache`), answered from our disk.
+
+    Numba would look for files beside the source, and unpickle them whoever wrote them and whatever became of them.
+    """
+
+    cache_path = None
+
+    def __init__(self, module: str, function: str) -> None:
+        self._of = module, function
+
+    def _name(self, signature: Any, codegen: Any) -> str:
+        """A file name for all that machine code depends on: source, types, processor and versions."""
+        import numba
+
+        versions = numba.__version__, np.__version__, platform.python_implementation(), platform.python_version()
+        told = repr((*self._of, signature, codegen.magic_tuple(), versions))
+        return f"{hashlib.sha256(told.encode()).hexdigest()[:32]}.nbc"
+
+    def load_overload(self, signature: Any, target: Any) -> Any:
+        """The machine code for arguments of these types, None if there is none."""
+        from numba.core.compiler import CompileResult
+
+        target.refresh()
+        found = disk.read(self._name(signature, target.codegen()))
+        if found is None:
+            return None
         try:
-            results = run(*arguments)
-        except NumbaError:
-            raise
-        except Exception:
-            # Numba does not get over a damaged file of its own beside the source: it gets another folder, once.
-            called = True
-            run = sources.load(source, elsewhere=True).run
-            results = run(*arguments)
-        called = True
-        return results
+            rebuild: Callable[..., Any] = CompileResult._rebuild
+            return rebuild(target, *pickle.loads(found))
+        except Exception:  # another Numba under the same version, one that somebody builds
+            return None
 
-    return call
+    def save_overload(self, signature: Any, result: Any) -> None:
+        """Keep machine code for other processes, unless it holds addresses in this one."""
+        from numba.core import serialize
+
+        dumps: Callable[[Any], bytes] = serialize.dumps
+        if not result.library.has_dynamic_globals and all(lifted.can_cache for lifted in result.lifted):
+            disk.write(self._name(signature, result.codegen), dumps(result._reduce()))
+
+    def flush(self) -> None:
+        """Forget nothing: a file is written anew when its code is."""
+
+    enable = disable = flush
 
 
 class _Sums(ast.NodeTransformer):
