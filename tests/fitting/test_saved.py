@@ -1,4 +1,5 @@
 import json
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -164,6 +165,30 @@ def changed(name, value):
         (changed("params", {"a": {"=array": "nonsense", "shape": [], "values": [1.0]}}), "data type 'nonsense'"),
         (changed("losses", {"ninety": 1.0}), "is damaged: invalid literal"),
         (changed("lr", None), "is damaged: float"),
+        (changed("version", "1"), "its \"version\" is '1', and not a number such as 1"),
+        (changed("version", True), 'its "version" is True, and not a number such as 1'),
+        (changed("lr", -1), "is damaged: -1 is not a learning rate"),
+        (changed("lr", "0.1"), "is damaged: '0.1' is not a learning rate"),
+        (changed("log_every", 0), "is damaged: 0 is not a number of steps \\(in its 'log_every'\\)"),
+        (changed("listed", 1), "is damaged: 1 is not true or false \\(in its 'listed'\\)"),
+        (changed("optimizer", {}), "is damaged: {} is not the name of an optimizer"),
+        (changed("optimizer_state", []), r"is damaged: \[\] is not the state of an optimizer"),
+        (changed("optimizer_state", {"=dict": 3}), "is damaged: 'int' object is not iterable"),
+        (changed("problem", None), "is damaged: None is not the description"),
+        (changed("losses", {"1_0": 1.0}), "is damaged: it holds something else than numbers of steps"),
+        (changed("losses", {"9": "low"}), "than numbers of steps and their losses$"),
+        (changed("params", {"a": {"=array": "float64", "shape": [-1], "values": [1.0]}}), r"\[-1\] is not a shape"),
+        (changed("params", {"a": {"=array": "float32", "shape": [], "values": [1e300]}}), "is damaged: overflow"),
+        (
+            changed("params", {"a": {"=array": "float64", "shape": [], "values": ["1"]}}),
+            "float64 holds something",
+        ),
+        (changed("params", {"a": {"=array": "U9", "shape": [], "values": [1.0]}}), "array of <U9 holds something"),
+        (changed("step", 10**400), "is damaged: it was changed after it was saved"),
+        (changed("step", 199), "it was changed after it was saved, its sha256 is that of another content$"),
+        (changed("more", 1), "its sha256 is that of another content$"),
+        (without("sha256"), "is damaged: it has no 'sha256'"),
+        (changed("sha256", 0), "is damaged: 0 is not a checksum"),
         (lambda document: [document], "is not a saved fit"),
     ],
 )
@@ -186,6 +211,46 @@ def test_a_truncated_run_is_refused_wherever_it_ends(run_file):
         run_file.write_bytes(content[:end])
         with pytest.raises(DataError):
             saved.load(run_file)
+
+
+def test_no_bit_of_a_run_can_change_unseen(run_file):
+    """A changed bit is found, or changes nothing but the layout."""
+    content, run = run_file.read_bytes(), bits_of(saved.load(run_file))
+    for i in range(0, len(content), 3):
+        run_file.write_bytes(content[:i] + bytes([content[i] ^ 1 << i % 7]) + content[i + 1 :])
+        with suppress(DataError):
+            assert bits_of(saved.load(run_file)) == run
+
+
+def bits_of(run):
+    return repr(vars(run))
+
+
+def test_a_run_may_be_laid_out_anew(run_file):
+    before = bits_of(saved.load(run_file))
+    run_file.write_bytes(json.dumps(json.loads(run_file.read_text())).replace(", ", " ,\r\n").encode())
+    assert bits_of(saved.load(run_file)) == before
+
+
+def test_lists_nested_too_deeply_are_damage(run_file):
+    text = run_file.read_text()
+    for depth in (500, 990, 20_000):
+        run_file.write_text(text.replace('"param_groups": [', f'"param_groups": [{"[" * depth}{"]" * depth}, ', 1))
+        with pytest.raises(DataError, match="is damaged"):
+            saved.load(run_file)
+
+
+@pytest.mark.parametrize("odd", [{"=array": 1}, {"=dict": [], "b": 2}, {1: {"=tensor": None}}, [{"=": "="}]])
+def test_keys_that_look_like_marks_come_back(sine, tmp_path, odd):
+    result = fit(*sine.arguments, steps=1, progress=False)
+    result.save(tmp_path / "run.json", problem={"odd": odd})
+    assert saved.load(tmp_path / "run.json").problem == {"odd": odd}
+
+
+def test_the_state_of_another_optimizer_is_refused(sine, tmp_path):
+    fit(*sine.arguments, steps=1, optimizer="adam", progress=False).save(tmp_path / "run.json")
+    with pytest.raises(DataError, match="the saved state is not one of this optimizer: 'nothing'"):
+        resume(tmp_path / "run.json", sine.loss, sine.x, sine.y, 2, optimizer=Momentum, progress=False)
 
 
 def test_a_missing_run_and_a_folder_are_named(tmp_path):

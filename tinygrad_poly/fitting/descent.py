@@ -206,7 +206,10 @@ def _descend(
     weights = leaves(run.params, target.device)
     optimizer = factory(list(weights.values()), lr=run.lr)
     if run.optimizer_state:
-        optimizer.load_state_dict(run.optimizer_state)
+        try:
+            optimizer.load_state_dict(run.optimizer_state)
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            raise DataError(f"the saved state is not one of this optimizer: {error}") from error
         optimizer.lr = run.lr
     losses = dict(run.losses)
     with ExitStack() as stack:

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import glob
 import os
+import secrets
+import shutil
+from contextlib import suppress
 from pathlib import Path
+from typing import Any, BinaryIO
 
 from tinygrad_poly.engine.errors import DataError
+
+fcntl: Any
+try:
+    import fcntl
+except ImportError:  # Windows, where an open file cannot be removed
+    fcntl = None
 
 
 def check_writable(path: str | Path) -> None:
@@ -23,10 +34,10 @@ def check_writable(path: str | Path) -> None:
         raise DataError(f"cannot write {path}: it is protected against writing")
     if not target.parent.is_dir():
         raise DataError(f"cannot write {path}: the folder {target.parent} does not exist; create it first")
-    trial = _beside(target)
     try:
+        trial = _draft(target)
         trial.touch(exist_ok=False)
-        trial.unlink()
+        trial.unlink(missing_ok=True)  # another process may have taken it for abandoned
     except OSError as error:
         raise DataError(f"cannot write {path}: {error.strerror or error}") from None
 
@@ -34,24 +45,75 @@ def check_writable(path: str | Path) -> None:
 def write(path: str | Path, content: bytes) -> None:
     """Write `content` to `path`; until all of it is on the disk, what was there before stays there.
 
+    It is written to a draft beside it, which takes its place. Several processes and threads may write the same file:
+    each has a draft of its own, and the last one to finish stays. Drafts of processes that were killed are removed.
+
     Raises:
         DataError: where `path` cannot be written.
     """
     check_writable(path)
     target = Path(path).resolve()
-    draft = _beside(target)
     try:
-        with open(draft, "xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(draft, target)
+        _remove_abandoned(target)
+        draft, file = _new_draft(target)
+        try:
+            with file:
+                with suppress(FileNotFoundError):
+                    shutil.copymode(target, draft)
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+                if fcntl:  # while it is locked; Windows cannot rename an open file
+                    os.replace(draft, target)
+            if not fcntl:
+                os.replace(draft, target)
+        except BaseException:
+            draft.unlink(missing_ok=True)
+            raise
     except OSError as error:
         raise DataError(f"cannot write {path}: {error.strerror or error}") from None
-    finally:
-        draft.unlink(missing_ok=True)
 
 
-def _beside(target: Path) -> Path:
-    """A file name in the same folder, because a rename is atomic only within one file system."""
-    return target.with_name(f".{target.name}.{os.getpid()}.part")
+def _draft(target: Path) -> Path:
+    """A file name that nobody else has.
+
+    In the same folder, because a rename is atomic only within one file system; and short, because names have a limit.
+    """
+    return target.with_name(f"{_beginning(target)}{secrets.token_hex(8)}.part")
+
+
+def _beginning(target: Path) -> str:
+    return f".{target.name[:40]}."
+
+
+def _new_draft(target: Path) -> tuple[Path, BinaryIO]:
+    """A file that nobody else has, locked as long as it is open."""
+    while True:
+        draft = _draft(target)
+        file = open(draft, "xb")  # noqa: SIM115
+        try:
+            if fcntl:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:  # it was taken for abandoned, between the lines above
+            file.close()
+            continue
+        except OSError:  # a file system without locks, where nobody removes it either
+            pass
+        if os.fstat(file.fileno()).st_nlink:
+            return draft, file
+        file.close()
+
+
+def _remove_abandoned(target: Path) -> None:
+    """Remove the drafts that nobody writes any more: those that can be locked, or on Windows removed."""
+    for draft in target.parent.glob(f"{glob.escape(_beginning(target))}*.part"):
+        with suppress(OSError):
+            if not fcntl:
+                draft.unlink()
+                continue
+            descriptor = os.open(draft, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                draft.unlink()
+            finally:
+                os.close(descriptor)

@@ -1,16 +1,19 @@
 """A fit on disk: one readable JSON file, from which it goes on bit for bit as if it had not stopped.
 
 Python prints a float64 with as many digits as tell it apart from every other, so the numbers come back
-exactly; a float32 is one of the float64 numbers. Nothing in the file is ever executed.
+exactly; a float32 is one of the float64 numbers. Nothing in the file is ever executed. Each field is checked, and the
+whole against its SHA-256, so that a file that was damaged or edited is refused and never resumed as another fit.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
+import math
 import platform
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +70,7 @@ def save(run: Run, path: str | Path) -> None:
         **{name: _plain(value) for name, value in vars(run).items()},
         "losses": {str(t): loss for t, loss in run.losses.items()},
     }
+    document["sha256"] = _checksum(document)
     # An array on one line reads better than a number on each.
     text = re.sub(r'\[[^][{}"]*\]', lambda numbers: " ".join(numbers[0].split()), json.dumps(document, indent=1))
     files.write(path, f"{text}\n".encode())
@@ -86,36 +90,46 @@ def load(path: str | Path) -> Run:
         raise DataError(f"{path} is not a saved fit, or is damaged: it is not JSON ({error})") from None
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise DataError(f'{path} is not a saved fit: its "format" is not "{FORMAT}"')
-    if document.get("version") != VERSION:
+    version = document.get("version")
+    if type(version) is not int:
+        raise DataError(f'{path} is damaged: its "version" is {_short(version)}, and not a number such as {VERSION}')
+    if version != VERSION:
         raise DataError(
-            f"{path} was saved in version {document.get('version')} of the format, and this program reads "
+            f"{path} was saved in version {version} of the format, and this program reads "
             f"version {VERSION}: use the tinygrad_poly that wrote it"
         )
+    run = Run(**{field.name: _field(path, document, field.name) for field in fields(Run)})
     try:
-        return _run(document)
-    except KeyError as error:
-        raise DataError(f"{path} is damaged: it has no {error}") from None
-    except (ArithmeticError, AttributeError, TypeError, ValueError) as error:
+        if {name: _kind(w) for name, w in run.params.items()} != {name: _kind(w) for name, w in run.start.items()}:
+            raise ValueError("its weights differ in name, shape or dtype from those at the start")
+        if _field(path, document, "sha256") != _checksum(document):
+            raise ValueError("it was changed after it was saved, its sha256 is that of another content")
+    except (RecursionError, ValueError) as error:
         raise DataError(f"{path} is damaged: {error}") from None
-
-
-def _run(document: dict[str, Any]) -> Run:
-    run = Run(
-        params=_arrays(document["params"]),
-        start=_arrays(document["start"]),
-        step=_whole(document["step"]),
-        steps=_whole(document["steps"]),
-        losses={_whole(int(t)): float(loss) for t, loss in document["losses"].items()},
-        optimizer=document["optimizer"],
-        optimizer_state=_rich(document["optimizer_state"]),
-        lr=float(document["lr"]),
-        log_every=_whole(document["log_every"]),
-        listed=bool(document["listed"]),
-        problem=dict(document["problem"]),
-    )
-    if {name: _kind(w) for name, w in run.params.items()} != {name: _kind(w) for name, w in run.start.items()}:
-        raise ValueError("its weights differ in name, shape or dtype from those at the start")
     return run
+
+
+def _checksum(document: dict[str, Any]) -> str:
+    """The SHA-256 of all fields but itself, however they are laid out in the file."""
+    rest = {name: value for name, value in document.items() if name != "sha256"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
+
+
+def _field(path: str | Path, document: dict[str, Any], name: str) -> Any:
+    """A field of the file as a run has it."""
+    if name not in document:
+        raise DataError(f"{path} is damaged: it has no {name!r}")
+    try:
+        return SCHEMA[name](document[name])
+    except Exception as error:  # from whatever may be in a file
+        message = _short(error, str)
+        place = "" if message.startswith("it ") else f" (in its {name!r})"
+        raise DataError(f"{path} is damaged: {message}{place}") from None
+
+
+def _short(value: Any, text: Callable[[Any], str] = repr) -> str:
+    shown = text(value)
+    return shown if len(shown) <= 200 else f"{shown[:200]}…"
 
 
 def _kind(array: Any) -> tuple[Any, Any]:
@@ -129,10 +143,35 @@ def _arrays(values: dict[str, Any]) -> Arrays:
     return dict(arrays)
 
 
-def _whole(value: Any) -> int:
-    if type(value) is not int or value < 0:
-        raise ValueError(f"{value!r} is not a number of steps")
+def _whole(value: Any, least: int = 0) -> int:
+    if type(value) is not int or value < least:
+        raise ValueError(f"{_short(value)} is not a number of steps")
     return value
+
+
+def _rate(value: Any) -> float:
+    rate = float(value)
+    if type(value) not in (int, float) or not 0 < rate < math.inf:
+        raise ValueError(f"{_short(value)} is not a learning rate")
+    return rate
+
+
+def _losses(value: Any) -> dict[int, float]:
+    losses = {_whole(int(step)): loss for step, loss in value.items()}
+    if [str(step) for step in losses] != list(value) or not all(type(loss) in (int, float) for loss in losses.values()):
+        raise ValueError("it holds something else than numbers of steps and their losses")
+    return {step: float(loss) for step, loss in losses.items()}
+
+
+def _a(kind: type, what: str) -> Callable[[Any], Any]:
+    """What takes a value of one type only."""
+
+    def check(value: Any) -> Any:
+        if type(value) is not kind:
+            raise ValueError(f"{_short(value)} is not {what}")
+        return _rich(value)
+
+    return check
 
 
 # The state of an optimizer is numbers, texts, arrays and tensors, in lists and dicts. JSON knows neither
@@ -149,7 +188,7 @@ def _plain(value: Any) -> Any:
             raise TypeError(f"an array of {array.dtype} cannot be saved exactly")
         return {"=array": array.dtype.name, "shape": list(array.shape), "values": array.ravel().tolist()}
     if isinstance(value, Mapping):
-        if all(isinstance(key, str) for key in value):
+        if all(isinstance(key, str) and not key.startswith("=") for key in value):
             return {key: _plain(item) for key, item in value.items()}
         return {"=dict": [{"key": _plain(key), "value": _plain(item)} for key, item in value.items()]}
     if isinstance(value, list | tuple):
@@ -166,9 +205,36 @@ def _rich(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     if "=array" in value:
-        return np.array(value["values"], np.dtype(value["=array"])).reshape(value["shape"])
+        return _array(np.dtype(value["=array"]), value["shape"], value["values"])
     if "=tensor" in value:
         return tensor(_rich(value["=tensor"]))
     if "=dict" in value:
         return {_rich(pair["key"]): _rich(pair["value"]) for pair in value["=dict"]}
     return {key: _rich(item) for key, item in value.items()}
+
+
+def _array(dtype: np.dtype[Any], shape: list[int], values: list[Any]) -> np.ndarray[Any, Any]:
+    if dtype.kind not in "biuf" or dtype.itemsize > 8 or not all(type(item) in (bool, int, float) for item in values):
+        raise ValueError(f"an array of {dtype} holds something else than numbers")
+    with np.errstate(over="raise"):
+        array = np.array(values, dtype).reshape(shape)
+    if list(array.shape) != shape:
+        raise ValueError(f"{_short(shape)} is not a shape")
+    return array
+
+
+SCHEMA: dict[str, Callable[[Any], Any]] = {
+    "params": _arrays,
+    "start": _arrays,
+    "step": _whole,
+    "steps": _whole,
+    "losses": _losses,
+    "optimizer": _a(str, "the name of an optimizer"),
+    "optimizer_state": _a(dict, "the state of an optimizer"),
+    "lr": _rate,
+    "log_every": lambda value: _whole(value, 1),
+    "listed": _a(bool, "true or false"),
+    "problem": _a(dict, "the description of a problem"),
+    "sha256": _a(str, "a checksum"),
+}
+"""The fields of the file, and what makes of each what a run has."""
