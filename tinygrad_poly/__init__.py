@@ -8,6 +8,10 @@
 (tensor(4.), tensor(2.))
 """
 
+from tinygrad_poly import _start as _start  # before what takes time
+
+# isort: split
+
 from importlib import import_module as _import_module
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 from typing import Any as _Any
@@ -84,12 +88,14 @@ _MODULES = ("cuda", "func", "linalg", "nn", "optim")
 _NAMES = {"fit": "fitting", "FitResult": "fitting", "compile": "compiler"}
 
 
-def __getattr__(name: str) -> _Any:
-    if name in _MODULES:
-        return _import_module(f"tinygrad_poly.{name}")
-    if name in _NAMES:
-        return getattr(_import_module(f"tinygrad_poly.{_NAMES[name]}"), name)
-    raise AttributeError(f"module 'tinygrad_poly' has no attribute {name!r}")
+if not _TYPE_CHECKING:  # a checker would take every name for one of the package's
+
+    def __getattr__(name: str) -> _Any:
+        if name in _MODULES:
+            return _import_module(f"tinygrad_poly.{name}")
+        if name in _NAMES:
+            return getattr(_import_module(f"tinygrad_poly.{_NAMES[name]}"), name)
+        raise AttributeError(f"module 'tinygrad_poly' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -1,16 +1,20 @@
+import html
 import os
+import runpy
 import signal
 import subprocess
 import sys
 import types
 from dataclasses import dataclass
-from io import StringIO
+from io import BytesIO, StringIO, TextIOWrapper
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import tinygrad_poly as tg
 from tinygrad_poly.cli import main
+from tinygrad_poly.derivatives.__main__ import markdown
 from tinygrad_poly.fitting import problems, saved
 
 
@@ -181,6 +185,13 @@ def test_a_damaged_run_is_refused(run, folder, old, new):
         ((*SIN, "--start", "1,2,x,4"), "--start: expected numbers with commas between them"),
         ((*SIN, "--start", "1,2,nan,4"), "--start: expected numbers with commas between them"),
         ((*SIN, "--dtype", "float32", "--start", "1e39,0,0,0"), "some numbers are too large for float32"),
+        ((*SIN, "--steps=--"), "argument --steps: expected a value, but got '--'"),
+        ((*SIN, "--out=--"), "argument --out: expected a value, but got '--'"),
+        ((*SIN, "--start=--"), "argument --start: expected a value, but got '--'"),
+        (("fit", "poly", "--data=--"), "argument --data: expected a value, but got '--'"),
+        (("fit", "poly", "--data", "points.csv/"), "cannot read points.csv/: Not a directory"),
+        ((*SIN, "--save", ""), "the name of a saved run has to end in .json"),
+        ((*SIN, "--resume", ""), "cannot read "),
         ((*SIN, "--save", "points.csv"), "the name of a saved run has to end in .json"),
         ((*SIN, "--save", "none/run.json"), "cannot write none/run.json: the folder"),
         ((*SIN, "--resume", "none.json"), "cannot read none.json: No such file"),
@@ -276,7 +287,7 @@ def interrupted_at_step_150(monkeypatch):
     monkeypatch.setattr(problems.Task, "loss", counting)
 
 
-@pytest.mark.usefixtures("interrupted_at_step_150")
+@pytest.mark.usefixtures("interrupted_at_step_150", "ctrl_c")
 def test_ctrl_c_keeps_what_was_learned(run, folder):
     pytest.importorskip("matplotlib")
     status, out, err = run("fit", "sin", "--save", "run.json")
@@ -347,6 +358,14 @@ def test_on_a_terminal_a_bar_runs_below_the_losses():
     assert b"Result: y = " in out
 
 
+@pytest.fixture
+def ctrl_c():
+    """Ctrl-C is not ignored, also where whoever started the tests does; the processes that they start inherit it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="signals work differently")
 @pytest.mark.usefixtures("ctrl_c")
 def test_a_process_that_gets_ctrl_c_prints_its_result_and_ends_with_130(folder):
@@ -361,6 +380,114 @@ def test_a_process_that_gets_ctrl_c_prints_its_result_and_ends_with_130(folder):
     assert "Result: y = " in out
     assert "Interrupted after " in out
     assert (folder / "run.json").exists()
+
+
+INTERRUPTING = """
+import os, signal, sys
+
+class Interrupting:
+    def find_spec(self, name, path=None, target=None):
+        if name == {module!r}:
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupting())
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals work differently")
+@pytest.mark.parametrize(("how", "module"), [("script", "numpy"), ("-m", "tinygrad_poly.fitting.descent")])
+@pytest.mark.usefixtures("ctrl_c")
+def test_ctrl_c_while_modules_load_is_a_line_and_no_traceback(folder, how, module):
+    (folder / "sitecustomize.py").write_text(INTERRUPTING.format(module=module))
+    script = folder / "tinygrad-poly"
+    script.write_text("import sys\nfrom tinygrad_poly.cli import main\nsys.exit(main())\n")
+    command = ["-m", "tinygrad_poly"] if how == "-m" else [str(script)]
+    path = os.pathsep.join([str(folder), str(Path(tg.__file__).parents[1])])
+    done = subprocess.run(
+        [sys.executable, *command, *SIN],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": path},
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "tinygrad-poly: error: interrupted\n")
+
+
+@pytest.mark.usefixtures("ctrl_c")
+def test_a_program_that_imports_the_package_keeps_its_ctrl_c():
+    code = "import tinygrad_poly, signal; print(signal.getsignal(signal.SIGINT) is signal.default_int_handler)"
+    done = subprocess.run([sys.executable, "-c", code, "tinygrad-poly"], capture_output=True, text=True, check=True)
+    assert done.stdout == "True\n"
+
+
+def shell(line, **environment):
+    """Run `python -m tinygrad_poly` by a line for the shell: its status, standard output and standard error."""
+    command = line.replace("tinygrad-poly", f"'{sys.executable}' -m tinygrad_poly")
+    done = subprocess.run(["sh", "-c", command], capture_output=True, env=os.environ | environment, check=False)
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such shell")
+@pytest.mark.parametrize(
+    ("line", "status", "message"),
+    [
+        ("tinygrad-poly fit line --steps 3 --no-picture --save run.json >&-", 0, b""),
+        ("tinygrad-poly fit line --steps x >&-", 2, b"--steps: expected a whole number"),
+        ("tinygrad-poly fit line --lr 1e200 --no-picture <&- >&- 2>&-", 1, b""),
+    ],
+)
+def test_closed_streams_change_nothing_but_what_is_printed(folder, line, status, message):
+    found, out, err = shell(line)
+    assert (found, out) == (status, b"")
+    assert message in err
+    assert b"Traceback" not in err
+    assert (folder / "run.json").exists() == ("--save" in line)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no such device")
+@pytest.mark.parametrize(
+    ("line", "unbuffered", "status", "lines"),
+    [
+        ("tinygrad-poly --help > /dev/full", "", 2, 1),
+        ("tinygrad-poly --version > /dev/full", "1", 2, 1),
+        ("tinygrad-poly fit line --lr 1e200 --no-picture --quiet > /dev/full", "", 1, 1),
+        ("tinygrad-poly fit line --steps 5 --no-picture > /dev/full 2> /dev/full", "", 2, 0),
+    ],
+)
+def test_output_that_cannot_be_written_is_no_success(line, unbuffered, status, lines):
+    found, _, err = shell(line, PYTHONUNBUFFERED=unbuffered)
+    assert (found, err.count(b"\n")) == (status, lines)
+    assert err[:21] in (b"tinygrad-poly: error:", b"")
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp949", "latin-1"])
+def test_the_derivative_table_is_whole_in_any_encoding(monkeypatch, encoding):
+    content = BytesIO()
+    monkeypatch.setattr(sys, "stdout", TextIOWrapper(content, encoding=encoding))
+    monkeypatch.delitem(sys.modules, "tinygrad_poly.derivatives.__main__")
+    runpy.run_module("tinygrad_poly.derivatives", run_name="__main__")
+    sys.stdout.flush()
+    assert html.unescape(content.getvalue().decode(encoding)) == html.unescape(markdown())
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp949", "latin-1"])
+@pytest.mark.parametrize("arguments", [[*SIN, "--steps", "3"], ["tutorials", "T8"], ["fit", "sin", "--steps", "점∂"]])
+def test_everything_is_printed_in_any_encoding(monkeypatch, encoding, arguments):
+    for name in ("stdout", "stderr"):
+        monkeypatch.setattr(sys, name, TextIOWrapper(BytesIO(), encoding=encoding))
+    assert main(arguments) == (2 if "점∂" in arguments else 0)
+
+
+def test_a_warning_is_a_line():
+    code = (
+        "import sys; sys.modules['numba'] = None; from tinygrad_poly.cli import main;"
+        " sys.exit(main('fit line --steps 3 --no-picture --quiet --compile'.split()))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    assert done.stdout.startswith("Result: y = ")
+    assert done.stderr.startswith("tinygrad-poly: Numba is not installed or does not work here")
+    assert done.stderr.count("\n") == 1
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no such pipes")

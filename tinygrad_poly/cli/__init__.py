@@ -6,9 +6,11 @@ import argparse
 import os
 import re
 import sys
+import warnings
 from collections.abc import Sequence
+from typing import TextIO
 
-from tinygrad_poly import __version__
+from tinygrad_poly import __version__, _start
 from tinygrad_poly.cli import bench, fit, tutorials
 from tinygrad_poly.cli.options import FAILED, INTERRUPTED, MISUSED, Parser, UsageError
 from tinygrad_poly.engine.errors import DataError, DeviceError, DivergenceError
@@ -32,23 +34,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Status 0 is success, 1 a fit that diverged or a tutorial that falls short, 2 wrong usage or data,
     and 130 an interruption by Ctrl-C.
     """
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            # A console in another encoding prints a question mark instead of failing.
-            stream.reconfigure(errors="replace")
     try:
-        given = list(sys.argv[1:] if arguments is None else arguments)
-        if given[:1] == ["bench"]:
-            return bench.run(given[1:])
-        options = _parser().parse_args(_joined(given))
-        status: int = options.run(options)
-        sys.stdout.flush()
-        return status
+        _start.over()
+        _open_streams()
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning
+            return _run(list(sys.argv[1:] if arguments is None else arguments))
     except DivergenceError as error:
         return _fail(error, FAILED)
     except BrokenPipeError:
-        # Whoever read our output, such as `head`, has had enough; Python would complain again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Whoever read our output, such as `head`, has had enough.
+        _discard(sys.stdout)
         return FAILED
     except (UsageError, DataError, DeviceError, OSError) as error:
         return _fail(error, MISUSED)
@@ -58,16 +54,56 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail("interrupted", INTERRUPTED)
 
 
-def _fail(error: object, status: int) -> int:
+def _run(given: list[str]) -> int:
+    try:
+        if given[:1] == ["bench"]:
+            return bench.run(given[1:])
+        options = _parser().parse_args(_joined(given))
+        status: int = options.run(options)
+    except SystemExit:  # --help and --version
+        sys.stdout.flush()
+        raise
     sys.stdout.flush()
-    print(f"tinygrad-poly: error: {error}", file=sys.stderr)
     return status
 
 
+def _open_streams() -> None:
+    """Have somewhere to print to, and print a question mark for what a console's encoding does not have."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # it was closed by whoever started this process
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
+        elif hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+
+
+def _show_warning(message: object, *_: object, **__: object) -> None:
+    print(f"tinygrad-poly: {message}", file=sys.stderr)
+
+
+def _fail(error: object, status: int) -> int:
+    for stream, text in ((sys.stdout, ""), (sys.stderr, f"tinygrad-poly: error: {error}\n")):
+        try:
+            print(text, end="", file=stream, flush=True)
+        except OSError:  # a full disk: the status has to say it
+            _discard(stream)
+    return status
+
+
+def _discard(stream: TextIO) -> None:
+    """Drop what could not be written; Python would try again at the end, and complain."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, stream.fileno())
+    os.close(null)
+
+
 def _joined(arguments: Sequence[str]) -> list[str]:
-    """`--start -1,2` as `--start=-1,2`: argparse takes -1,2 for an option."""
+    """`--start -1,2` as `--start=-1,2`: argparse takes -1,2 for an option. And `--start=--` refused."""
     joined: list[str] = []
     for argument in arguments:
+        if "--" not in joined and re.fullmatch(r"--[^=]+=--", argument):
+            # argparse takes the value away, and gives the option an empty list.
+            raise UsageError(f"argument {argument[:-3]}: expected a value, but got '--'")
         if joined and joined[-1] == "--start" and re.match(r"-[\d.]", argument):
             joined[-1] += "=" + argument
         else:

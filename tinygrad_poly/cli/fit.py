@@ -104,7 +104,7 @@ def run(options: argparse.Namespace) -> FitResult:
         DivergenceError: where the loss is no longer a finite number.
     """
     say: Callable[..., None] = _silence if options.quiet else print
-    plan = _resumed(options) if options.resume else _new(options)
+    plan = _new(options) if options.resume is None else _resumed(options)
     _check_outputs(options)
     settings, task = plan.settings, plan.task
     how = ""
@@ -123,7 +123,7 @@ def run(options: argparse.Namespace) -> FitResult:
     if result.interrupted:
         say(f"Interrupted after {result.step} of {settings['steps']} steps.")
     say(result.verdict)
-    if options.save:
+    if options.save is not None:
         fitted = {name: settings[name] for name in PROBLEM}
         result.save(options.save, problem={"curve": options.curve, **fitted, "fingerprint": task.fingerprint})
         say(f"Saved: {options.save}")
@@ -186,7 +186,7 @@ def _check_outputs(options: argparse.Namespace) -> None:
     """Find out before the fit what could not be written after it."""
     if options.output != "none":
         check_picture(options.output)
-    if options.save:
+    if options.save is not None:
         if not options.save.endswith(".json"):
             raise UsageError(f"--save {options.save}: the name of a saved run has to end in .json")
         files.check_writable(options.save)

@@ -21,6 +21,10 @@ class Parser(argparse.ArgumentParser):
         """Report wrong usage by an exception, where argparse would end the process."""
         raise UsageError(f"{message} (see `{self.prog} --help`)")
 
+    def _print_message(self, message: str, file: Any = None) -> None:
+        # argparse says nothing where help cannot be written, such as to a full disk.
+        print(message, end="", file=file)
+
 
 def number(kind: Callable[[str], Any], allowed: Callable[[Any], bool], expected: str) -> Callable[[str], Any]:
     """An option's type: a number for which `allowed` holds."""

@@ -6,7 +6,9 @@ import ast
 import importlib
 import inspect
 import pkgutil
+import sys
 from collections.abc import Iterator
+from io import TextIOWrapper
 from types import ModuleType
 
 import tinygrad_poly.derivatives
@@ -77,4 +79,7 @@ def markdown() -> str:
 
 
 if __name__ == "__main__":
+    if isinstance(sys.stdout, TextIOWrapper):
+        # What an encoding does not have, such as ∂, is written as Markdown's &#8706;.
+        sys.stdout.reconfigure(errors="xmlcharrefreplace")
     print(markdown(), end="")
