@@ -546,5 +546,6 @@ def test_a_real_row_is_measured_in_turn_with_its_reference(bench, tmp_path):
 
 def test_a_reader_that_has_had_enough_is_no_error():
     listing = f"{sys.executable} -m benchmarks --list"
-    shell = subprocess.run(["sh", "-c", f"{listing} | head -n 1"], cwd=ROOT, capture_output=True, text=True, timeout=300)
+    command = ["sh", "-c", f"{listing} | head -n 1"]
+    shell = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert (shell.stdout.count("\n"), shell.stderr) == (1, "")
