@@ -3,6 +3,7 @@
 import importlib
 import inspect
 import pkgutil
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -108,3 +109,14 @@ def test_a_fresh_interpreter_runs_the_first_example():
     code = "import tinygrad_poly as tg; x = tg.tensor(3.0, requires_grad=True); (x * x).backward(); print(x.grad)"
     done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "tensor(6.)\n"
+
+
+def test_every_family_of_functions_is_public_and_seen_by_type_checkers():
+    from tinygrad_poly import functions
+
+    source = Path(functions.__file__).read_text(encoding="utf-8")
+    stars = re.findall(r"from tinygrad_poly\.functions\.(\w+) import \*", source)
+    files = {path.stem for path in Path(functions.__file__).parent.glob("[a-z]*.py")}
+    assert set(stars) == set(functions.FAMILIES) == files - {"linalg"}
+    assert {"softmax", "arccos", "sum", "cholesky"} <= set(functions.__all__) <= vars(tg).keys()
+    assert not {"getitem", "np", "Any", "checked", "described"} & set(functions.__all__)

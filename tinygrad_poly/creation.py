@@ -11,7 +11,7 @@ from tinygrad_poly.engine import arrays
 from tinygrad_poly.engine.apply import wrap
 from tinygrad_poly.engine.arrays import Array, as_dtype
 from tinygrad_poly.engine.errors import DtypeError, ShapeError
-from tinygrad_poly.functions.shapes import new_shape
+from tinygrad_poly.functions._shared import new_shape
 from tinygrad_poly.tensor import Tensor
 
 

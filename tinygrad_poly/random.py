@@ -19,7 +19,7 @@ from tinygrad_poly.creation import on_device
 from tinygrad_poly.engine import arrays
 from tinygrad_poly.engine.arrays import Array, Shape, as_dtype
 from tinygrad_poly.engine.errors import DtypeError
-from tinygrad_poly.functions.shapes import new_shape
+from tinygrad_poly.functions._shared import new_shape
 from tinygrad_poly.tensor import Tensor
 
 

@@ -448,7 +448,7 @@ class Tensor:
     __and__ = __rand__ = comparison(operator.and_)
     __or__ = __ror__ = comparison(operator.or_)
     __xor__ = __rxor__ = comparison(operator.xor)
-    __invert__ = functions.comparisons.inverted
+    __invert__ = functions.bitwise_not
     __hash__ = object.__hash__
 
     # Functions that are methods too: elementwise

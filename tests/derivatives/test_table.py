@@ -18,4 +18,3 @@ def test_the_page_shows_the_table_as_it_is():
 def test_a_row_says_what_it_computes_and_what_its_derivative_is(row):
     assert row.formula
     assert row.derivative
-    assert row.special

@@ -12,7 +12,7 @@ from io import TextIOWrapper
 from types import ModuleType
 
 import tinygrad_poly.derivatives
-from tinygrad_poly.engine.operation import Operation, Variadic
+from tinygrad_poly.engine.operation import Operation, Variadic, special_text
 
 INTRODUCTION = """\
 # The derivative table
@@ -20,8 +20,11 @@ INTRODUCTION = """\
 Generated from the rows in `tinygrad_poly/derivatives/` by `python -m tinygrad_poly.derivatives`.
 
 In each row, g is the cotangent ∂L/∂y of the result, and the engine computes g · ∂y/∂x for each input without
-ever building ∂y/∂x. Where no derivative exists, the last column says what is returned: what torch returns, unless
-it says otherwise.
+ever building ∂y/∂x.
+
+Where no derivative exists, or the formula does not give it, the last column says what is returned: y, its slope y′ for
+each input, and y″, the Hessian matrix of all numbers in the inputs (one number stands for all of them). They are
+torch's, unless the column says otherwise. The points are data in the rows, and a test evaluates each of them.
 """
 
 # From what is taught first to what is taught last; files that are not named here follow.
@@ -71,9 +74,9 @@ def markdown() -> str:
         if not found:
             continue
         title = (family.__doc__ or family.__name__).splitlines()[0].rstrip(".")
-        parts += [f"\n## {title}\n", "| operation | y | derivative | where none exists |", "|---|---|---|---|"]
+        parts += [f"\n## {title}\n", "| operation | y | derivative | special points |", "|---|---|---|---|"]
         for name, row in found.items():
-            cells = (f"`{name}`", row.formula, row.derivative, row.special)
+            cells = (f"`{name}`", row.formula, row.derivative, special_text(row))
             parts.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(parts) + "\n"
 

@@ -25,7 +25,6 @@ sigmoid = Operation(
     saves="output",
     formula="σ(x) = 1/(1 + e⁻ˣ)",
     derivative="σ(x) (1 − σ(x))",
-    special="none",
 )
 
 
@@ -42,7 +41,6 @@ softplus = Operation(
     lambda g, x, beta, threshold: where(x * beta > threshold, g, g * sigmoid(x * beta)),
     formula="log(1 + e^(βx))/β, and x where βx > threshold",
     derivative="σ(βx), and 1 where βx > threshold",
-    special="none",
 )
 
 # y ≤ 0 does not hold where x is NaN, so that a NaN is never hidden.
@@ -53,7 +51,7 @@ relu = Operation(
     saves="output",
     formula="max(x, 0)",
     derivative="1 where x > 0, else 0",
-    special="at 0: 0; at NaN: 1",
+    note="at 0: 0; at NaN: 1",
 )
 
 leaky_relu = Operation(
@@ -62,7 +60,7 @@ leaky_relu = Operation(
     lambda g, x, slope: where(x > 0, g, g * slope),
     formula="x where x > 0, else αx",
     derivative="1 where x > 0, else α",
-    special="at 0: α; at NaN: α",
+    note="at 0: α; at NaN: α",
 )
 
 
@@ -77,7 +75,7 @@ elu = Operation(
     lambda g, x, alpha: where(x <= 0, g * (alpha * exp(where(x < 0, x, 0.0))), g),
     formula="x where x > 0, else α(eˣ − 1)",
     derivative="1 where x > 0, else α eˣ",
-    special="at 0: α, and 0 for the second derivative; at NaN: 1",
+    note="at 0: α, and 0 for the second derivative; at NaN: 1",
 )
 
 
@@ -92,7 +90,7 @@ silu = Operation(
     _silu_slope,
     formula="x σ(x)",
     derivative="σ(x) (1 + x (1 − σ(x)))",
-    special="at −∞ the value is NaN, as ∞ · 0 is",
+    note="at −∞ the value is NaN, as ∞ · 0 is",
 )
 
 # Φ(x) = erfc(−x/√2)/2 is the area under the bell curve left of x. (1 + erf(x/√2))/2 would lose its digits
@@ -106,7 +104,7 @@ gelu = Operation(
     lambda g, x: g * (0.5 * erfc(x * -_ROOT_HALF) + x * (_BELL * exp(-0.5 * (x * x)))),
     formula="x Φ(x)",
     derivative="Φ(x) + x φ(x)",
-    special="at −∞ the value is NaN, as ∞ · 0 is; at ±∞ the derivative is NaN",
+    note="at −∞ the value is NaN, as ∞ · 0 is; at ±∞ the derivative is NaN",
 )
 
 # ½(1 + tanh u) = σ(2u), with u = √(2/π) (x + 0.044715 x³).
@@ -126,5 +124,5 @@ gelu_tanh = Operation(
     _gelu_tanh_slope,
     formula="x σ(2u), u = √(2/π) (x + 0.044715 x³)",
     derivative="σ(2u) + 2x u' σ(2u) (1 − σ(2u))",
-    special="at −∞ the value is NaN, as ∞ · 0 is; at ±∞ the derivative is NaN",
+    note="at −∞ the value is NaN, as ∞ · 0 is; at ±∞ the derivative is NaN",
 )

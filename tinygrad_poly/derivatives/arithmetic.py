@@ -21,7 +21,6 @@ add = Operation(
     saves="nothing",
     formula="a + b",
     derivative="1; 1",
-    special="none",
 )
 
 subtract = Operation(
@@ -32,7 +31,6 @@ subtract = Operation(
     saves="nothing",
     formula="a − b",
     derivative="1; −1",
-    special="none",
 )
 
 multiply = Operation(
@@ -42,7 +40,6 @@ multiply = Operation(
     lambda g, a, b: g * a,
     formula="a b",
     derivative="b; a",
-    special="none",
 )
 
 divide = Operation(
@@ -53,10 +50,10 @@ divide = Operation(
     saves="both",
     formula="a / b",
     derivative="1/b; −a/b²",
-    special="at b = 0: ±∞, or NaN where a = 0 too",
+    note="at b = 0: ±∞, or NaN where a = 0 too",
 )
 
-negative = Operation("Neg", operator.neg, lambda g: -g, saves="nothing", formula="−x", derivative="−1", special="none")
+negative = Operation("Neg", operator.neg, lambda g: -g, saves="nothing", formula="−x", derivative="−1")
 
 reciprocal = Operation(
     "Reciprocal",
@@ -65,7 +62,7 @@ reciprocal = Operation(
     saves="output",
     formula="1/x",
     derivative="−1/x²",
-    special="at 0: −∞",
+    note="at 0: −∞",
 )
 
 
@@ -83,7 +80,7 @@ power_scalar = Operation(
     lambda g, x, n: g * n * scalar_power(x, n - 1) if n else namespace(x).zeros_like(x),
     formula="xⁿ for a number n",
     derivative="n xⁿ⁻¹",
-    special="0 where n = 0, also at x = 0; at 0: ∞ for 0 < n < 1 and −∞ for n < 0; below 0 NaN unless n is whole",
+    note="0 where n = 0, also at x = 0; at 0: ∞ for 0 < n < 1 and −∞ for n < 0; below 0 NaN unless n is whole",
 )
 
 # d/da aᵇ = b aᵇ⁻¹, and 0 where b = 0; d/db aᵇ = aᵇ log a, and 0 where a = 0 and b ≥ 0 (there aᵇ stays
@@ -96,7 +93,7 @@ power: Operation = Operation(
     saves="both",
     formula="aᵇ",
     derivative="b aᵇ⁻¹; aᵇ log a",
-    special="for a: 0 where b = 0, also at a = 0; for b: 0 at a = 0 with b ≥ 0, NaN at a < 0",
+    note="for a: 0 where b = 0, also at a = 0; for b: 0 at a = 0 with b ≥ 0, NaN at a < 0",
 )
 
 # Division with remainder. The quotient's slope is 0 but for its jumps.
@@ -109,7 +106,7 @@ floor_divide = Operation(
     saves="nothing",
     formula="⌊a/b⌋",
     derivative="0; 0",
-    special="at the jumps: 0 (torch has no derivative of `//`)",
+    note="at the jumps: 0 (torch has no derivative of `//`)",
 )
 
 remainder = Operation(
@@ -119,7 +116,7 @@ remainder = Operation(
     lambda g, a, b: -g * (a // b),
     formula="a − b ⌊a/b⌋",
     derivative="1; −⌊a/b⌋",
-    special="where b divides a: as everywhere; at b = 0: 1 and ±∞, or NaN where a = 0 too",
+    note="where b divides a: as everywhere; at b = 0: 1 and ±∞, or NaN where a = 0 too",
 )
 
 fmod = Operation(
@@ -129,7 +126,7 @@ fmod = Operation(
     lambda g, a, b: -g * trunc(a / b),
     formula="a − b trunc(a/b)",
     derivative="1; −trunc(a/b)",
-    special="where b divides a: as everywhere; at b = 0: 1 and ±∞, or NaN where a = 0 too",
+    note="where b divides a: as everywhere; at b = 0: 1 and ±∞, or NaN where a = 0 too",
 )
 
 # Others
@@ -142,7 +139,7 @@ hypot: Operation = Operation(
     saves="both",
     formula="√(a² + b²)",
     derivative="a/√(a² + b²); b/√(a² + b²)",
-    special="at (0, 0): NaN; with an infinite a or b: NaN for it",
+    note="at (0, 0): NaN; with an infinite a or b: NaN for it",
 )
 
 
@@ -159,7 +156,7 @@ atan2 = Operation(
     lambda g, a, b: -g * _over_square(a, hypot(b, a)),
     formula="the angle of the point (b, a)",
     derivative="b/(a² + b²); −a/(a² + b²)",
-    special="at (0, 0): 0",
+    note="at (0, 0): 0",
 )
 
 logaddexp = Operation(
@@ -169,7 +166,7 @@ logaddexp = Operation(
     lambda g, a, b: g * sigmoid(b - a),
     formula="log(eᵃ + eᵇ)",
     derivative="σ(a − b); σ(b − a)",
-    special="where a and b are the same infinity: NaN",
+    note="where a and b are the same infinity: NaN",
 )
 
 
@@ -189,5 +186,4 @@ lerp = Operation(
     lambda g, a, b, weight: g * (b - a),
     formula="a + w (b − a)",
     derivative="1 − w; w; b − a",
-    special="none",
 )

@@ -46,14 +46,12 @@ where: Operation = Operation(
     lambda g, condition, a, b: where(condition, 0.0, g),
     formula="a where c, else b",
     derivative="1 where c, else 0; 0 where c, else 1",
-    special="the condition c has no derivative; an infinite slope on the way to the branch not taken gives NaN",
+    note="the condition c has no derivative; an infinite slope on the way to the branch not taken gives NaN",
 )
 
 # Exponentials and logarithms
 
-exp = Operation(
-    "Exp", of_library("exp"), lambda g, y: g * y, saves="output", formula="eˣ", derivative="eˣ", special="none"
-)
+exp = Operation("Exp", of_library("exp"), lambda g, y: g * y, saves="output", formula="eˣ", derivative="eˣ")
 
 exp2 = Operation(
     "Exp2",
@@ -62,7 +60,6 @@ exp2 = Operation(
     saves="output",
     formula="2ˣ",
     derivative="2ˣ log 2",
-    special="none",
 )
 
 expm1 = Operation(
@@ -72,7 +69,6 @@ expm1 = Operation(
     saves="output",
     formula="eˣ − 1",
     derivative="eˣ",
-    special="none",
 )
 
 log = Operation(
@@ -81,7 +77,7 @@ log = Operation(
     lambda g, x: g / x,
     formula="log x",
     derivative="1/x",
-    special="at 0: ∞; below 0 the value is NaN, the derivative 1/x",
+    note="at 0: ∞; below 0 the value is NaN, the derivative 1/x",
 )
 
 log2 = Operation(
@@ -90,7 +86,7 @@ log2 = Operation(
     lambda g, x: g / (x * LOG_2),
     formula="log₂ x",
     derivative="1/(x log 2)",
-    special="at 0: ∞; below 0 the value is NaN, the derivative 1/(x log 2)",
+    note="at 0: ∞; below 0 the value is NaN, the derivative 1/(x log 2)",
 )
 
 log10 = Operation(
@@ -99,7 +95,7 @@ log10 = Operation(
     lambda g, x: g / (x * LOG_10),
     formula="log₁₀ x",
     derivative="1/(x log 10)",
-    special="at 0: ∞; below 0 the value is NaN, the derivative 1/(x log 10)",
+    note="at 0: ∞; below 0 the value is NaN, the derivative 1/(x log 10)",
 )
 
 log1p = Operation(
@@ -108,7 +104,7 @@ log1p = Operation(
     lambda g, x: g / (1 + x),
     formula="log(1 + x)",
     derivative="1/(1 + x)",
-    special="at −1: ∞; below −1 the value is NaN, the derivative 1/(1 + x)",
+    note="at −1: ∞; below −1 the value is NaN, the derivative 1/(1 + x)",
 )
 
 # Roots
@@ -120,7 +116,7 @@ sqrt = Operation(
     saves="output",
     formula="√x",
     derivative="1/(2√x)",
-    special="at 0: ∞; below 0: NaN",
+    note="at 0: ∞; below 0: NaN",
 )
 
 rsqrt = Operation(
@@ -130,7 +126,7 @@ rsqrt = Operation(
     saves="output",
     formula="1/√x",
     derivative="−1/(2x√x)",
-    special="at 0: −∞; below 0: NaN",
+    note="at 0: −∞; below 0: NaN",
 )
 
 cbrt = Operation(
@@ -140,16 +136,14 @@ cbrt = Operation(
     saves="output",
     formula="∛x",
     derivative="1/(3 ∛x²)",
-    special="at 0: ∞",
+    note="at 0: ∞",
 )
 
 # Angles
 
-sin = Operation("Sin", of_library("sin"), lambda g, x: g * cos(x), formula="sin x", derivative="cos x", special="none")
+sin = Operation("Sin", of_library("sin"), lambda g, x: g * cos(x), formula="sin x", derivative="cos x")
 
-cos: Operation = Operation(
-    "Cos", of_library("cos"), lambda g, x: -g * sin(x), formula="cos x", derivative="−sin x", special="none"
-)
+cos: Operation = Operation("Cos", of_library("cos"), lambda g, x: -g * sin(x), formula="cos x", derivative="−sin x")
 
 tan = Operation(
     "Tan",
@@ -158,7 +152,7 @@ tan = Operation(
     saves="output",
     formula="tan x",
     derivative="1 + tan² x",
-    special="poles at ±π/2, ±3π/2, …, which no floating-point number meets",
+    note="poles at ±π/2, ±3π/2, …, which no floating-point number meets",
 )
 
 # (1 − x)(1 + x) keeps the digits that 1 − x² loses near ±1.
@@ -168,7 +162,7 @@ asin = Operation(
     lambda g, x: g / sqrt((1 - x) * (1 + x)),
     formula="arcsin x",
     derivative="1/√(1 − x²)",
-    special="at ±1: ∞; beyond: NaN",
+    note="at ±1: ∞; beyond: NaN",
 )
 
 acos = Operation(
@@ -177,7 +171,7 @@ acos = Operation(
     lambda g, x: -g / sqrt((1 - x) * (1 + x)),
     formula="arccos x",
     derivative="−1/√(1 − x²)",
-    special="at ±1: −∞; beyond: NaN",
+    note="at ±1: −∞; beyond: NaN",
 )
 
 atan = Operation(
@@ -186,18 +180,13 @@ atan = Operation(
     lambda g, x: g / (1 + x * x),
     formula="arctan x",
     derivative="1/(1 + x²)",
-    special="none",
 )
 
 # Hyperbolic functions
 
-sinh = Operation(
-    "Sinh", of_library("sinh"), lambda g, x: g * cosh(x), formula="sinh x", derivative="cosh x", special="none"
-)
+sinh = Operation("Sinh", of_library("sinh"), lambda g, x: g * cosh(x), formula="sinh x", derivative="cosh x")
 
-cosh: Operation = Operation(
-    "Cosh", of_library("cosh"), lambda g, x: g * sinh(x), formula="cosh x", derivative="sinh x", special="none"
-)
+cosh: Operation = Operation("Cosh", of_library("cosh"), lambda g, x: g * sinh(x), formula="cosh x", derivative="sinh x")
 
 tanh = Operation(
     "Tanh",
@@ -206,7 +195,6 @@ tanh = Operation(
     saves="output",
     formula="tanh x",
     derivative="1 − tanh² x",
-    special="none",
 )
 
 asinh = Operation(
@@ -215,7 +203,6 @@ asinh = Operation(
     lambda g, x: g / sqrt(1 + x * x),
     formula="arsinh x",
     derivative="1/√(x² + 1)",
-    special="none",
 )
 
 acosh = Operation(
@@ -224,7 +211,7 @@ acosh = Operation(
     lambda g, x: g / sqrt((x - 1) * (x + 1)),
     formula="arcosh x",
     derivative="1/√(x² − 1)",
-    special="at 1: ∞; below 1 the value is NaN, the derivative 1/√(x² − 1), NaN between −1 and 1",
+    note="at 1: ∞; below 1 the value is NaN, the derivative 1/√(x² − 1), NaN between −1 and 1",
 )
 
 atanh = Operation(
@@ -233,7 +220,7 @@ atanh = Operation(
     lambda g, x: g / ((1 - x) * (1 + x)),
     formula="artanh x",
     derivative="1/(1 − x²)",
-    special="at ±1: ∞; beyond the value is NaN, the derivative 1/(1 − x²)",
+    note="at ±1: ∞; beyond the value is NaN, the derivative 1/(1 − x²)",
 )
 
 # Others
@@ -245,7 +232,6 @@ erf = Operation(
     opaque=True,
     formula="erf x",
     derivative="2/√π · e^(−x²)",
-    special="none",
 )
 
 erfc = Operation(
@@ -255,7 +241,6 @@ erfc = Operation(
     opaque=True,
     formula="1 − erf x",
     derivative="−2/√π · e^(−x²)",
-    special="none",
 )
 
 
@@ -297,5 +282,5 @@ sinc: Operation = Operation(
     lambda g, x, order: g * (math.pi * sinc(x, order + 1)),
     formula="sin πx / (πx)",
     derivative="(cos πx − sinc x)/x",
-    special="at 0: value 1, derivatives 0, −π²/3, 0, π⁴/5, …",
+    note="at 0: value 1, derivatives 0, −π²/3, 0, π⁴/5, …",
 )

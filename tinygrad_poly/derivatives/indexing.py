@@ -29,7 +29,7 @@ getitem: Operation = Operation(
     expands=True,
     formula="x[i]",
     derivative="g added to zeros at i",
-    special="nowhere; an element selected several times gets the sum",
+    note="nowhere; an element selected several times gets the sum",
 )
 
 
@@ -113,7 +113,6 @@ put: Operation = Operation(
     opaque=True,
     formula="zeros with x added at i",
     derivative="g[i]",
-    special="nowhere",
 )
 
 
@@ -135,7 +134,6 @@ replace: Operation = Operation(
     opaque=True,
     formula="a with b at i",
     derivative="g with 0 at i; g[i]",
-    special="nowhere",
 )
 
 

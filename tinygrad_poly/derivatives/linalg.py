@@ -68,7 +68,7 @@ inverse = Operation(
     opaque=True,
     formula="Y = A⁻¹",
     derivative="−Yᵀ G Yᵀ",
-    special="a singular matrix raises SingularMatrixError",
+    note="a singular matrix raises SingularMatrixError",
 )
 
 
@@ -87,7 +87,7 @@ solve: Operation = Operation(
     opaque=True,
     formula="Y = A⁻¹ B",
     derivative="−A⁻ᵀ G Yᵀ; A⁻ᵀ G",
-    special="a singular matrix raises SingularMatrixError",
+    note="a singular matrix raises SingularMatrixError",
 )
 
 
@@ -157,7 +157,7 @@ cofactors_along: Operation = Operation(
     opaque=True,
     formula="the derivative of cof B at B in the direction of A",
     derivative="the same in the direction of G; the third derivative of det",
-    special="the third derivative of det is computed for invertible matrices only",
+    note="the third derivative of det is computed for invertible matrices only",
 )
 
 cofactors = Operation(
@@ -168,7 +168,7 @@ cofactors = Operation(
     opaque=True,
     formula="Y = cof A = det A · A⁻ᵀ",
     derivative="the Hessian of det, times G",
-    special="exists everywhere, also where A is singular",
+    note="exists everywhere, also where A is singular",
 )
 
 determinant: Operation = Operation(
@@ -178,7 +178,7 @@ determinant: Operation = Operation(
     opaque=True,
     formula="y = det A",
     derivative="cof A = det A · A⁻ᵀ",
-    special="exists everywhere, also where A is singular",
+    note="exists everywhere, also where A is singular",
 )
 
 log_abs_determinant = Operation(
@@ -188,7 +188,7 @@ log_abs_determinant = Operation(
     opaque=True,
     formula="y = log |det A|",
     derivative="A⁻ᵀ",
-    special="a singular matrix: y = −∞, and backward raises SingularMatrixError",
+    note="a singular matrix: y = −∞, and backward raises SingularMatrixError",
 )
 
 
@@ -207,7 +207,6 @@ lower_half: Operation = Operation(
     expands=True,
     formula="Φ(A): the lower triangle of A, its diagonal halved",
     derivative="Φ(G)",
-    special="exists everywhere",
 )
 
 
@@ -230,7 +229,7 @@ cholesky = Operation(
     opaque=True,
     formula="the lower triangular Y with Y Yᵀ = A",
     derivative="(S + Sᵀ)/2 with S = Y⁻ᵀ Φ(Yᵀ G) Y⁻¹",
-    special="a matrix that is not positive definite raises SingularMatrixError",
+    note="a matrix that is not positive definite raises SingularMatrixError",
 )
 
 
@@ -260,7 +259,7 @@ pinv = Operation(
     opaque=True,
     formula="Y = A⁺, the pseudo-inverse",
     derivative="−Yᵀ G Yᵀ + (I − A Y) Gᵀ Y Yᵀ + Yᵀ Y Gᵀ (I − Y A)",
-    special="where A has not full rank A⁺ jumps: the slope is along the matrices of the same rank",
+    note="where A has not full rank A⁺ jumps: the slope is along the matrices of the same rank",
 )
 
 
@@ -286,5 +285,5 @@ lstsq = Operation(
     opaque=True,
     formula="Y = A⁺ B: the Y that makes ‖A Y − B‖ smallest (the shortest of them)",
     derivative="(B − A Y) (A⁺ Z)ᵀ + A⁺ᵀ Y (G − Aᵀ Z)ᵀ − Z Yᵀ; Z = A⁺ᵀ G",
-    special="where A has not full rank Y jumps: the slope is along the matrices of the same rank",
+    note="where A has not full rank Y jumps: the slope is along the matrices of the same rank",
 )

@@ -52,5 +52,5 @@ norm = Operation(
     expands=True,
     formula="(Σᵢ |xᵢ|ᵖ)^(1/p); maxᵢ |xᵢ| for p = ∞, minᵢ |xᵢ| for p = −∞, the number of xᵢ ≠ 0 for p = 0",
     derivative="sign xᵢ · (|xᵢ|/y)ᵖ⁻¹; sign xᵢ where |xᵢ| = y for p = ±∞; 0 for p = 0",
-    special="0 where y = 0, and for p < 2 where xᵢ = 0; for p = ±∞ k elements with |xᵢ| = y get 1/k each",
+    note="0 where y = 0, and for p < 2 where xᵢ = 0; for p = ±∞ k elements with |xᵢ| = y get 1/k each",
 )

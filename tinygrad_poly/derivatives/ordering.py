@@ -16,7 +16,7 @@ rearrange: Operation = Operation(
     expands=True,
     formula="yₖ = x_π(k), the elements in order",
     derivative="∂yₖ/∂x_π(k) = 1",
-    special="equal elements keep their order, and each its own derivative",
+    note="equal elements keep their order, and each its own derivative",
 )
 
 pick: Operation = Operation(
@@ -27,7 +27,7 @@ pick: Operation = Operation(
     expands=True,
     formula="y = xₖ, such as the largest element of a row",
     derivative="1 for xₖ, otherwise 0",
-    special="of equal elements, the one whose index is returned gets all",
+    note="of equal elements, the one whose index is returned gets all",
 )
 
 
@@ -45,5 +45,4 @@ place: Operation = Operation(
     expands=True,
     formula="yₖ = x, zeros elsewhere",
     derivative="∂yₖ/∂x = 1",
-    special="none",
 )

@@ -43,12 +43,10 @@ def _round(x: Array, decimals: int) -> Array:
 
 
 floor = Operation(
-    "Floor", of_library("floor"), flat, saves="nothing", formula="⌊x⌋", derivative="0", special="at whole x: 0"
+    "Floor", of_library("floor"), flat, saves="nothing", formula="⌊x⌋", derivative="0", note="at whole x: 0"
 )
 
-ceil = Operation(
-    "Ceil", of_library("ceil"), flat, saves="nothing", formula="⌈x⌉", derivative="0", special="at whole x: 0"
-)
+ceil = Operation("Ceil", of_library("ceil"), flat, saves="nothing", formula="⌈x⌉", derivative="0", note="at whole x: 0")
 
 trunc = Operation(
     "Trunc",
@@ -57,7 +55,7 @@ trunc = Operation(
     saves="nothing",
     formula="x without its fraction",
     derivative="0",
-    special="at whole x: 0",
+    note="at whole x: 0",
 )
 
 round = Operation(
@@ -67,7 +65,7 @@ round = Operation(
     saves="nothing",
     formula="the whole number next to x",
     derivative="0",
-    special="halfway: to the even number, derivative 0",
+    note="halfway: to the even number, derivative 0",
 )
 
 # NumPy's sign of NaN is NaN, torch's is 0.
@@ -78,7 +76,7 @@ sign = Operation(
     saves="nothing",
     formula="sign x: −1, 0 or 1",
     derivative="0",
-    special="at 0: 0; sign NaN = 0",
+    note="at 0: 0; sign NaN = 0",
 )
 
 # Two slopes
@@ -89,7 +87,7 @@ abs = Operation(
     lambda g, x: g * sign(x),
     formula="|x|",
     derivative="sign x",
-    special="at 0: 0; at NaN: 0",
+    note="at 0: 0; at NaN: 0",
 )
 
 
@@ -101,7 +99,7 @@ maximum = Operation(
     lambda g, a, b: where(a == b, g / 2, where(b < a, 0.0, g)),
     formula="max(a, b)",
     derivative="1 where a > b, else 0; 1 where b > a, else 0",
-    special="at a = b: ½ each; beside a NaN: 1 each",
+    note="at a = b: ½ each; beside a NaN: 1 each",
 )
 
 minimum = Operation(
@@ -111,7 +109,7 @@ minimum = Operation(
     lambda g, a, b: where(a == b, g / 2, where(b > a, 0.0, g)),
     formula="min(a, b)",
     derivative="1 where a < b, else 0; 1 where b < a, else 0",
-    special="at a = b: ½ each; beside a NaN: 1 each",
+    note="at a = b: ½ each; beside a NaN: 1 each",
 )
 
 # b ≠ b where b is NaN.
@@ -122,7 +120,7 @@ fmax = Operation(
     lambda g, a, b: where((a >= b) | (b != b), 0.0, g),
     formula="max(a, b), or the one that is not NaN",
     derivative="1 where a ≥ b, else 0; 1 where b > a, else 0",
-    special="at a = b: 1 and 0; beside a NaN the number gets 1",
+    note="at a = b: 1 and 0; beside a NaN the number gets 1",
 )
 
 fmin = Operation(
@@ -132,7 +130,7 @@ fmin = Operation(
     lambda g, a, b: where((a <= b) | (b != b), 0.0, g),
     formula="min(a, b), or the one that is not NaN",
     derivative="1 where a ≤ b, else 0; 1 where b < a, else 0",
-    special="at a = b: 1 and 0; beside a NaN the number gets 1",
+    note="at a = b: 1 and 0; beside a NaN the number gets 1",
 )
 
 
@@ -151,7 +149,7 @@ clamp = Operation(
     lambda g, x, low, high: where(x > high if low is None else (x > high) | (high < low), g, 0.0),
     formula="x, but at least a and at most b",
     derivative="for x: 1 where a ≤ x ≤ b, else 0; for a: 1 where x < a, else 0; for b: 1 where x > b, else 0",
-    special="at x = a and x = b: 1 for x, 0 for the bound; at NaN: 0",
+    note="at x = a and x = b: 1 for x, 0 for the bound; at NaN: 0",
 )
 
 # Replacing what is not finite
@@ -171,5 +169,5 @@ nan_to_num = Operation(
     lambda g, x, *_: where(abs(x) < math.inf, g, 0.0),
     formula="x, with numbers in place of NaN, ∞ and −∞",
     derivative="1",
-    special="at NaN, ∞ and −∞: 0",
+    note="at NaN, ∞ and −∞: 0",
 )

@@ -33,7 +33,7 @@ vander: Operation = Operation(
     lambda g, x, count, order: total(g * vander(x, count, order + 1), -1),
     formula="y[i, k] = x[i]ᵏ",
     derivative="k x[i]ᵏ⁻¹",
-    special="exists everywhere (x⁰ is 1, also at 0)",
+    note="exists everywhere (x⁰ is 1, also at 0)",
 )
 
 
@@ -61,5 +61,4 @@ polyval: Operation = Operation(
     expands=True,
     formula="y = Σ aₖ bᵏ",
     derivative="bᵏ for each aₖ; Σ k aₖ bᵏ⁻¹",
-    special="exists everywhere",
 )

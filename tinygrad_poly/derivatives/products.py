@@ -80,7 +80,6 @@ matmul = Operation(
     expands=True,
     formula="A B",
     derivative="G Bᵀ; Aᵀ G",
-    special="exists everywhere",
 )
 
 # A linear layer in one row, because each saved operation shows on six points.
@@ -93,7 +92,6 @@ linear = Operation(
     expands=True,
     formula="X Wᵀ + b",
     derivative="G W; Gᵀ X; Σ G over the rows",
-    special="exists everywhere",
 )
 
 
@@ -161,7 +159,6 @@ einsum = Variadic(
     expands=True,
     formula="einsum: y[k…] = Σ a[i…] b[j…] …, summed over the indices that k… lacks",
     derivative="the einsum of g and the other operands, over the indices that the operand lacks",
-    special="exists everywhere",
 )
 
 
@@ -187,5 +184,4 @@ on_diagonal = Operation(
     expands=True,
     formula="y[i, i] = x[i], y[i, j] = 0 for i ≠ j",
     derivative="the diagonal of g",
-    special="exists everywhere",
 )

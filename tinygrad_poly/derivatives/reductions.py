@@ -43,7 +43,6 @@ sum = Operation(
     expands=True,
     formula="Σᵢ xᵢ",
     derivative="1",
-    special="none",
 )
 
 mean = Operation(
@@ -54,7 +53,6 @@ mean = Operation(
     expands=True,
     formula="x̄ = (Σᵢ xᵢ)/n",
     derivative="1/n",
-    special="none",
 )
 
 
@@ -82,7 +80,7 @@ var = Operation(
     expands=True,
     formula="Σᵢ (xᵢ − x̄)²/(n − c)",
     derivative="2 (xᵢ − x̄)/(n − c)",
-    special="NaN for n ≤ c",
+    note="NaN for n ≤ c",
 )
 
 std = Operation(
@@ -95,7 +93,7 @@ std = Operation(
     expands=True,
     formula="√(Σᵢ (xᵢ − x̄)²/(n − c))",
     derivative="(xᵢ − x̄)/((n − c) y)",
-    special="0 where y = 0, that is where all xᵢ are equal; NaN for n ≤ c",
+    note="0 where y = 0, that is where all xᵢ are equal; NaN for n ≤ c",
 )
 
 
@@ -122,7 +120,6 @@ mse_loss = Operation(
     lambda g, a, b: -_mean_of_squares_slope(g, a, b),
     formula="(Σᵢ (aᵢ − bᵢ)²)/n",
     derivative="2 (aᵢ − bᵢ)/n; −2 (aᵢ − bᵢ)/n",
-    special="none",
 )
 
 
@@ -151,7 +148,7 @@ amax = Operation(
     expands=True,
     formula="maxᵢ xᵢ",
     derivative="1 where xᵢ = y, otherwise 0",
-    special="k elements equal to y get 1/k each; all get NaN where y is NaN",
+    note="k elements equal to y get 1/k each; all get NaN where y is NaN",
 )
 
 amin = Operation(
@@ -162,7 +159,7 @@ amin = Operation(
     expands=True,
     formula="minᵢ xᵢ",
     derivative="1 where xᵢ = y, otherwise 0",
-    special="k elements equal to y get 1/k each; all get NaN where y is NaN",
+    note="k elements equal to y get 1/k each; all get NaN where y is NaN",
 )
 
 # The extremes of the whole tensor differ from the two above in what becomes of NaN, as in torch.
@@ -173,7 +170,7 @@ max_of_all = Operation(
     saves="both",
     formula="maxᵢ xᵢ over the whole tensor",
     derivative="1 where xᵢ = y, otherwise 0",
-    special="k elements equal to y get 1/k each, also k that are NaN",
+    note="k elements equal to y get 1/k each, also k that are NaN",
 )
 
 min_of_all = Operation(
@@ -183,7 +180,7 @@ min_of_all = Operation(
     saves="both",
     formula="minᵢ xᵢ over the whole tensor",
     derivative="1 where xᵢ = y, otherwise 0",
-    special="k elements equal to y get 1/k each, also k that are NaN",
+    note="k elements equal to y get 1/k each, also k that are NaN",
 )
 
 
@@ -203,5 +200,5 @@ median_of_all = Operation(
     opaque=True,
     formula="the lower of the middle elements of the whole tensor",
     derivative="1 where xᵢ = y, otherwise 0",
-    special="k elements equal to y get 1/k each, also k that are NaN",
+    note="k elements equal to y get 1/k each, also k that are NaN",
 )

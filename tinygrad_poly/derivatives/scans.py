@@ -21,7 +21,6 @@ cumsum: Operation = Operation(
     expands=True,
     formula="yₖ = Σᵢ xᵢ over i ≤ k",
     derivative="∂yₖ/∂xᵢ = 1 for i ≤ k, otherwise 0",
-    special="none",
 )
 
 
@@ -42,7 +41,6 @@ shift: Operation = Operation(
     expands=True,
     formula="yₖ = xₖ₋₁, and a constant for the first",
     derivative="∂yₖ/∂xₖ₋₁ = 1",
-    special="none",
 )
 
 
@@ -75,7 +73,6 @@ recurrence: Operation = Operation(
     opaque=True,
     formula="yₖ = bₖ + aₖ yₖ₋₁",
     derivative="∂yₖ/∂bᵢ = aᵢ₊₁ ⋯ aₖ; ∂yₖ/∂aᵢ = yᵢ₋₁ aᵢ₊₁ ⋯ aₖ, for i ≤ k",
-    special="none",
 )
 
 # ∂L/∂xᵢ = yᵢ₋₁ Σ gₖ xᵢ₊₁ ⋯ xₖ over k ≥ i, and that sum is gᵢ + xᵢ₊₁ · (the same sum of i + 1).
@@ -89,7 +86,6 @@ cumprod: Operation = Operation(
     expands=True,
     formula="yₖ = x₁ ⋯ xₖ",
     derivative="∂yₖ/∂xᵢ = the product of the other k − 1, for i ≤ k, otherwise 0",
-    special="none",
 )
 
 
@@ -113,5 +109,4 @@ prod = Operation(
     expands=True,
     formula="x₁ ⋯ xₙ",
     derivative="the product of the other n − 1",
-    special="none",
 )

@@ -21,7 +21,6 @@ reshape: Operation = Operation(
     expands=True,
     formula="x in another shape",
     derivative="g in the shape of x",
-    special="nowhere",
 )
 
 
@@ -38,7 +37,6 @@ permute: Operation = Operation(
     expands=True,
     formula="x with axes in the order π",
     derivative="g with axes in the order π⁻¹",
-    special="nowhere",
 )
 
 # Repeating an array is undone by the sum that the walk does for every rule.
@@ -49,7 +47,6 @@ broadcast_to = Operation(
     saves="nothing",
     formula="x repeated to a shape",
     derivative="g summed over the repetitions",
-    special="nowhere",
 )
 
 # The walk brings each cotangent to its array's dtype.
@@ -60,7 +57,7 @@ astype = Operation(
     saves="nothing",
     formula="x in another dtype",
     derivative="g in the dtype of x",
-    special="nowhere; integers end the tape",
+    note="nowhere; integers end the tape",
 )
 
 # A move to another device is undone by a move back.
@@ -72,7 +69,6 @@ to_device: Operation = Operation(
     opaque=True,
     formula="x on another device",
     derivative="g on the device of x",
-    special="nowhere",
 )
 
 clone = Operation(
@@ -82,7 +78,6 @@ clone = Operation(
     saves="nothing",
     formula="x",
     derivative="g",
-    special="nowhere",
 )
 
 flip: Operation = Operation(
@@ -93,7 +88,6 @@ flip: Operation = Operation(
     expands=True,
     formula="x in reverse order",
     derivative="g in reverse order",
-    special="nowhere",
 )
 
 roll: Operation = Operation(
@@ -104,7 +98,6 @@ roll: Operation = Operation(
     expands=True,
     formula="x moved on by k places, around the end",
     derivative="g moved back by k places",
-    special="nowhere",
 )
 
 
@@ -128,7 +121,6 @@ pad = Operation(
     opaque=True,
     formula="x with a border of constants",
     derivative="g without the border",
-    special="nowhere",
 )
 
 tril: Operation = Operation(
@@ -139,7 +131,6 @@ tril: Operation = Operation(
     expands=True,
     formula="x with zeros above the diagonal",
     derivative="g with zeros above the diagonal",
-    special="nowhere",
 )
 
 triu: Operation = Operation(
@@ -150,7 +141,6 @@ triu: Operation = Operation(
     expands=True,
     formula="x with zeros below the diagonal",
     derivative="g with zeros below the diagonal",
-    special="nowhere",
 )
 
 
@@ -169,7 +159,6 @@ cat = Variadic(
     expands=True,
     formula="a, b, … one after the other",
     derivative="the part of g at a; the part of g at b; …",
-    special="nowhere",
 )
 
 stack = Variadic(
@@ -180,5 +169,4 @@ stack = Variadic(
     expands=True,
     formula="a, b, … along a new axis",
     derivative="g[0]; g[1]; …",
-    special="nowhere",
 )

@@ -37,7 +37,7 @@ logsumexp = Operation(
     expands=True,
     formula="log Σᵢ exp xᵢ",
     derivative="exp(xᵢ − y)",
-    special="NaN where all xᵢ are −∞ or one is ∞",
+    note="NaN where all xᵢ are −∞ or one is ∞",
 )
 
 
@@ -57,7 +57,7 @@ softmax = Operation(
     expands=True,
     formula="yᵢ = exp xᵢ/Σⱼ exp xⱼ",
     derivative="∂yᵢ/∂xⱼ = yᵢ (δᵢⱼ − yⱼ)",
-    special="NaN where all xᵢ are −∞ or one is ∞",
+    note="NaN where all xᵢ are −∞ or one is ∞",
 )
 
 
@@ -77,5 +77,5 @@ log_softmax = Operation(
     expands=True,
     formula="yᵢ = xᵢ − log Σⱼ exp xⱼ",
     derivative="∂yᵢ/∂xⱼ = δᵢⱼ − exp yⱼ",
-    special="NaN where all xᵢ are −∞ or one is ∞",
+    note="NaN where all xᵢ are −∞ or one is ∞",
 )

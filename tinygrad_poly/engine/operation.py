@@ -4,13 +4,53 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from tinygrad_poly.engine.arrays import Array, namespace
 
 Rule = Callable[..., Array]
+
+
+class Point(NamedTuple):
+    """A special point of a row: where the formula gives no derivative, or not what is returned.
+
+    An input is a number, or a list of numbers for a vector; several inputs are a tuple, and so are their slopes. Where
+    the result is a vector, its sum is what is differentiated.
+    """
+
+    at: Any
+    """The inputs."""
+    value: Any
+    """y."""
+    slope: Any
+    """∂y/∂x for each input, in its shape; one number stands for all."""
+    curvature: Any = 0
+    """The second derivatives: rows of the Hessian of all numbers in the inputs; one number stands for all."""
+    options: tuple[Any, ...] = ()
+    """What the row takes beside its inputs."""
+    note: str = ""
+    """Why, or where torch says otherwise."""
+
+    def __str__(self) -> str:
+        y = "; ".join(f"y{prime} = {_text(value)}" for prime, value in zip(("", "′", "″"), self[1:4]))
+        options = f" with {', '.join(map(_text, self.options))}" if self.options else ""
+        return f"at {_text(self.at)}{options}: {y}" + (f" ({self.note})" if self.note else "")
+
+
+def _text(value: Any) -> str:
+    """A number, or a list or tuple of them, as a reader writes it."""
+    if isinstance(value, (tuple, list)):
+        inner = ", ".join(map(_text, value))
+        return f"({inner})" if isinstance(value, tuple) else f"[{inner}]"
+    written = f"{value:.5g}" if isinstance(value, float) else str(value)
+    return written.replace("inf", "∞").replace("nan", "NaN").replace("-", "−")
+
+
+def special_text(row: Operation | Variadic) -> str:
+    """The special points of a row, and what else there is to say, for readers."""
+    return ". ".join([*map(str, row.special), *([row.note] if row.note else [])]) or "none"
 
 
 class Operation:
@@ -42,7 +82,8 @@ class Operation:
             done to them (they have a method `defer`) then record the row as a whole.
         formula: y in the inputs x or a, b, … for a reader of the table, such as "sin x".
         derivative: ∂y/∂x, or ∂y/∂a and ∂y/∂b with a semicolon between them.
-        special: where no derivative exists, and what the rule returns there.
+        special: points where the formula gives no derivative, with what is returned there; a test evaluates them all.
+        note: what there is to say beside these, such as "a singular matrix raises SingularMatrixError".
     """
 
     __slots__ = (
@@ -52,6 +93,7 @@ class Operation:
         "forward",
         "frees",
         "name",
+        "note",
         "rules",
         "saves_inputs",
         "saves_output",
@@ -69,7 +111,8 @@ class Operation:
         opaque: bool = False,
         formula: str = "",
         derivative: str = "",
-        special: str = "",
+        special: tuple[Point, ...] = (),
+        note: str = "",
     ) -> None:
         self.name = name
         if opaque:
@@ -77,6 +120,7 @@ class Operation:
         self.formula = formula
         self.derivative = derivative
         self.special = special
+        self.note = note
         self.forward = forward
         self.rules = rules
         self.saves_inputs = saves in ("inputs", "both")
@@ -141,9 +185,11 @@ class Variadic:
         return str(self.keywords.get("derivative", ""))
 
     @property
-    def special(self) -> str:
+    def note(self) -> str:
         """As an `Operation`'s."""
-        return str(self.keywords.get("special", ""))
+        return str(self.keywords.get("note", ""))
+
+    special: tuple[Point, ...] = ()
 
     def of(self, count: int) -> Operation:
         """The row for `count` inputs."""

@@ -1,61 +1,60 @@
 """Functions of tensors, under torch's names; most of them are methods of `Tensor` too.
 
-The public names are those in the families' `__all__`.
+What a family's file defines without an underscore is a public function, but for those that are methods only. What is
+in `linalg` goes by the name of `tinygrad_poly.linalg`; it is listed here where torch has it by a shorter name too.
 """
 
-from tinygrad_poly.functions import (
-    activations,
-    arithmetic,
-    comparisons,
-    contractions,
-    diagonals,
-    elementwise,
-    indexing,
-    joining,
-    linalg,
-    norms,
-    ordering,
-    polynomials,
-    products,
-    reductions,
-    scans,
-    shapes,
-)
-from tinygrad_poly.functions.activations import *
-from tinygrad_poly.functions.arithmetic import *
-from tinygrad_poly.functions.comparisons import *
-from tinygrad_poly.functions.contractions import *
-from tinygrad_poly.functions.diagonals import *
-from tinygrad_poly.functions.elementwise import *
-from tinygrad_poly.functions.indexing import *
-from tinygrad_poly.functions.joining import *
-from tinygrad_poly.functions.linalg import *
-from tinygrad_poly.functions.norms import *
-from tinygrad_poly.functions.ordering import *
-from tinygrad_poly.functions.polynomials import *
-from tinygrad_poly.functions.products import *
-from tinygrad_poly.functions.reductions import *
-from tinygrad_poly.functions.scans import *
-from tinygrad_poly.functions.shapes import *
-from tinygrad_poly.functions.softmax import *
+from importlib import import_module
+from types import FunctionType, ModuleType
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "log_softmax",
-    "softmax",
-    *activations.__all__,
-    *arithmetic.__all__,
-    *comparisons.__all__,
-    *contractions.__all__,
-    *diagonals.__all__,
-    *elementwise.__all__,
-    *indexing.__all__,
-    *joining.__all__,
-    *linalg.__all__,
-    *norms.__all__,
-    *ordering.__all__,
-    *polynomials.__all__,
-    *products.__all__,
-    *reductions.__all__,
-    *scans.__all__,
-    *shapes.__all__,
-]
+from tinygrad_poly.functions.linalg import cholesky as cholesky
+from tinygrad_poly.functions.linalg import det as det
+from tinygrad_poly.functions.linalg import inverse as inverse
+from tinygrad_poly.functions.linalg import logdet as logdet
+from tinygrad_poly.functions.linalg import matrix_power as matrix_power
+from tinygrad_poly.functions.linalg import pinverse as pinverse
+from tinygrad_poly.functions.linalg import slogdet as slogdet
+
+FAMILIES = (
+    *("activations", "arithmetic", "comparisons", "contractions", "diagonals", "elementwise", "indexing", "joining"),
+    *("norms", "ordering", "polynomials", "products", "reductions", "scans", "shapes", "softmax"),
+)
+METHODS_ONLY = ("getitem", "repeated")
+
+
+def public(family: ModuleType) -> dict[str, FunctionType]:
+    """The functions that a family's file makes public, by name."""
+    return {
+        name: value
+        for name, value in vars(family).items()
+        if isinstance(value, FunctionType)
+        and value.__module__ == family.__name__
+        and not name.startswith("_")
+        and name not in METHODS_ONLY
+    }
+
+
+if TYPE_CHECKING:
+    from tinygrad_poly.functions.activations import *
+    from tinygrad_poly.functions.arithmetic import *
+    from tinygrad_poly.functions.comparisons import *
+    from tinygrad_poly.functions.contractions import *
+    from tinygrad_poly.functions.diagonals import *
+    from tinygrad_poly.functions.elementwise import *
+    from tinygrad_poly.functions.indexing import *
+    from tinygrad_poly.functions.joining import *
+    from tinygrad_poly.functions.norms import *
+    from tinygrad_poly.functions.ordering import *
+    from tinygrad_poly.functions.polynomials import *
+    from tinygrad_poly.functions.products import *
+    from tinygrad_poly.functions.reductions import *
+    from tinygrad_poly.functions.scans import *
+    from tinygrad_poly.functions.shapes import *
+    from tinygrad_poly.functions.softmax import *
+else:
+    __all__ = ["cholesky", "det", "inverse", "logdet", "matrix_power", "pinverse", "slogdet"]
+    for _family in FAMILIES:
+        found = public(import_module(f"{__name__}.{_family}"))
+        globals().update(found)
+        __all__ += found

@@ -10,16 +10,6 @@ from tinygrad_poly.engine.apply import apply_unary, checked
 if TYPE_CHECKING:
     from tinygrad_poly.tensor import Tensor
 
-__all__ = [
-    "elu",
-    "gelu",
-    "leaky_relu",
-    "relu",
-    "sigmoid",
-    "silu",
-    "softplus",
-]
-
 
 def sigmoid(input: Tensor) -> Tensor:
     """σ(x) = 1/(1 + e⁻ˣ), with derivative σ(x) (1 − σ(x)); nothing overflows on the way.

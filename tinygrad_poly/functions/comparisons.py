@@ -14,69 +14,47 @@ from tinygrad_poly.engine import apply
 from tinygrad_poly.engine.apply import checked, comparison, wrap
 from tinygrad_poly.engine.arrays import Array, astype, is_floating, namespace
 from tinygrad_poly.engine.errors import DtypeError
+from tinygrad_poly.functions._shared import described
 
 if TYPE_CHECKING:
     from tinygrad_poly.tensor import Tensor
 
-__all__ = [
-    "allclose",
-    "eq",
-    "equal",
-    "ge",
-    "greater",
-    "greater_equal",
-    "gt",
-    "isclose",
-    "isfinite",
-    "isinf",
-    "isnan",
-    "le",
-    "less",
-    "less_equal",
-    "logical_and",
-    "logical_not",
-    "logical_or",
-    "logical_xor",
-    "lt",
-    "ne",
-    "not_equal",
-]
-
 
 def _compared(
-    compare: Callable[[Any, Any], Any], mirrored: Callable[[Any, Any], Any], name: str, text: str, example: str
+    compare: Callable[[Any, Any], Any],
+    mirrored: Callable[[Any, Any], Any],
+    name: str,
+    text: str,
+    call: str,
+    result: str,
 ) -> Callable[[Any, Any], Tensor]:
     """The function of two tensors or numbers that `compare` computes on arrays, and `mirrored` the other way round."""
     forwards, backwards = comparison(compare), comparison(mirrored)
 
     def function(input: Any, other: Any) -> Tensor:
         if isinstance(input, apply.tensor_class):
-            result = forwards(input, other)
+            found = forwards(input, other)
         else:
-            input, other, result = other, input, backwards(checked(other, name), input)
-        if result is NotImplemented:
+            input, other, found = other, input, backwards(checked(other, name), input)
+        if found is NotImplemented:
             raise DtypeError(f"{name}() expects a tensor, an array or a number, not {type(other).__name__}")
-        return result  # type: ignore[no-any-return]
+        return found  # type: ignore[no-any-return]
 
-    function.__name__ = function.__qualname__ = name
-    function.__doc__ = f"""Where {text}, for a = `input` and b = `other`, tensors or numbers that broadcast.
+    text = f"""Where {text}, for a = `input` and b = `other`, tensors or numbers that broadcast.
 
     Raises:
         ShapeError: where the shapes do not broadcast.
-        DtypeError: where neither is a tensor, or one is no number.
-
-    >>> {example.replace(" = ", chr(10) + "    ")}
-    """
-    return function
+        DtypeError: where neither is a tensor, or one is no number."""
+    return described(function, name, text, call, result)
 
 
-eq = equal = _compared(operator.eq, operator.eq, "eq", "a = b", "eq(tensor([1, 2]), 2) = tensor([False,  True])")
-ne = not_equal = _compared(operator.ne, operator.ne, "ne", "a ≠ b", "ne(tensor([1, 2]), 2) = tensor([ True, False])")
-lt = less = _compared(operator.lt, operator.gt, "lt", "a < b", "lt(tensor([1, 2]), 2) = tensor([ True, False])")
-gt = greater = _compared(operator.gt, operator.lt, "gt", "a > b", "gt(tensor([1, 2]), 1) = tensor([False,  True])")
-le = less_equal = _compared(operator.le, operator.ge, "le", "a ≤ b", "le(tensor([1, 2]), 1) = tensor([ True, False])")
+eq = equal = _compared(operator.eq, operator.eq, "eq", "a = b", "eq(tensor([1, 2]), 2)", "tensor([False,  True])")
+ne = not_equal = _compared(operator.ne, operator.ne, "ne", "a ≠ b", "ne(tensor([1, 2]), 2)", "tensor([ True, False])")
+lt = less = _compared(operator.lt, operator.gt, "lt", "a < b", "lt(tensor([1, 2]), 2)", "tensor([ True, False])")
+gt = greater = _compared(operator.gt, operator.lt, "gt", "a > b", "gt(tensor([1, 2]), 1)", "tensor([False,  True])")
+le = less_equal = _compared(operator.le, operator.ge, "le", "a ≤ b", "le(tensor([1, 2]), 1)", "tensor([ True, False])")
 ge = greater_equal = _compared(
-    operator.ge, operator.le, "ge", "a ≥ b", "ge(tensor([1, 2]), 2) = tensor([False,  True])"
+    operator.ge, operator.le, "ge", "a ≥ b", "ge(tensor([1, 2]), 2)", "tensor([False,  True])"
 )
 
 
@@ -85,50 +63,51 @@ def _truth(x: Array) -> Array:
     return astype(x, namespace(x).bool) if hasattr(x, "dtype") else bool(x)
 
 
-def _logical(combine: Callable[[Any, Any], Any], name: str, text: str, example: str) -> Callable[[Any, Any], Tensor]:
+def _logical(
+    combine: Callable[[Any, Any], Any], name: str, text: str, call: str, result: str
+) -> Callable[[Any, Any], Tensor]:
     def compare(a: Array, b: Array) -> Array:
         return combine(_truth(a), _truth(b))
 
     compare.__name__ = name
-    return _compared(compare, compare, name, text, example)
+    return _compared(compare, compare, name, text, call, result)
 
 
-_TWO = "(tensor([True, True, False, False]), tensor([True, False, True, False])) = tensor"
-logical_and = _logical(operator.and_, "logical_and", "a and b", f"logical_and{_TWO}([ True, False, False, False])")
-logical_or = _logical(operator.or_, "logical_or", "a or b", f"logical_or{_TWO}([ True,  True,  True, False])")
+_TWO = "(tensor([True, True, False, False]), tensor([True, False, True, False]))"
+logical_and = _logical(
+    operator.and_, "logical_and", "a and b", f"logical_and{_TWO}", "tensor([ True, False, False, False])"
+)
+logical_or = _logical(operator.or_, "logical_or", "a or b", f"logical_or{_TWO}", "tensor([ True,  True,  True, False])")
 logical_xor = _logical(
-    operator.xor, "logical_xor", "a or b, but not both", f"logical_xor{_TWO}([False,  True,  True, False])"
+    operator.xor, "logical_xor", "a or b, but not both", f"logical_xor{_TWO}", "tensor([False,  True,  True, False])"
 )
 
 
-def _asked(ask: Callable[[Array], Array], name: str, text: str, example: str) -> Callable[[Tensor], Tensor]:
+def _asked(ask: Callable[[Array], Array], name: str, text: str, call: str, result: str) -> Callable[[Tensor], Tensor]:
     def function(input: Tensor) -> Tensor:
         return wrap(ask(checked(input, name).array), None)
 
-    function.__name__ = function.__qualname__ = name
-    function.__doc__ = f"""Where {text}.
-
-    >>> {example.replace(" = ", chr(10) + "    ")}
-    """
-    return function
+    return described(function, name, f"Where {text}.", call, result)
 
 
-_SPECIAL = '(tensor([1.0, float("nan"), float("inf")])) = tensor'
-isnan = _asked(of_library("isnan"), "isnan", "x is NaN", f"isnan{_SPECIAL}([False,  True, False])")
-isinf = _asked(of_library("isinf"), "isinf", "x is ∞ or −∞", f"isinf{_SPECIAL}([False, False,  True])")
-isfinite = _asked(of_library("isfinite"), "isfinite", "x is a number", f"isfinite{_SPECIAL}([ True, False, False])")
+_SPECIAL = '(tensor([1.0, float("nan"), float("inf")]))'
+isnan = _asked(of_library("isnan"), "isnan", "x is NaN", f"isnan{_SPECIAL}", "tensor([False,  True, False])")
+isinf = _asked(of_library("isinf"), "isinf", "x is ∞ or −∞", f"isinf{_SPECIAL}", "tensor([False, False,  True])")
+isfinite = _asked(
+    of_library("isfinite"), "isfinite", "x is a number", f"isfinite{_SPECIAL}", "tensor([ True, False, False])"
+)
 logical_not = _asked(
-    lambda x: ~_truth(x), "logical_not", "x is false or 0", "logical_not(tensor([0, 2])) = tensor([ True, False])"
+    lambda x: ~_truth(x), "logical_not", "x is false or 0", "logical_not(tensor([0, 2]))", "tensor([ True, False])"
 )
 
 
-def inverted(input: Tensor) -> Tensor:
+def bitwise_not(input: Tensor) -> Tensor:
     """~x: not x for booleans, the bits exchanged for integers.
 
     Raises:
         DtypeError: for floating-point numbers.
 
-    >>> inverted(tensor([True, False]))
+    >>> bitwise_not(tensor([True, False]))
     tensor([False,  True])
     """
     if is_floating(input.dtype):

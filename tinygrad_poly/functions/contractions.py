@@ -15,13 +15,6 @@ from tinygrad_poly.engine.errors import ShapeError
 if TYPE_CHECKING:
     from tinygrad_poly.tensor import Tensor
 
-__all__ = [
-    "einsum",
-    "inner",
-    "tensordot",
-    "trace",
-]
-
 
 def inner(input: Tensor, other: Tensor) -> Tensor:
     """Σₖ a[…, k] b[…, k] for every pair of vectors along the last dimensions; the product if one is 0-d.

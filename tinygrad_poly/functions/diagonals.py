@@ -11,18 +11,11 @@ from typing import TYPE_CHECKING
 from tinygrad_poly.derivatives import indexing, shapes
 from tinygrad_poly.engine.apply import apply_unary, checked
 from tinygrad_poly.engine.errors import ShapeError
-from tinygrad_poly.functions.shapes import movedim, one_dim, reshape
+from tinygrad_poly.functions._shared import one_dim
+from tinygrad_poly.functions.shapes import movedim, reshape
 
 if TYPE_CHECKING:
     from tinygrad_poly.tensor import Tensor
-
-__all__ = [
-    "diag",
-    "diag_embed",
-    "diagonal",
-    "tril",
-    "triu",
-]
 
 
 def _places(rows: int, columns: int, offset: int) -> slice:

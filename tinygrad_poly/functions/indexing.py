@@ -16,27 +16,11 @@ from tinygrad_poly.engine import apply, arrays
 from tinygrad_poly.engine.apply import apply_operation, apply_unary, checked, wrap
 from tinygrad_poly.engine.arrays import Array, Index, Shape, is_floating, namespace
 from tinygrad_poly.engine.errors import DtypeError, ShapeError
-from tinygrad_poly.functions.joining import broadcast_shape
-from tinygrad_poly.functions.shapes import expand, one_dim, reshape
+from tinygrad_poly.functions._shared import broadcast_shape, one_dim
+from tinygrad_poly.functions.shapes import expand, reshape
 
 if TYPE_CHECKING:
     from tinygrad_poly.tensor import Tensor
-
-__all__ = [
-    "gather",
-    "index_add",
-    "index_put",
-    "index_select",
-    "masked_select",
-    "narrow",
-    "nonzero",
-    "scatter",
-    "scatter_add",
-    "select",
-    "take",
-    "take_along_axis",
-    "take_along_dim",
-]
 
 
 def _constant(part: Any) -> Any:

@@ -15,33 +15,12 @@ import numpy as np
 from tinygrad_poly.derivatives import indexing, shapes
 from tinygrad_poly.engine import arrays
 from tinygrad_poly.engine.apply import apply_operation, apply_unary, checked, wrap
-from tinygrad_poly.engine.arrays import Shape
 from tinygrad_poly.engine.errors import DtypeError, ShapeError
-from tinygrad_poly.functions.shapes import expand, lengths, movedim, one_dim, reshape, unsqueeze
+from tinygrad_poly.functions._shared import broadcast_shape, lengths, one_dim
+from tinygrad_poly.functions.shapes import expand, movedim, reshape, unsqueeze
 
 if TYPE_CHECKING:
     from tinygrad_poly.tensor import Tensor
-
-__all__ = [
-    "broadcast_arrays",
-    "broadcast_tensors",
-    "cat",
-    "chunk",
-    "concat",
-    "concatenate",
-    "hstack",
-    "meshgrid",
-    "pad",
-    "repeat",
-    "repeat_interleave",
-    "split",
-    "stack",
-    "tensor_split",
-    "tile",
-    "unbind",
-    "unstack",
-    "vstack",
-]
 
 
 def _each(tensors: Any, name: str) -> tuple[Tensor, ...]:
@@ -299,21 +278,6 @@ def repeat_interleave(input: Tensor, repeats: Any, dim: int | None = None, *, ax
 
 
 repeat = repeat_interleave
-
-
-def broadcast_shape(given: Sequence[Shape], name: str) -> Shape:
-    """The shape to which all of `given` can be repeated.
-
-    Raises:
-        ShapeError: if there is none; `name` is the operation's.
-    """
-    try:
-        return np.broadcast_shapes(*given)
-    except ValueError:
-        raise ShapeError(
-            f"{name}: shapes {' and '.join(map(str, given))} do not fit together: "
-            "counted from the last dimension, lengths must be equal or 1"
-        ) from None
 
 
 def broadcast_tensors(*tensors: Tensor) -> tuple[Tensor, ...]:

@@ -15,16 +15,6 @@ from tinygrad_poly.functions.reductions import sum
 if TYPE_CHECKING:
     from tinygrad_poly.tensor import Tensor
 
-__all__ = [
-    "cholesky",
-    "det",
-    "inverse",
-    "logdet",
-    "matrix_power",
-    "pinverse",
-    "slogdet",
-]
-
 
 class SlogdetResult(NamedTuple):
     """The sign of a determinant and the logarithm of its absolute value."""

@@ -7,15 +7,10 @@ from typing import TYPE_CHECKING, Any
 from tinygrad_poly.derivatives import norms
 from tinygrad_poly.engine.apply import apply_unary, checked
 from tinygrad_poly.engine.errors import DtypeError
-from tinygrad_poly.functions.reductions import check_floating, check_nonempty, reduced
+from tinygrad_poly.functions._shared import check_floating, check_nonempty, reduced
 
 if TYPE_CHECKING:
     from tinygrad_poly.tensor import Tensor
-
-__all__ = [
-    "norm",
-    "vector_norm",
-]
 
 
 def norm(

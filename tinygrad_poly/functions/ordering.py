@@ -16,23 +16,11 @@ from tinygrad_poly.engine.apply import apply_unary, checked, wrap
 from tinygrad_poly.engine.arrays import Array, astype, is_floating, namespace
 from tinygrad_poly.engine.errors import ShapeError
 from tinygrad_poly.functions import arithmetic
-from tinygrad_poly.functions.reductions import check_nonempty
-from tinygrad_poly.functions.scans import at_least_1d, one_axis
+from tinygrad_poly.functions._shared import at_least_1d, check_nonempty, one_axis
 from tinygrad_poly.functions.shapes import reshape
 
 if TYPE_CHECKING:
     from tinygrad_poly.tensor import Tensor
-
-__all__ = [
-    "argmax",
-    "argmin",
-    "argsort",
-    "max",
-    "median",
-    "min",
-    "sort",
-    "topk",
-]
 
 
 class ValuesAndIndices(NamedTuple):

@@ -16,16 +16,6 @@ from tinygrad_poly.engine.errors import DtypeError, ShapeError
 if TYPE_CHECKING:
     from tinygrad_poly.tensor import Tensor
 
-__all__ = [
-    "polyadd",
-    "polyder",
-    "polyfit",
-    "polyint",
-    "polymul",
-    "polyval",
-    "vander",
-]
-
 
 def _coefficients(c: Any, name: str) -> Tensor:
     """`c`, a tensor of coefficients.

@@ -12,20 +12,6 @@ from tinygrad_poly.engine.errors import ShapeError
 if TYPE_CHECKING:
     from tinygrad_poly.tensor import Tensor
 
-__all__ = [
-    "addmm",
-    "bmm",
-    "cross",
-    "dot",
-    "kron",
-    "linear",
-    "matmul",
-    "mm",
-    "mv",
-    "outer",
-    "vdot",
-]
-
 
 def matmul(input: Tensor, other: Any) -> Tensor:
     """The matrix product A B, with derivatives G Bᵀ and Aᵀ G where G = ∂L/∂(A B).

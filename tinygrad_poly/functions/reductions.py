@@ -9,33 +9,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tinygrad_poly.derivatives import reductions, scans, softmax
+from tinygrad_poly.derivatives import reductions, scans
 from tinygrad_poly.engine import arrays
 from tinygrad_poly.engine.apply import apply_operation, apply_unary, checked, wrap
-from tinygrad_poly.engine.errors import DtypeError, ShapeError
 from tinygrad_poly.engine.operation import Operation
+from tinygrad_poly.functions._shared import check_floating, check_nonempty, reduced
 from tinygrad_poly.functions.elementwise import where
 
 if TYPE_CHECKING:
     from tinygrad_poly.tensor import Tensor
-
-__all__ = [
-    "all",
-    "amax",
-    "amin",
-    "aminmax",
-    "any",
-    "count_nonzero",
-    "logsumexp",
-    "mean",
-    "mse_loss",
-    "nanmean",
-    "nansum",
-    "prod",
-    "std",
-    "sum",
-    "var",
-]
 
 
 class Extremes(NamedTuple):
@@ -43,42 +25,6 @@ class Extremes(NamedTuple):
 
     min: Tensor
     max: Tensor
-
-
-def reduced(input: Tensor, dim: Any, axis: Any, name: str) -> arrays.Shape | None:
-    """The dimensions to reduce; None for all."""
-    if dim is None:
-        if axis is None:
-            return None
-        dim = axis
-    ndim = len(input.array.shape)
-    axes = arrays.normalize_axes(dim, ndim or 1, name)
-    return axes if ndim else None
-
-
-def check_floating(input: Tensor, name: str) -> None:
-    """Refuse integers.
-
-    Raises:
-        DtypeError: because what `name` computes of integers is none.
-    """
-    if not arrays.is_floating(input.array.dtype):
-        raise DtypeError(f"{name}() needs a floating-point tensor, and this one is {input.dtype}: use .float()")
-
-
-def check_nonempty(input: Tensor, axes: arrays.Shape | None, name: str) -> None:
-    """Refuse to choose among no elements.
-
-    Raises:
-        ShapeError: where one of the `axes` has length 0.
-    """
-    shape = input.array.shape
-    for axis in range(len(shape)) if axes is None else axes:
-        if not shape[axis]:
-            raise ShapeError(
-                f"{name}() of no elements does not exist: dimension {axis} of shape {shape} has length 0; "
-                "choose a dimension with elements, or leave out empty tensors"
-            )
 
 
 def sum(
@@ -306,23 +252,6 @@ def aminmax(input: Tensor, *, dim: Any = None, keepdim: bool = False) -> Extreme
     """
     smallest = _extreme(reductions.amin, input, dim, keepdim, "aminmax")
     return Extremes(smallest, _extreme(reductions.amax, input, dim, keepdim, "aminmax"))
-
-
-def logsumexp(
-    input: Tensor, dim: Any = None, keepdim: bool = False, *, axis: Any = None, keepdims: bool = False
-) -> Tensor:
-    """The logarithm y = log Σᵢ exp xᵢ over `dim`, with derivative exp(xᵢ − y); no exponential overflows.
-
-    −∞ for no elements and for elements that are all −∞, where the derivative is NaN.
-
-    Raises:
-        DimensionError: for a dimension out of range or named twice.
-
-    >>> logsumexp(tensor([1000.0, 1000.0]))
-    tensor(1000.6932)
-    """
-    axes = reduced(checked(input, "logsumexp"), dim, axis, "logsumexp")
-    return apply_unary(softmax.logsumexp, input, axes, keepdim or keepdims)
 
 
 def any(input: Tensor, dim: Any = None, keepdim: bool = False, *, axis: Any = None, keepdims: bool = False) -> Tensor:

@@ -8,47 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tinygrad_poly.derivatives import scans
-from tinygrad_poly.engine.apply import apply_unary, checked
-from tinygrad_poly.engine.arrays import normalize_axes
-from tinygrad_poly.engine.errors import DimensionError
-from tinygrad_poly.engine.operation import Operation
-from tinygrad_poly.functions.shapes import reshape
+from tinygrad_poly.functions._shared import along
 
 if TYPE_CHECKING:
     from tinygrad_poly.tensor import Tensor
-
-__all__ = [
-    "cumprod",
-    "cumsum",
-    "cumulative_prod",
-    "cumulative_sum",
-]
-
-
-def one_axis(input: Tensor, dim: Any, name: str) -> int:
-    """The dimension to work along, as an axis ≥ 0; a 0-d tensor has the axis 0.
-
-    Raises:
-        DimensionError: for none or several, or one that is out of range.
-    """
-    axes = normalize_axes(dim, checked(input, name).ndim or 1, name)
-    if axes is None or len(axes) != 1:
-        raise DimensionError(f"{name} works along one dimension: give dim=0 or another single one, not {dim!r}")
-    return axes[0]
-
-
-def at_least_1d(input: Tensor) -> Tensor:
-    """A 0-d tensor as one of length 1."""
-    return input if input.ndim else reshape(input, 1)
-
-
-def along(row: Operation, input: Tensor, dim: Any, dtype: Any, name: str) -> Tensor:
-    """A row that works along one dimension and keeps the shape; `dtype` converts first."""
-    axis = one_axis(input, dim, name)
-    if dtype is not None:
-        input = input.to(dtype=dtype)
-    result = apply_unary(row, at_least_1d(input), axis)
-    return result if input.ndim else reshape(result, ())
 
 
 def cumsum(input: Tensor, dim: Any = None, dtype: Any = None, *, axis: Any = None) -> Tensor:

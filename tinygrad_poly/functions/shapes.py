@@ -6,77 +6,17 @@ All are linear: the derivative of each moves the cotangent's elements back, and 
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from tinygrad_poly.derivatives import shapes
 from tinygrad_poly.engine.apply import apply_unary, checked
-from tinygrad_poly.engine.arrays import Shape, full_shape, normalize_axes
-from tinygrad_poly.engine.errors import DtypeError, ShapeError
+from tinygrad_poly.engine.arrays import full_shape, normalize_axes
+from tinygrad_poly.engine.errors import ShapeError
+from tinygrad_poly.functions._shared import lengths, one_dim
 
 if TYPE_CHECKING:
     from tinygrad_poly.tensor import Tensor
-
-__all__ = [
-    "astype",
-    "broadcast_to",
-    "clone",
-    "expand",
-    "expand_as",
-    "expand_dims",
-    "flatten",
-    "flip",
-    "matrix_transpose",
-    "moveaxis",
-    "movedim",
-    "permute",
-    "permute_dims",
-    "ravel",
-    "reshape",
-    "roll",
-    "rot90",
-    "squeeze",
-    "swapaxes",
-    "swapdims",
-    "t",
-    "transpose",
-    "unflatten",
-    "unsqueeze",
-]
-
-
-def lengths(given: Sequence[Any]) -> Shape:
-    """`view(2, 3)` and `view((2, 3))` mean the same."""
-    inner = given[0] if len(given) == 1 and isinstance(given[0], (tuple, list, range)) else given
-    try:
-        return tuple(operator.index(n) for n in inner)
-    except TypeError:
-        raise DtypeError(f"a shape or an order of dimensions consists of integers, not {inner!r}") from None
-
-
-def new_shape(given: Sequence[Any]) -> Shape:
-    """The shape of a tensor to be made.
-
-    Raises:
-        ShapeError: for a negative length.
-    """
-    shape = lengths(given)
-    if any(n < 0 for n in shape):
-        raise ShapeError(f"a shape needs lengths of 0 or more, not {shape}")
-    return shape
-
-
-def one_dim(dim: Any, ndim: int, name: str) -> int:
-    """`dim` counted from the start.
-
-    Raises:
-        DimensionError: where a tensor of `ndim` dimensions has no such one; `name` is the operation's.
-    """
-    if isinstance(dim, (tuple, list)) or dim is None:
-        raise DtypeError(f"{name}: expects one dimension, not {dim!r}")
-    (at,) = normalize_axes(dim, ndim, name) or ()
-    return at
 
 
 def reshape(input: Tensor, *shape: Any) -> Tensor:

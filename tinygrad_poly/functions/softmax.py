@@ -1,4 +1,4 @@
-"""Softmax and its logarithm.
+"""Softmax, its logarithm, and the logarithm of a sum of exponentials.
 
 `axis` is NumPy's name for `dim`. A 0-d tensor counts as one of length 1, with dimension 0 or −1.
 """
@@ -8,17 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tinygrad_poly.derivatives import softmax as rows
+from tinygrad_poly.engine.apply import apply_unary, checked
 from tinygrad_poly.engine.operation import Operation
-from tinygrad_poly.functions.reductions import check_floating
-from tinygrad_poly.functions.scans import along, one_axis
+from tinygrad_poly.functions._shared import along, check_floating, one_axis, reduced
 
 if TYPE_CHECKING:
     from tinygrad_poly.tensor import Tensor
-
-__all__ = [
-    "log_softmax",
-    "softmax",
-]
 
 
 def _floating(row: Operation, input: Tensor, dim: Any, dtype: Any, name: str) -> Tensor:
@@ -56,3 +51,20 @@ def log_softmax(input: Tensor, dim: Any = None, dtype: Any = None, *, axis: Any 
     tensor([-1000.,     0.])
     """
     return _floating(rows.log_softmax, input, axis if dim is None else dim, dtype, "log_softmax")
+
+
+def logsumexp(
+    input: Tensor, dim: Any = None, keepdim: bool = False, *, axis: Any = None, keepdims: bool = False
+) -> Tensor:
+    """The logarithm y = log Σᵢ exp xᵢ over `dim`, with derivative exp(xᵢ − y); no exponential overflows.
+
+    −∞ for no elements and for elements that are all −∞, where the derivative is NaN.
+
+    Raises:
+        DimensionError: for a dimension out of range or named twice.
+
+    >>> logsumexp(tensor([1000.0, 1000.0]))
+    tensor(1000.6932)
+    """
+    axes = reduced(checked(input, "logsumexp"), dim, axis, "logsumexp")
+    return apply_unary(rows.logsumexp, input, axes, keepdim or keepdims)

@@ -1,0 +1,142 @@
+"""What several families share: how arguments are read, and how a function that was made from a row is described."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from tinygrad_poly.derivatives import shapes
+from tinygrad_poly.engine import arrays
+from tinygrad_poly.engine.apply import apply_unary, checked
+from tinygrad_poly.engine.arrays import Shape, normalize_axes
+from tinygrad_poly.engine.errors import DimensionError, DtypeError, ShapeError
+from tinygrad_poly.engine.operation import Operation
+
+if TYPE_CHECKING:
+    from tinygrad_poly.tensor import Tensor
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def described(function: Function, name: str, text: str, call: str, result: str) -> Function:
+    """`function` with a name, and a docstring that ends in an example: a call and what it gives."""
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = f"""{text}
+
+    >>> {call}
+    {result}
+    """
+    return function
+
+
+def lengths(given: Sequence[Any]) -> Shape:
+    """`view(2, 3)` and `view((2, 3))` mean the same."""
+    inner = given[0] if len(given) == 1 and isinstance(given[0], (tuple, list, range)) else given
+    try:
+        return tuple(operator.index(n) for n in inner)
+    except TypeError:
+        raise DtypeError(f"a shape or an order of dimensions consists of integers, not {inner!r}") from None
+
+
+def new_shape(given: Sequence[Any]) -> Shape:
+    """The shape of a tensor to be made.
+
+    Raises:
+        ShapeError: for a negative length.
+    """
+    shape = lengths(given)
+    if any(n < 0 for n in shape):
+        raise ShapeError(f"a shape needs lengths of 0 or more, not {shape}")
+    return shape
+
+
+def one_dim(dim: Any, ndim: int, name: str) -> int:
+    """`dim` counted from the start.
+
+    Raises:
+        DimensionError: where a tensor of `ndim` dimensions has no such one; `name` is the operation's.
+    """
+    if isinstance(dim, (tuple, list)) or dim is None:
+        raise DtypeError(f"{name}: expects one dimension, not {dim!r}")
+    (at,) = normalize_axes(dim, ndim, name) or ()
+    return at
+
+
+def one_axis(input: Tensor, dim: Any, name: str) -> int:
+    """The dimension to work along, as an axis ≥ 0; a 0-d tensor has the axis 0.
+
+    Raises:
+        DimensionError: for none or several, or one that is out of range.
+    """
+    axes = normalize_axes(dim, checked(input, name).ndim or 1, name)
+    if axes is None or len(axes) != 1:
+        raise DimensionError(f"{name} works along one dimension: give dim=0 or another single one, not {dim!r}")
+    return axes[0]
+
+
+def at_least_1d(input: Tensor) -> Tensor:
+    """A 0-d tensor as one of length 1."""
+    return input if input.ndim else apply_unary(shapes.reshape, input, (1,))
+
+
+def along(row: Operation, input: Tensor, dim: Any, dtype: Any, name: str) -> Tensor:
+    """A row that works along one dimension and keeps the shape; `dtype` converts first."""
+    axis = one_axis(input, dim, name)
+    if dtype is not None:
+        input = input.to(dtype=dtype)
+    result = apply_unary(row, at_least_1d(input), axis)
+    return result if input.ndim else apply_unary(shapes.reshape, result, ())
+
+
+def reduced(input: Tensor, dim: Any, axis: Any, name: str) -> arrays.Shape | None:
+    """The dimensions to reduce; None for all."""
+    if dim is None:
+        if axis is None:
+            return None
+        dim = axis
+    ndim = len(input.array.shape)
+    axes = arrays.normalize_axes(dim, ndim or 1, name)
+    return axes if ndim else None
+
+
+def broadcast_shape(given: Sequence[Shape], name: str) -> Shape:
+    """The shape to which all of `given` can be repeated.
+
+    Raises:
+        ShapeError: if there is none; `name` is the operation's.
+    """
+    try:
+        return np.broadcast_shapes(*given)
+    except ValueError:
+        raise ShapeError(
+            f"{name}: shapes {' and '.join(map(str, given))} do not fit together: "
+            "counted from the last dimension, lengths must be equal or 1"
+        ) from None
+
+
+def check_floating(input: Tensor, name: str) -> None:
+    """Refuse integers.
+
+    Raises:
+        DtypeError: because what `name` computes of integers is none.
+    """
+    if not arrays.is_floating(input.array.dtype):
+        raise DtypeError(f"{name}() needs a floating-point tensor, and this one is {input.dtype}: use .float()")
+
+
+def check_nonempty(input: Tensor, axes: arrays.Shape | None, name: str) -> None:
+    """Refuse to choose among no elements.
+
+    Raises:
+        ShapeError: where one of the `axes` has length 0.
+    """
+    shape = input.array.shape
+    for axis in range(len(shape)) if axes is None else axes:
+        if not shape[axis]:
+            raise ShapeError(
+                f"{name}() of no elements does not exist: dimension {axis} of shape {shape} has length 0; "
+                "choose a dimension with elements, or leave out empty tensors"
+            )
