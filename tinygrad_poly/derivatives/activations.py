@@ -6,10 +6,12 @@ Each is computed so that no intermediate result overflows: e⁻ˣ for large nega
 from __future__ import annotations
 
 import math
+from math import inf, nan
 
 from tinygrad_poly.derivatives.elementwise import erfc, exp, where
+from tinygrad_poly.derivatives.piecewise import straight
 from tinygrad_poly.engine.arrays import Array, namespace
-from tinygrad_poly.engine.operation import Operation
+from tinygrad_poly.engine.operation import Operation, Point
 
 
 def _sigmoid(x: Array) -> Array:
@@ -47,20 +49,26 @@ softplus = Operation(
 relu = Operation(
     "Relu",
     lambda x: namespace(x).maximum(x, 0),
-    lambda g, y: where(y <= 0, 0.0, g),
+    straight(lambda g, y: where(y <= 0, 0.0, g)),
     saves="output",
     formula="max(x, 0)",
     derivative="1 where x > 0, else 0",
-    note="at 0: 0; at NaN: 1",
+    special=(
+        Point(0, 0, 0),
+        Point(nan, nan, 1),
+    ),
 )
 
 leaky_relu = Operation(
     "LeakyRelu",
     lambda x, slope: namespace(x).where(x > 0, x, x * slope),
-    lambda g, x, slope: where(x > 0, g, g * slope),
+    straight(lambda g, x, slope: where(x > 0, g, g * slope)),
     formula="x where x > 0, else αx",
     derivative="1 where x > 0, else α",
-    note="at 0: α; at NaN: α",
+    special=(
+        Point(0, 0, 0.25, options=(0.25,)),
+        Point(nan, nan, 0.25, options=(0.25,)),
+    ),
 )
 
 
@@ -75,7 +83,10 @@ elu = Operation(
     lambda g, x, alpha: where(x <= 0, g * (alpha * exp(where(x < 0, x, 0.0))), g),
     formula="x where x > 0, else α(eˣ − 1)",
     derivative="1 where x > 0, else α eˣ",
-    note="at 0: α, and 0 for the second derivative; at NaN: 1",
+    special=(
+        Point(0, 0, 1, options=(1,)),
+        Point(nan, nan, 1, options=(1,)),
+    ),
 )
 
 
@@ -90,7 +101,7 @@ silu = Operation(
     _silu_slope,
     formula="x σ(x)",
     derivative="σ(x) (1 + x (1 − σ(x)))",
-    note="at −∞ the value is NaN, as ∞ · 0 is",
+    special=(Point(-inf, nan, nan, nan),),
 )
 
 # Φ(x) = erfc(−x/√2)/2 is the area under the bell curve left of x. (1 + erf(x/√2))/2 would lose its digits
@@ -104,7 +115,10 @@ gelu = Operation(
     lambda g, x: g * (0.5 * erfc(x * -_ROOT_HALF) + x * (_BELL * exp(-0.5 * (x * x)))),
     formula="x Φ(x)",
     derivative="Φ(x) + x φ(x)",
-    note="at −∞ the value is NaN, as ∞ · 0 is; at ±∞ the derivative is NaN",
+    special=(
+        Point(inf, inf, nan, nan),
+        Point(-inf, nan, nan, nan),
+    ),
 )
 
 # ½(1 + tanh u) = σ(2u), with u = √(2/π) (x + 0.044715 x³).
@@ -124,5 +138,8 @@ gelu_tanh = Operation(
     _gelu_tanh_slope,
     formula="x σ(2u), u = √(2/π) (x + 0.044715 x³)",
     derivative="σ(2u) + 2x u' σ(2u) (1 − σ(2u))",
-    note="at −∞ the value is NaN, as ∞ · 0 is; at ±∞ the derivative is NaN",
+    special=(
+        Point(inf, inf, nan, nan),
+        Point(-inf, nan, nan, nan),
+    ),
 )

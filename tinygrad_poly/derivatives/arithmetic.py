@@ -6,12 +6,13 @@ Read a row as: name, y = f(a, b), ∂L/∂a, ∂L/∂b with g = ∂L/∂y.
 from __future__ import annotations
 
 import operator
+from math import inf, nan
 
 from tinygrad_poly.derivatives.activations import sigmoid
-from tinygrad_poly.derivatives.elementwise import log, where
-from tinygrad_poly.derivatives.piecewise import flat, of_two, trunc
-from tinygrad_poly.engine.arrays import Array, integer_power, namespace, together
-from tinygrad_poly.engine.operation import Operation
+from tinygrad_poly.derivatives.elementwise import LOG_2, log, where
+from tinygrad_poly.derivatives.piecewise import flat, of_two
+from tinygrad_poly.engine.arrays import Array, integer_power, is_floating, namespace, together
+from tinygrad_poly.engine.operation import Operation, Point
 
 add = Operation(
     "Add",
@@ -50,7 +51,10 @@ divide = Operation(
     saves="both",
     formula="a / b",
     derivative="1/b; −a/b²",
-    note="at b = 0: ±∞, or NaN where a = 0 too",
+    special=(
+        Point((1, 0), inf, (inf, -inf), [[0, -inf], [-inf, inf]]),
+        Point((0, 0), nan, (inf, nan), [[0, -inf], [-inf, nan]]),
+    ),
 )
 
 negative = Operation("Neg", operator.neg, lambda g: -g, saves="nothing", formula="−x", derivative="−1")
@@ -62,7 +66,7 @@ reciprocal = Operation(
     saves="output",
     formula="1/x",
     derivative="−1/x²",
-    note="at 0: −∞",
+    special=(Point(0, inf, -inf, inf),),
 )
 
 
@@ -80,20 +84,73 @@ power_scalar = Operation(
     lambda g, x, n: g * n * scalar_power(x, n - 1) if n else namespace(x).zeros_like(x),
     formula="xⁿ for a number n",
     derivative="n xⁿ⁻¹",
-    note="0 where n = 0, also at x = 0; at 0: ∞ for 0 < n < 1 and −∞ for n < 0; below 0 NaN unless n is whole",
+    special=(
+        Point(0, 1, 0, options=(0,)),
+        Point(0, 0, inf, -inf, options=(0.5,)),
+        Point(0, inf, -inf, inf, options=(-1,)),
+        Point(0, 0, 0, inf, options=(1.5,)),
+        Point(-1, nan, nan, nan, options=(0.5,)),
+    ),
 )
 
-# d/da aᵇ = b aᵇ⁻¹, and 0 where b = 0; d/db aᵇ = aᵇ log a, and 0 where a = 0 and b ≥ 0 (there aᵇ stays
-# 0 as b moves). At a < 0 the second is NaN: aᵇ is not real beside a whole b.
+
+def _power_log(a: Array, b: Array, k: int) -> Array:
+    """aᵇ (log a)ᵏ; at a = 0 its limit from the right, that is 0 for b > 0 and ±∞ for b ≤ 0 and k > 0."""
+    y = a**b
+    return y * integer_power(log(where((a == 0) & (b > 0), 1.0, a)), k) if k else y
+
+
+def _power_log_base(g: Array, a: Array, b: Array, k: int) -> Array:
+    if not k:
+        return _power_base(g, a, b)
+    return g * (b * power_log(a, b - 1, k) + k * power_log(a, b - 1, k - 1))
+
+
+# The rules of a power are made of these functions, which at a = 0 know no convention but limits, so that the second
+# derivatives are right there: d/db of b aᵇ⁻¹ at (0, 1) is −∞.
+power_log: Operation = Operation(
+    "Pow",
+    _power_log,
+    _power_log_base,
+    lambda g, a, b, k: g * power_log(a, b, k + 1),
+    formula="aᵇ (log a)ᵏ",
+    derivative="b aᵇ⁻¹ (log a)ᵏ + k aᵇ⁻¹ (log a)ᵏ⁻¹; aᵇ (log a)ᵏ⁺¹",
+    special=(
+        Point((0, 1), 0, (-inf, 0), [[nan, nan], [nan, 0]], options=(1,)),
+        Point((0, 2), 0, 0, [[-inf, 0], [0, 0]], options=(1,)),
+    ),
+)
+
+
+def _power_base(g: Array, a: Array, b: Array) -> Array:
+    """G b aᵇ⁻¹, and 0 where aᵇ is the constant 1 but aᵇ⁻¹ no number."""
+    constant = ((a == 0) | (a != a)) & (b == 0)
+    return where(constant, 0.0, g * (b * power_log(where(constant, 1.0, a), b - 1, 0)))
+
+
+def _power_exponent(g: Array, a: Array, b: Array) -> Array:
+    """G aᵇ log a, and 0 at the jump of 0ᵇ, as in torch."""
+    jump = (a == 0) & (b == 0)
+    return where(jump, 0.0, g * power_log(where(jump, 1.0, a), b, 1))
+
+
+# At a < 0 the second rule gives NaN: aᵇ is not real beside a whole b.
 power: Operation = Operation(
     "Pow",
     operator.pow,
-    lambda g, a, b, y: where(b == 0, 0.0, g * (b * power(a, where(b == 0, 1.0, b - 1)))),
-    lambda g, a, b, y: where((a == 0) & (b >= 0), 0.0, g * y * log(where(a == 0, 1.0, a))),
-    saves="both",
+    _power_base,
+    _power_exponent,
     formula="aᵇ",
     derivative="b aᵇ⁻¹; aᵇ log a",
-    note="for a: 0 where b = 0, also at a = 0; for b: 0 at a = 0 with b ≥ 0, NaN at a < 0",
+    special=(
+        Point((0, 0), 1, 0, note="y″ of torch is NaN"),
+        Point((0, 1), 0, (1, 0), [[0, -inf], [-inf, 0]], note="y″ of torch is [0, 1], [NaN, NaN]"),
+        Point((0, 1.5), 0, 0, [[inf, 0], [0, 0]], note="y″ of torch has NaN for 0"),
+        Point((0, 0.5), 0, (inf, 0), [[-inf, nan], [nan, 0]], note="∞ − ∞, where the limit is −∞"),
+        Point((0, -2), inf, -inf, inf),
+        Point((2, 0), 1, (0, LOG_2), [[0, 0.5], [0.5, LOG_2**2]], note="torch has 0 for one of the 0.5"),
+        Point((-2, 2), 4, (-4, nan), [[2, nan], [nan, nan]]),
+    ),
 )
 
 # Division with remainder. The quotient's slope is 0 but for its jumps.
@@ -106,7 +163,7 @@ floor_divide = Operation(
     saves="nothing",
     formula="⌊a/b⌋",
     derivative="0; 0",
-    note="at the jumps: 0 (torch has no derivative of `//`)",
+    special=(Point((6, 2), 3, 0),),
 )
 
 remainder = Operation(
@@ -116,17 +173,47 @@ remainder = Operation(
     lambda g, a, b: -g * (a // b),
     formula="a − b ⌊a/b⌋",
     derivative="1; −⌊a/b⌋",
-    note="where b divides a: as everywhere; at b = 0: 1 and ±∞, or NaN where a = 0 too",
+    special=(
+        Point((6, 2), 0, (1, -3)),
+        Point((1, 0), nan, (1, -inf)),
+        Point((0, 0), nan, (1, nan)),
+    ),
+)
+
+
+# NumPy's quotient of integers is rounded down.
+def _trunc_divide(a: Array, b: Array) -> Array:
+    if any(is_floating(x.dtype) if hasattr(x, "dtype") else isinstance(x, float) for x in (a, b)):
+        return namespace(y := a / b).trunc(y)
+    return (a - of_two("fmod")(a, b)) // b
+
+
+trunc_divide = Operation(
+    "DivTrunc",
+    _trunc_divide,
+    flat,
+    flat,
+    saves="nothing",
+    formula="trunc(a/b)",
+    derivative="0; 0",
+    special=(
+        Point((6, 2), 3, 0),
+        Point((-6, 0), -inf, 0),
+    ),
 )
 
 fmod = Operation(
     "Fmod",
     of_two("fmod"),
     lambda g, a, b: g,
-    lambda g, a, b: -g * trunc(a / b),
+    lambda g, a, b: -g * trunc_divide(a, b),
     formula="a − b trunc(a/b)",
     derivative="1; −trunc(a/b)",
-    note="where b divides a: as everywhere; at b = 0: 1 and ±∞, or NaN where a = 0 too",
+    special=(
+        Point((6, 2), 0, (1, -3)),
+        Point((1, 0), nan, (1, -inf)),
+        Point((0, 0), nan, (1, nan)),
+    ),
 )
 
 # Others
@@ -139,7 +226,10 @@ hypot: Operation = Operation(
     saves="both",
     formula="√(a² + b²)",
     derivative="a/√(a² + b²); b/√(a² + b²)",
-    note="at (0, 0): NaN; with an infinite a or b: NaN for it",
+    special=(
+        Point((0, 0), 0, nan, nan),
+        Point((inf, 1), inf, (nan, 0), [[nan, nan], [nan, 0]]),
+    ),
 )
 
 
@@ -156,7 +246,7 @@ atan2 = Operation(
     lambda g, a, b: -g * _over_square(a, hypot(b, a)),
     formula="the angle of the point (b, a)",
     derivative="b/(a² + b²); −a/(a² + b²)",
-    note="at (0, 0): 0",
+    special=(Point((0, 0), 0, 0, nan),),
 )
 
 logaddexp = Operation(
@@ -166,7 +256,10 @@ logaddexp = Operation(
     lambda g, a, b: g * sigmoid(b - a),
     formula="log(eᵃ + eᵇ)",
     derivative="σ(a − b); σ(b − a)",
-    note="where a and b are the same infinity: NaN",
+    special=(
+        Point((inf, inf), inf, nan, nan),
+        Point((0, inf), inf, (0, 1), note="y″ of torch has NaN"),
+    ),
 )
 
 

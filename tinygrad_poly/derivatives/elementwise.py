@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from math import inf, nan
 
 import numpy as np
 
 from tinygrad_poly.engine.arrays import Array, library, namespace, together
-from tinygrad_poly.engine.operation import Operation
+from tinygrad_poly.engine.operation import Operation, Point
 
 LOG_2 = math.log(2)
 LOG_10 = math.log(10)
@@ -77,7 +78,10 @@ log = Operation(
     lambda g, x: g / x,
     formula="log x",
     derivative="1/x",
-    note="at 0: ∞; below 0 the value is NaN, the derivative 1/x",
+    special=(
+        Point(0, -inf, inf, -inf),
+        Point(-1, nan, -1, -1),
+    ),
 )
 
 log2 = Operation(
@@ -86,7 +90,10 @@ log2 = Operation(
     lambda g, x: g / (x * LOG_2),
     formula="log₂ x",
     derivative="1/(x log 2)",
-    note="at 0: ∞; below 0 the value is NaN, the derivative 1/(x log 2)",
+    special=(
+        Point(0, -inf, inf, -inf),
+        Point(-1, nan, -1 / LOG_2, -1 / LOG_2),
+    ),
 )
 
 log10 = Operation(
@@ -95,7 +102,10 @@ log10 = Operation(
     lambda g, x: g / (x * LOG_10),
     formula="log₁₀ x",
     derivative="1/(x log 10)",
-    note="at 0: ∞; below 0 the value is NaN, the derivative 1/(x log 10)",
+    special=(
+        Point(0, -inf, inf, -inf),
+        Point(-1, nan, -1 / LOG_10, -1 / LOG_10),
+    ),
 )
 
 log1p = Operation(
@@ -104,7 +114,10 @@ log1p = Operation(
     lambda g, x: g / (1 + x),
     formula="log(1 + x)",
     derivative="1/(1 + x)",
-    note="at −1: ∞; below −1 the value is NaN, the derivative 1/(1 + x)",
+    special=(
+        Point(-1, -inf, inf, -inf),
+        Point(-2, nan, -1, -1),
+    ),
 )
 
 # Roots
@@ -116,7 +129,10 @@ sqrt = Operation(
     saves="output",
     formula="√x",
     derivative="1/(2√x)",
-    note="at 0: ∞; below 0: NaN",
+    special=(
+        Point(0, 0, inf, -inf),
+        Point(-1, nan, nan, nan),
+    ),
 )
 
 rsqrt = Operation(
@@ -126,17 +142,27 @@ rsqrt = Operation(
     saves="output",
     formula="1/√x",
     derivative="−1/(2x√x)",
-    note="at 0: −∞; below 0: NaN",
+    special=(
+        Point(0, inf, -inf, inf),
+        Point(-1, nan, nan, nan),
+    ),
 )
+
+
+def _cbrt_slope(g: Array, y: Array) -> Array:
+    # 1/y first: at 0 it keeps the sign, by which the second derivative is −∞ or ∞ there.
+    r = 1 / y
+    return g * (r * r / 3)
+
 
 cbrt = Operation(
     "Cbrt",
     of_library("cbrt"),
-    lambda g, y: g / (3 * (y * y)),
+    _cbrt_slope,
     saves="output",
     formula="∛x",
     derivative="1/(3 ∛x²)",
-    note="at 0: ∞",
+    special=(Point(0, 0, inf, -inf),),
 )
 
 # Angles
@@ -155,23 +181,48 @@ tan = Operation(
     note="poles at ±π/2, ±3π/2, …, which no floating-point number meets",
 )
 
-# (1 − x)(1 + x) keeps the digits that 1 − x² loses near ±1.
+# (1 − x)(1 + x) keeps the digits that 1 − x² loses near ±1. As one row it has the slope −2x of 1 − x²: the product
+# rule on the two factors would multiply an infinite cotangent by the factor that is 0 at ±1.
+one_minus_square = Operation(
+    "Sub",
+    lambda x: (1 - x) * (1 + x),
+    lambda g, x: g * (-2 * x),
+    formula="1 − x²",
+    derivative="−2x",
+)
+
+square_minus_one = Operation(
+    "Sub",
+    lambda x: (x - 1) * (x + 1),
+    lambda g, x: g * (2 * x),
+    formula="x² − 1",
+    derivative="2x",
+)
+
 asin = Operation(
     "Asin",
     of_library("asin"),
-    lambda g, x: g / sqrt((1 - x) * (1 + x)),
+    lambda g, x: g / sqrt(one_minus_square(x)),
     formula="arcsin x",
     derivative="1/√(1 − x²)",
-    note="at ±1: ∞; beyond: NaN",
+    special=(
+        Point(1, math.pi / 2, inf, inf),
+        Point(-1, -math.pi / 2, inf, -inf),
+        Point(2, nan, nan, nan),
+    ),
 )
 
 acos = Operation(
     "Acos",
     of_library("acos"),
-    lambda g, x: -g / sqrt((1 - x) * (1 + x)),
+    lambda g, x: -g / sqrt(one_minus_square(x)),
     formula="arccos x",
     derivative="−1/√(1 − x²)",
-    note="at ±1: −∞; beyond: NaN",
+    special=(
+        Point(1, 0, -inf, -inf),
+        Point(-1, math.pi, -inf, inf),
+        Point(2, nan, nan, nan),
+    ),
 )
 
 atan = Operation(
@@ -208,19 +259,27 @@ asinh = Operation(
 acosh = Operation(
     "Acosh",
     of_library("acosh"),
-    lambda g, x: g / sqrt((x - 1) * (x + 1)),
+    lambda g, x: g / sqrt(square_minus_one(x)),
     formula="arcosh x",
     derivative="1/√(x² − 1)",
-    note="at 1: ∞; below 1 the value is NaN, the derivative 1/√(x² − 1), NaN between −1 and 1",
+    special=(
+        Point(1, 0, inf, -inf),
+        Point(0, nan, nan, nan),
+        Point(-2, nan, 3**-0.5, 2 * 3**-1.5),
+    ),
 )
 
 atanh = Operation(
     "Atanh",
     of_library("atanh"),
-    lambda g, x: g / ((1 - x) * (1 + x)),
+    lambda g, x: g / one_minus_square(x),
     formula="artanh x",
     derivative="1/(1 − x²)",
-    note="at ±1: ∞; beyond the value is NaN, the derivative 1/(1 − x²)",
+    special=(
+        Point(1, inf, inf, inf),
+        Point(-1, -inf, inf, -inf),
+        Point(2, nan, -1 / 3, 4 / 9),
+    ),
 )
 
 # Others
@@ -282,5 +341,5 @@ sinc: Operation = Operation(
     lambda g, x, order: g * (math.pi * sinc(x, order + 1)),
     formula="sin πx / (πx)",
     derivative="(cos πx − sinc x)/x",
-    note="at 0: value 1, derivatives 0, −π²/3, 0, π⁴/5, …",
+    special=(Point(0, 1, 0, -(math.pi**2) / 3, options=(0,), note="y″ of torch is NaN"),),
 )

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from math import inf, nan
 
 import numpy as np
 
 from tinygrad_poly.derivatives.elementwise import of_library, where
 from tinygrad_poly.engine.arrays import Array, astype, namespace, together
-from tinygrad_poly.engine.operation import Operation
+from tinygrad_poly.engine.operation import Operation, Point, Rule
 
 
 def of_two(name: str) -> Callable[[Array, Array], Array]:
@@ -26,12 +27,40 @@ def of_two(name: str) -> Callable[[Array, Array], Array]:
     return function
 
 
-# Steps
-
-
 def flat(g: Array, *_: object) -> Array:
     """The rule of a step function: 0 on every step, and at the jumps too."""
     return namespace(g).zeros_like(g)
+
+
+tied = Operation(
+    "Tied",
+    lambda slope, x: slope,
+    lambda g: g,
+    flat,
+    saves="nothing",
+    formula="a",
+    derivative="1; 0",
+    note="ties the slope of a piece to the b that chose the piece, by which its derivative is 0",
+)
+
+
+def straight(rule: Rule) -> Rule:
+    """The rule of a function made of straight pieces: `rule`, whose derivative is 0 on each piece and at the bends.
+
+    Torch gives these zeros for some functions (abs, relu) and refuses for others (maximum, clamp).
+    """
+
+    def slope(g: Array, *saved: Array) -> Array:
+        result = rule(g, *saved)
+        for x in saved:
+            if hasattr(x, "shape"):
+                result = tied(result, x)
+        return result
+
+    return slope
+
+
+# Steps
 
 
 def _round(x: Array, decimals: int) -> Array:
@@ -43,10 +72,24 @@ def _round(x: Array, decimals: int) -> Array:
 
 
 floor = Operation(
-    "Floor", of_library("floor"), flat, saves="nothing", formula="⌊x⌋", derivative="0", note="at whole x: 0"
+    "Floor",
+    of_library("floor"),
+    flat,
+    saves="nothing",
+    formula="⌊x⌋",
+    derivative="0",
+    special=(Point(1, 1, 0),),
 )
 
-ceil = Operation("Ceil", of_library("ceil"), flat, saves="nothing", formula="⌈x⌉", derivative="0", note="at whole x: 0")
+ceil = Operation(
+    "Ceil",
+    of_library("ceil"),
+    flat,
+    saves="nothing",
+    formula="⌈x⌉",
+    derivative="0",
+    special=(Point(1, 1, 0),),
+)
 
 trunc = Operation(
     "Trunc",
@@ -55,7 +98,7 @@ trunc = Operation(
     saves="nothing",
     formula="x without its fraction",
     derivative="0",
-    note="at whole x: 0",
+    special=(Point(1, 1, 0),),
 )
 
 round = Operation(
@@ -65,7 +108,10 @@ round = Operation(
     saves="nothing",
     formula="the whole number next to x",
     derivative="0",
-    note="halfway: to the even number, derivative 0",
+    special=(
+        Point(0.5, 0, 0, options=(0,)),
+        Point(1.5, 2, 0, options=(0,)),
+    ),
 )
 
 # NumPy's sign of NaN is NaN, torch's is 0.
@@ -76,7 +122,10 @@ sign = Operation(
     saves="nothing",
     formula="sign x: −1, 0 or 1",
     derivative="0",
-    note="at 0: 0; sign NaN = 0",
+    special=(
+        Point(0, 0, 0),
+        Point(nan, 0, 0),
+    ),
 )
 
 # Two slopes
@@ -87,7 +136,10 @@ abs = Operation(
     lambda g, x: g * sign(x),
     formula="|x|",
     derivative="sign x",
-    note="at 0: 0; at NaN: 0",
+    special=(
+        Point(0, 0, 0),
+        Point(nan, nan, 0),
+    ),
 )
 
 
@@ -95,42 +147,56 @@ abs = Operation(
 maximum = Operation(
     "Maximum",
     of_two("maximum"),
-    lambda g, a, b: where(a == b, g / 2, where(a < b, 0.0, g)),
-    lambda g, a, b: where(a == b, g / 2, where(b < a, 0.0, g)),
+    straight(lambda g, a, b: where(a == b, g / 2, where(a < b, 0.0, g))),
+    straight(lambda g, a, b: where(a == b, g / 2, where(b < a, 0.0, g))),
     formula="max(a, b)",
     derivative="1 where a > b, else 0; 1 where b > a, else 0",
-    note="at a = b: ½ each; beside a NaN: 1 each",
+    special=(
+        Point((1, 1), 1, 0.5),
+        Point((nan, 1), nan, 1),
+    ),
 )
 
 minimum = Operation(
     "Minimum",
     of_two("minimum"),
-    lambda g, a, b: where(a == b, g / 2, where(a > b, 0.0, g)),
-    lambda g, a, b: where(a == b, g / 2, where(b > a, 0.0, g)),
+    straight(lambda g, a, b: where(a == b, g / 2, where(a > b, 0.0, g))),
+    straight(lambda g, a, b: where(a == b, g / 2, where(b > a, 0.0, g))),
     formula="min(a, b)",
     derivative="1 where a < b, else 0; 1 where b < a, else 0",
-    note="at a = b: ½ each; beside a NaN: 1 each",
+    special=(
+        Point((1, 1), 1, 0.5),
+        Point((nan, 1), nan, 1),
+    ),
 )
 
 # b ≠ b where b is NaN.
 fmax = Operation(
     "Fmax",
     of_two("fmax"),
-    lambda g, a, b: where((a >= b) | (b != b), g, 0.0),
-    lambda g, a, b: where((a >= b) | (b != b), 0.0, g),
+    straight(lambda g, a, b: where((a >= b) | (b != b), g, 0.0)),
+    straight(lambda g, a, b: where((a >= b) | (b != b), 0.0, g)),
     formula="max(a, b), or the one that is not NaN",
     derivative="1 where a ≥ b, else 0; 1 where b > a, else 0",
-    note="at a = b: 1 and 0; beside a NaN the number gets 1",
+    special=(
+        Point((1, 1), 1, (1, 0)),
+        Point((nan, 1), 1, (0, 1)),
+        Point((1, nan), 1, (1, 0)),
+    ),
 )
 
 fmin = Operation(
     "Fmin",
     of_two("fmin"),
-    lambda g, a, b: where((a <= b) | (b != b), g, 0.0),
-    lambda g, a, b: where((a <= b) | (b != b), 0.0, g),
+    straight(lambda g, a, b: where((a <= b) | (b != b), g, 0.0)),
+    straight(lambda g, a, b: where((a <= b) | (b != b), 0.0, g)),
     formula="min(a, b), or the one that is not NaN",
     derivative="1 where a ≤ b, else 0; 1 where b < a, else 0",
-    note="at a = b: 1 and 0; beside a NaN the number gets 1",
+    special=(
+        Point((1, 1), 1, (1, 0)),
+        Point((nan, 1), 1, (0, 1)),
+        Point((1, nan), 1, (1, 0)),
+    ),
 )
 
 
@@ -144,12 +210,16 @@ def _clamp_slope(g: Array, x: Array, low: Array | None, high: Array | None) -> A
 clamp = Operation(
     "Clamp",
     lambda x, low, high: together(x, low, high).clip(x, low, high),
-    _clamp_slope,
-    lambda g, x, low, high: where(x < low if high is None else (x < low) & (low < high), g, 0.0),
-    lambda g, x, low, high: where(x > high if low is None else (x > high) | (high < low), g, 0.0),
+    straight(_clamp_slope),
+    straight(lambda g, x, low, high: where(x < low if high is None else (x < low) & (low < high), g, 0.0)),
+    straight(lambda g, x, low, high: where(x > high if low is None else (x > high) | (high < low), g, 0.0)),
     formula="x, but at least a and at most b",
     derivative="for x: 1 where a ≤ x ≤ b, else 0; for a: 1 where x < a, else 0; for b: 1 where x > b, else 0",
-    note="at x = a and x = b: 1 for x, 0 for the bound; at NaN: 0",
+    special=(
+        Point((0, 0, 1), 0, (1, 0, 0)),
+        Point((1, 0, 1), 1, (1, 0, 0)),
+        Point((nan, 0, 1), nan, 0),
+    ),
 )
 
 # Replacing what is not finite
@@ -166,8 +236,11 @@ def _nan_to_num(x: Array, nan: float, posinf: float | None, neginf: float | None
 nan_to_num = Operation(
     "NanToNum",
     _nan_to_num,
-    lambda g, x, *_: where(abs(x) < math.inf, g, 0.0),
+    straight(lambda g, x, *_: where(abs(x) < math.inf, g, 0.0)),
     formula="x, with numbers in place of NaN, ∞ and −∞",
     derivative="1",
-    note="at NaN, ∞ and −∞: 0",
+    special=(
+        Point(nan, 0, 0, options=(0, 1, -1)),
+        Point(inf, 1, 0, options=(0, 1, -1)),
+    ),
 )

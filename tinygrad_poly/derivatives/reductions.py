@@ -9,11 +9,18 @@ The options of a reduction are `axis`, a tuple of axes ≥ 0 or None for all, an
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from math import nan
+from typing import Any
+
+import numpy as np
 
 from tinygrad_poly.derivatives.elementwise import where
+from tinygrad_poly.derivatives.piecewise import tied
 from tinygrad_poly.derivatives.shapes import astype, reshape
-from tinygrad_poly.engine.arrays import Array, Shape, namespace, total
-from tinygrad_poly.engine.operation import Operation
+from tinygrad_poly.engine import arrays
+from tinygrad_poly.engine.arrays import Array, Shape, namespace, surely, total
+from tinygrad_poly.engine.operation import Operation, Point
 
 
 def with_axes(g: Array, shape: Shape, axis: Shape | None, keepdims: bool) -> Array:
@@ -35,9 +42,28 @@ def count(shape: Shape, axis: Shape | None) -> int:
     return math.prod(shape) if axis is None else math.prod(shape[i] for i in axis)
 
 
+HALF = np.dtype(np.float16)
+
+
+def in_single(forward: Callable[..., Array]) -> Callable[..., Array]:
+    """`forward`, which adds up many numbers: float16, in which 70 000 is ∞, is added up in float32, as in torch."""
+
+    def accumulate(x: Array, *options: Any) -> Array:
+        if x.dtype is not HALF:
+            return forward(x, *options)
+        return arrays.astype(forward(arrays.astype(x, np.float32), *options), HALF)
+
+    return accumulate
+
+
+def single(x: Array) -> Array:
+    """float16 in float32, which holds the number of elements that a rule divides by; other dtypes as they are."""
+    return astype(x, np.float32) if x.dtype is HALF else x
+
+
 sum = Operation(
     "Sum",
-    total,
+    in_single(total),
     with_axes,
     saves="shapes",
     expands=True,
@@ -47,8 +73,8 @@ sum = Operation(
 
 mean = Operation(
     "Mean",
-    lambda x, axis, keepdims: total(x, axis, keepdims) / count(x.shape, axis),
-    lambda g, shape, axis, keepdims: with_axes(g / count(shape, axis), shape, axis, keepdims),
+    in_single(lambda x, axis, keepdims: total(x, axis, keepdims) / count(x.shape, axis)),
+    lambda g, shape, axis, keepdims: with_axes(single(g) / count(shape, axis), shape, axis, keepdims),
     saves="shapes",
     expands=True,
     formula="x̄ = (Σᵢ xᵢ)/n",
@@ -56,66 +82,97 @@ mean = Operation(
 )
 
 
-def _degrees_of_freedom(shape: Shape, axis: Shape | None, correction: float) -> float:
+def degrees_of_freedom(shape: Shape, axis: Shape | None, correction: float) -> float:
+    """N − c, the number of deviations less what was estimated from them, and at least 0."""
     left = count(shape, axis) - correction
     return left if left > 0 else 0
 
 
 def _var(x: Array, axis: Shape | None, keepdims: bool, correction: float) -> Array:
     deviation = x - mean(x, axis, True)
-    return total(deviation * deviation, axis, keepdims) / _degrees_of_freedom(x.shape, axis, correction)
+    return total(deviation * deviation, axis, keepdims) / degrees_of_freedom(x.shape, axis, correction)
 
 
-def _deviation(x: Array, axis: Shape | None, correction: float) -> Array:
-    """(xᵢ − x̄)/(n − c), of which the variance's slope is twice."""
-    return (x - mean(x, axis, True)) / _degrees_of_freedom(x.shape, axis, correction)
+def _var_slope(g: Array, x: Array, axis: Shape | None, keepdims: bool, correction: float) -> Array:
+    x = single(x)
+    slope = (x - mean(x, axis, True)) / degrees_of_freedom(x.shape, axis, correction)
+    return with_axes(2 * g, x.shape, axis, keepdims) * slope
 
 
 var = Operation(
     "Var",
-    _var,
-    lambda g, x, axis, keepdims, correction: (
-        with_axes(2 * g, x.shape, axis, keepdims) * _deviation(x, axis, correction)
-    ),
+    in_single(_var),
+    _var_slope,
     expands=True,
     formula="Σᵢ (xᵢ − x̄)²/(n − c)",
     derivative="2 (xᵢ − x̄)/(n − c)",
-    note="NaN for n ≤ c",
+    special=(Point([3], nan, nan, nan, options=(None, False, 1)),),
 )
+
+
+def length(x: Array, axis: Shape | None, keepdims: bool) -> Array:
+    """√Σ xᵢ², of squares that neither overflow nor underflow: xᵢ times a power of two where they would.
+
+    With E the dtype's largest exponent, numbers above 2^(0.4 E) are made smaller by 2^(0.8 E), and numbers that are
+    all below 2^(−0.4 E) larger. The squares that still underflow are too small to be seen in the sum.
+    """
+    xp = namespace(x)
+    if not count(x.shape, axis):
+        return xp.sqrt(total(x, axis, keepdims))
+    largest = xp.max(xp.abs(x), axis=axis, keepdims=True)
+    edge = 2.0 ** int(0.4 * math.log2(float(xp.finfo(x.dtype).max)))
+    if surely((largest > 1 / edge) & (largest < edge)):
+        return xp.sqrt(total(x * x, axis, keepdims))
+    one = xp.ones_like(largest)
+    by = xp.where(largest > edge, one / edge**2, xp.where(largest < 1 / edge, one * edge**2, one))
+    scaled = x * by
+    return xp.sqrt(total(scaled * scaled, axis, keepdims)) / (by if keepdims else without_axes(by, axis, False))
+
+
+def _std(x: Array, axis: Shape | None, keepdims: bool, correction: float) -> Array:
+    left = degrees_of_freedom(x.shape, axis, correction)
+    # The array's own division: that of a Python number by 0 would raise.
+    return length(x - mean(x, axis, True), axis, keepdims) / namespace(x).sqrt(
+        namespace(x).asarray(left, dtype=x.dtype)
+    )
+
+
+def _std_slope(g: Array, x: Array, y: Array, axis: Shape | None, keepdims: bool, correction: float) -> Array:
+    x = single(x)
+    g, y = (with_axes(a, x.shape, axis, keepdims) for a in (g, y))
+    deviation = (x - mean(x, axis, True)) / where(y == 0, 1.0, y)
+    return where(y == 0, 0.0, g) * (deviation / degrees_of_freedom(x.shape, axis, correction))
+
 
 std = Operation(
     "Std",
-    lambda x, axis, keepdims, correction: namespace(x).sqrt(_var(x, axis, keepdims, correction)),
-    lambda g, x, y, axis, keepdims, correction: (
-        with_axes(over_nonzero(g, y), x.shape, axis, keepdims) * _deviation(x, axis, correction)
-    ),
+    in_single(_std),
+    _std_slope,
     saves="both",
     expands=True,
     formula="√(Σᵢ (xᵢ − x̄)²/(n − c))",
     derivative="(xᵢ − x̄)/((n − c) y)",
-    note="0 where y = 0, that is where all xᵢ are equal; NaN for n ≤ c",
+    special=(
+        Point([1, 1], 0, 0, options=(None, False, 1)),
+        Point([3], nan, nan, nan, options=(None, False, 1)),
+    ),
+    note="0 where y = 0: what is made of it there, such as y², has lost its curvature, as in torch; write the variance",
 )
 
 
-def over_nonzero(g: Array, y: Array) -> Array:
-    """g/y, and 0 where y = 0."""
-    zero = y == 0
-    return where(zero, 0.0, g / where(zero, 1.0, y))
-
-
-def _mean_of_squares(a: Array, b: Array) -> Array:
-    difference = a - b
-    return total(difference * difference) / math.prod(difference.shape)
+@in_single
+def _mean_square(x: Array) -> Array:
+    return total(x * x) / math.prod(x.shape)
 
 
 def _mean_of_squares_slope(g: Array, a: Array, b: Array) -> Array:
     difference = a - b
-    return difference * (g * (2 / math.prod(difference.shape)))
+    return difference * (g * (2 / (math.prod(difference.shape) or math.nan)))
 
 
 mse_loss = Operation(
     "MseLoss",
-    _mean_of_squares,
+    lambda a, b: _mean_square(a - b),
     _mean_of_squares_slope,
     lambda g, a, b: -_mean_of_squares_slope(g, a, b),
     formula="(Σᵢ (aᵢ − bᵢ)²)/n",
@@ -125,19 +182,19 @@ mse_loss = Operation(
 
 def shared(g: Array, hit: Array, axis: Shape | None) -> Array:
     """`g` in equal shares to the elements that `hit` marks; NaN to all where it marks none."""
-    hits = sum(astype(hit, g.dtype), axis, True)
+    hits = sum(astype(hit, single(g).dtype), axis, True)
     nobody = hits == 0
     return where(hit | nobody, g / where(nobody, math.nan, hits), 0.0)
 
 
 def _to_the_equal(g: Array, x: Array, y: Array, axis: Shape | None, keepdims: bool) -> Array:
     g, y = (with_axes(a, x.shape, axis, keepdims) for a in (g, y))
-    return shared(g, x == y, axis)
+    return tied(shared(g, x == y, axis), x)
 
 
 def _to_the_same(g: Array, x: Array, y: Array) -> Array:
     """`_to_the_equal` over all axes, for which NaN equals NaN."""
-    return shared(g, (x == y) | ((x != x) & (y != y)), None)
+    return tied(shared(g, (x == y) | ((x != x) & (y != y)), None), x)
 
 
 amax = Operation(
@@ -148,7 +205,10 @@ amax = Operation(
     expands=True,
     formula="maxᵢ xᵢ",
     derivative="1 where xᵢ = y, otherwise 0",
-    note="k elements equal to y get 1/k each; all get NaN where y is NaN",
+    special=(
+        Point([1, 1], 1, 0.5, options=(None, False)),
+        Point([nan, 1], nan, nan, options=(None, False)),
+    ),
 )
 
 amin = Operation(
@@ -159,7 +219,10 @@ amin = Operation(
     expands=True,
     formula="minᵢ xᵢ",
     derivative="1 where xᵢ = y, otherwise 0",
-    note="k elements equal to y get 1/k each; all get NaN where y is NaN",
+    special=(
+        Point([1, 1], 1, 0.5, options=(None, False)),
+        Point([nan, 1], nan, nan, options=(None, False)),
+    ),
 )
 
 # The extremes of the whole tensor differ from the two above in what becomes of NaN, as in torch.
@@ -170,7 +233,10 @@ max_of_all = Operation(
     saves="both",
     formula="maxᵢ xᵢ over the whole tensor",
     derivative="1 where xᵢ = y, otherwise 0",
-    note="k elements equal to y get 1/k each, also k that are NaN",
+    special=(
+        Point([1, 1], 1, 0.5),
+        Point([nan, nan, 1], nan, [0.5, 0.5, 0]),
+    ),
 )
 
 min_of_all = Operation(
@@ -180,7 +246,10 @@ min_of_all = Operation(
     saves="both",
     formula="minᵢ xᵢ over the whole tensor",
     derivative="1 where xᵢ = y, otherwise 0",
-    note="k elements equal to y get 1/k each, also k that are NaN",
+    special=(
+        Point([1, 1], 1, 0.5),
+        Point([nan, nan, 1], nan, [0.5, 0.5, 0]),
+    ),
 )
 
 
@@ -200,5 +269,8 @@ median_of_all = Operation(
     opaque=True,
     formula="the lower of the middle elements of the whole tensor",
     derivative="1 where xᵢ = y, otherwise 0",
-    note="k elements equal to y get 1/k each, also k that are NaN",
+    special=(
+        Point([1, 1, 2], 1, [0.5, 0.5, 0]),
+        Point([nan, nan, 1], nan, [0.5, 0.5, 0]),
+    ),
 )

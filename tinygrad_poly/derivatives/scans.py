@@ -8,14 +8,18 @@ from __future__ import annotations
 import math
 
 from tinygrad_poly.derivatives.indexing import at
-from tinygrad_poly.derivatives.reductions import with_axes
+from tinygrad_poly.derivatives.reductions import in_single, with_axes
 from tinygrad_poly.derivatives.shapes import flip, inverse, permute, reshape
 from tinygrad_poly.engine.arrays import Array, Shape, namespace
 from tinygrad_poly.engine.operation import Operation
 
 cumsum: Operation = Operation(
     "Cumsum",
-    lambda x, axis: namespace(x).cumsum(x, axis) if hasattr(x, "cumsum") else namespace(x).cumulative_sum(x, axis=axis),
+    in_single(
+        lambda x, axis: (
+            namespace(x).cumsum(x, axis) if hasattr(x, "cumsum") else namespace(x).cumulative_sum(x, axis=axis)
+        )
+    ),
     lambda g, axis: flip(cumsum(flip(g, (axis,)), axis), (axis,)),
     saves="nothing",
     expands=True,

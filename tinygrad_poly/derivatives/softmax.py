@@ -6,11 +6,12 @@ Each forward function takes the largest element out before it computes an expone
 from __future__ import annotations
 
 import math
+from math import inf, nan
 
 from tinygrad_poly.derivatives.elementwise import exp
-from tinygrad_poly.derivatives.reductions import count, sum, with_axes, without_axes
+from tinygrad_poly.derivatives.reductions import count, in_single, sum, with_axes, without_axes
 from tinygrad_poly.engine.arrays import Array, Shape, namespace, total
-from tinygrad_poly.engine.operation import Operation
+from tinygrad_poly.engine.operation import Operation, Point
 
 
 def _logsumexp(x: Array, axis: Shape | None, keepdims: bool) -> Array:
@@ -31,13 +32,16 @@ def _share(g: Array, x: Array, y: Array, axis: Shape | None, keepdims: bool) -> 
 
 logsumexp = Operation(
     "Logsumexp",
-    _logsumexp,
+    in_single(_logsumexp),
     _share,
     saves="both",
     expands=True,
     formula="log Σᵢ exp xᵢ",
     derivative="exp(xᵢ − y)",
-    note="NaN where all xᵢ are −∞ or one is ∞",
+    special=(
+        Point([-inf, -inf], -inf, nan, nan, options=(None, False)),
+        Point([inf, 0], inf, [nan, 0], nan, options=(None, False)),
+    ),
 )
 
 
@@ -51,13 +55,16 @@ def _softmax(x: Array, axis: int) -> Array:
 
 softmax = Operation(
     "Softmax",
-    _softmax,
+    in_single(_softmax),
     lambda g, y, axis: y * (g - sum(g * y, (axis,), True)),
     saves="output",
     expands=True,
     formula="yᵢ = exp xᵢ/Σⱼ exp xⱼ",
     derivative="∂yᵢ/∂xⱼ = yᵢ (δᵢⱼ − yⱼ)",
-    note="NaN where all xᵢ are −∞ or one is ∞",
+    special=(
+        Point([-inf, -inf], [nan, nan], nan, nan, options=(0,)),
+        Point([inf, 0], [nan, nan], nan, nan, options=(0,)),
+    ),
 )
 
 
@@ -71,11 +78,14 @@ def _log_softmax(x: Array, axis: int) -> Array:
 
 log_softmax = Operation(
     "LogSoftmax",
-    _log_softmax,
+    in_single(_log_softmax),
     lambda g, y, axis: g - exp(y) * sum(g, (axis,), True),
     saves="output",
     expands=True,
     formula="yᵢ = xᵢ − log Σⱼ exp xⱼ",
     derivative="∂yᵢ/∂xⱼ = δᵢⱼ − exp yⱼ",
-    note="NaN where all xᵢ are −∞ or one is ∞",
+    special=(
+        Point([-inf, -inf], [nan, nan], nan, nan, options=(0,)),
+        Point([inf, 0], [nan, nan], nan, nan, options=(0,)),
+    ),
 )

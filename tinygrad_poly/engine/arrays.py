@@ -292,6 +292,11 @@ def without_integers(inputs: tuple[Array, ...], result: Any) -> tuple[Array, ...
     return tuple(x if dtype is None or is_floating(dtype) else astype(x, target) for x, dtype in zip(inputs, dtypes))
 
 
+def surely(condition: Array) -> bool:
+    """Whether `condition` holds for all elements, as far as that is known at once: on a GPU or in a trace it is not."""
+    return isinstance(condition, NUMPY) and bool(condition.all())
+
+
 def total(array: Array, axis: int | Shape | None = None, keepdims: bool = False) -> Array:
     """The sum over `axis` (all axes by default)."""
     return (_known(type(array)) or _met(array)).total(array, axis, keepdims)

@@ -11,7 +11,7 @@ from tinygrad_poly.engine.apply import apply_operation, binary, checked
 from tinygrad_poly.engine.errors import DtypeError
 from tinygrad_poly.engine.operation import Operation, special_text
 from tinygrad_poly.functions._shared import described
-from tinygrad_poly.functions.elementwise import trunc, where
+from tinygrad_poly.functions.elementwise import where
 
 if TYPE_CHECKING:
     from tinygrad_poly.tensor import Tensor
@@ -60,6 +60,9 @@ atan2 = arctan2 = _pairwise(arithmetic.atan2, "atan2", "atan2(tensor(1.0), -1.0)
 logaddexp = _pairwise(arithmetic.logaddexp, "logaddexp", "logaddexp(tensor(1000.0), 1000.0)", "tensor(1000.6932)")
 _add = _pairwise(arithmetic.add, "add", "add(tensor(1), 2)", "tensor(3)")
 _subtract = _pairwise(arithmetic.subtract, "sub", "sub(tensor(1), 2)", "tensor(-1)")
+_trunc_divide = _pairwise(
+    arithmetic.trunc_divide, "div", 'div(tensor([7, -7]), 2, rounding_mode="trunc")', "tensor([ 3, -3])"
+)
 _divide = _pairwise(arithmetic.divide, "div", "div(tensor(1.0), 2)", "tensor(0.5000)")
 
 
@@ -113,7 +116,7 @@ def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
         return floor_divide(input, other)
     if rounding_mode != "trunc":
         raise ValueError(f"div: rounding_mode must be None, 'floor' or 'trunc', not {rounding_mode!r}")
-    return trunc(_divide(input, other))
+    return _trunc_divide(input, other)
 
 
 divide = div

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from tinygrad_poly.derivatives import arithmetic
+from tinygrad_poly.engine.apply import apply_operation
 
 from ...helpers import halves, positive_halves, powers_of_two
 from ..checks import Bound, Case
@@ -90,7 +91,11 @@ CASES: list[Case] = [
         "a ** b",
         lambda m, a, b: a**b,
         TWO,
-        draw=(positive_halves, lambda rng, shape: np.asarray(rng.integers(-4, 7, shape) / 2)),
+        # At b = 0 torch gives 0 for the mixed derivative, which is 1/a.
+        draw=(
+            positive_halves,
+            lambda rng, shape: np.asarray(rng.choice([-4, -3, -2, -1, 1, 2, 3, 4, 5, 6], shape) / 2),
+        ),
         bound=Bound(
             (1, 2, 3),
             (0, 3, 8),
@@ -99,6 +104,30 @@ CASES: list[Case] = [
             (
                 (lambda a, b: abs(b * (b - 1)) * a ** (b - 2), lambda a, b: a ** (b - 1) * (1 + abs(b * log(a)))),
                 (lambda a, b: a ** (b - 1) * (1 + abs(b * log(a))), lambda a, b: a**b * log(a) ** 2),
+            ),
+        ),
+    ),
+    Case(
+        arithmetic.power_log,
+        "a ** b log a",
+        lambda m, a, b: apply_operation(arithmetic.power_log, a, b, 1),
+        TWO,
+        torch_call=lambda m, a, b: a**b * m.log(a),
+        draw=(positive_halves, lambda rng, shape: np.asarray(rng.choice([-2, -1.5, -0.5, 0.5, 1.5, 2.5], shape))),
+        bound=Bound(
+            (2, 4, 6),
+            (1, 5, 12),
+            lambda a, b: a**b * abs(log(a)),
+            (lambda a, b: a ** (b - 1) * (1 + abs(b * log(a))), lambda a, b: a**b * log(a) ** 2),
+            (
+                (
+                    lambda a, b: a ** (b - 2) * (abs(b * (b - 1) * log(a)) + abs(b) + abs(b - 1)),
+                    lambda a, b: a ** (b - 1) * (2 * abs(log(a)) + abs(b) * log(a) ** 2),
+                ),
+                (
+                    lambda a, b: a ** (b - 1) * (2 * abs(log(a)) + abs(b) * log(a) ** 2),
+                    lambda a, b: a**b * abs(log(a)) ** 3,
+                ),
             ),
         ),
     ),
@@ -122,6 +151,12 @@ CASES: list[Case] = [
         TWO,
         draw=(halves, powers_of_two),
         torch_call=lambda m, a, b: m.div(a, b, rounding_mode="floor") * a * b,
+    ),
+    Case(
+        arithmetic.trunc_divide,
+        "div(a, b * b + 1, 'trunc') * a * b",
+        lambda m, a, b: m.div(a, b * b + 1, rounding_mode="trunc") * a * b,
+        TWO,
     ),
     Case(arithmetic.remainder, "a % b", lambda m, a, b: a % b, TWO, draw=(halves, powers_of_two)),
     Case(arithmetic.remainder, "a % 1.5", lambda m, a: a % 1.5, ONE),

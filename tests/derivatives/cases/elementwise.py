@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_poly.derivatives import elementwise
+from tinygrad_poly.engine.apply import apply_operation
 
 from ...helpers import halves, positive_halves
 from ..checks import Bound, Case
@@ -255,6 +256,22 @@ def _others() -> list[Case]:
 
 
 CASES: list[Case] = [
+    Case(
+        elementwise.one_minus_square,
+        "1 - x * x",
+        lambda m, x: apply_operation(elementwise.one_minus_square, x),
+        ONE,
+        draw=(eighths,),
+        torch_call=lambda m, x: 1 - x * x,
+    ),
+    Case(
+        elementwise.square_minus_one,
+        "x * x - 1",
+        lambda m, x: apply_operation(elementwise.square_minus_one, x),
+        ONE,
+        draw=(eighths,),
+        torch_call=lambda m, x: x * x - 1,
+    ),
     *_exponentials(),
     *_roots(),
     *_angles(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tinygrad_poly.derivatives import piecewise
+from tinygrad_poly.engine.apply import apply_operation
 
 from ..checks import Case
 from .arithmetic import THREE
@@ -17,10 +18,11 @@ CASES: list[Case] = [
     Case(piecewise.round, "round(x / 4, decimals=1) * x", lambda m, x: m.round(x / 4, decimals=1) * x, ONE),
     Case(piecewise.round, "round(20 x, decimals=-1) * x", lambda m, x: m.round(20 * x, decimals=-1) * x, ONE),
     Case(
-        piecewise.trunc,
-        "div(a, b * b + 1, 'trunc') * a * b",
-        lambda m, a, b: m.div(a, b * b + 1, rounding_mode="trunc") * a * b,
-        TWO,
+        piecewise.tied,
+        "a * a, tied to b, * b",
+        lambda m, a, b: apply_operation(piecewise.tied, a * a, b) * b,
+        [((), ()), ((3,), (3,)), ((2, 3), (2, 3))],
+        torch_call=lambda m, a, b: a * a * b,
     ),
     Case(piecewise.abs, "abs(x) * x", lambda m, x: abs(x) * x, ONE),
     *(
