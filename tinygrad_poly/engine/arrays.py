@@ -294,7 +294,7 @@ def without_integers(inputs: tuple[Array, ...], result: Any) -> tuple[Array, ...
 
 def surely(condition: Array) -> bool:
     """Whether `condition` holds for all elements, as far as that is known at once: on a GPU or in a trace it is not."""
-    return isinstance(condition, NUMPY) and bool(condition.all())
+    return library(condition) is NUMPY and bool(condition.all())
 
 
 def total(array: Array, axis: int | Shape | None = None, keepdims: bool = False) -> Array:
