@@ -1,5 +1,6 @@
 """Making tensors gives torch's shapes, dtypes and numbers."""
 
+import array
 import math
 
 import array_api_strict as strict
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tinygrad_poly as tg
-from tinygrad_poly.engine.errors import DtypeError, ShapeError
+from tinygrad_poly.engine.errors import DataError, DtypeError, ShapeError
 
 from .helpers import DTYPES, assert_like, both, numbers
 
@@ -143,3 +144,75 @@ def test_an_array_of_another_library_is_copied():
     x = tg.tensor(array)
     array[0] = 100.0
     assert x.tolist() == [1.0, 2.0]
+
+
+class Column:
+    """A column of a table, as in pandas, polars or xarray: no array, but it can be asked for one."""
+
+    def __init__(self, values):
+        self.values = values
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array(self.values, dtype)
+
+
+WITH_DTYPE = {
+    "a column": lambda x: Column(x),
+    "torch's tensor": lambda x: torch.tensor(x),
+    "Python's array": lambda x: array.array(x.dtype.char, x.tolist()),
+    "a buffer": lambda x: memoryview(x),
+    "a list of NumPy's numbers": lambda x: list(x),
+    "a list of NumPy's and Python's numbers": lambda x: [*x, 1.5],
+    "a list of arrays": lambda x: [x, x],
+    "a list of tensors": lambda x: [tg.tensor(v) for v in x],
+    "a list of torch's tensors": lambda x: [torch.tensor(v) for v in x],
+    "a masked array without masked elements": lambda x: np.ma.array(x),
+    "another byte order": lambda x: x.astype(x.dtype.newbyteorder()),
+}
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("given", WITH_DTYPE.values(), ids=WITH_DTYPE)
+def test_what_has_a_dtype_keeps_it(given, dtype):
+    x = np.array([1600000000.0, 1600000060.0], dtype)
+    found = tg.tensor(given(x))
+    assert found.dtype == np.dtype(dtype)
+    assert found.dtype.isnative
+    assert (found.reshape(-1)[1] - found.reshape(-1)[0]).item() == float(x[1]) - float(x[0])
+
+
+def test_whole_numbers_promote_nothing_beside_floating_ones():
+    for mixed in ([np.int64(1), 2.5], [np.float32(1), 2, True], [np.array(1), np.float32(2)]):
+        assert tg.tensor(mixed).dtype == tg.float32
+    assert tg.tensor([np.int64(1), 2.5], dtype=tg.float64).dtype == tg.float64
+
+
+COMPLEX = {
+    "a number": lambda: tg.tensor(1j),
+    "a list": lambda: tg.tensor([1.0, 2j]),
+    "an array": lambda: tg.tensor(np.ones(2, np.complex64)),
+    "a number of NumPy's": lambda: tg.tensor(np.complex64(1)),
+    "a list of arrays": lambda: tg.tensor([np.ones(2), np.ones(2, complex)]),
+    "beside a tensor": lambda: tg.ones(2) * np.array([1j, 2]),
+    "before a tensor": lambda: np.array([1j, 2]) * tg.ones(2),
+    "a scalar beside a tensor": lambda: tg.ones(2) * np.complex64(1j),
+    "an argument": lambda: tg.where(tg.ones(2) > 0, 1j, tg.ones(2)),
+    "a dtype": lambda: tg.zeros(2, dtype=np.complex128),
+    "a conversion": lambda: tg.ones(2).to(np.complex64),
+}
+
+
+@pytest.mark.parametrize("make", COMPLEX.values(), ids=COMPLEX)
+def test_complex_numbers_are_refused_at_the_door(make):
+    with pytest.raises(DtypeError, match="complex numbers are not supported: compute with two tensors"):
+        make()
+
+
+@pytest.mark.parametrize(
+    "use",
+    [tg.tensor, tg.from_numpy, lambda x: tg.tensor([x, x]), lambda x: tg.ones(3) * x],
+    ids=["tensor", "from_numpy", "list", "beside"],
+)
+def test_masked_elements_are_not_taken_for_numbers(use):
+    with pytest.raises(DataError, match=r"\.compressed\(\)"):
+        use(np.ma.array([1.0, 2.0, -9999.0], mask=[0, 0, 1]))

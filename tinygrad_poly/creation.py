@@ -36,12 +36,14 @@ def on_device(make: Callable[..., Array], device: Any, requires_grad: bool, *arg
 def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """A tensor with a copy of `data`: a number, nested lists, an array or a tensor.
 
-    Python floats become the default dtype (float32), ints int64, bools bool; arrays keep theirs. An array of another
-    library that follows the array API, such as JAX's, stays one, and CuPy's stays on its GPU: the tape computes on it.
+    Python floats become the default dtype (float32), ints int64, bools bool. What has a dtype keeps it: arrays, columns
+    of a table, tensors of another library, and NumPy's numbers in lists. An array of another library that follows the
+    array API, such as JAX's, stays one, and CuPy's stays on its GPU: the tape computes on it.
 
     Raises:
-        DtypeError: for what is not numeric, and for `requires_grad` on what is not floating.
+        DtypeError: for what is not numeric, for complex numbers, and for `requires_grad` on what is not floating.
         ShapeError: for lists of different lengths.
+        DataError: for an array with masked elements.
 
     >>> tensor([[1.0, 2.0], [3.0, 4.0]])
     tensor([[1., 2.],
@@ -53,23 +55,35 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
             return made(arrays.namespace(data).asarray(data, copy=True), dtype, device, requires_grad)
     if arrays.namespace(data) is not np:
         with arrays.device_of(data).active():
-            return made(arrays.namespace(data).asarray(data, copy=True), dtype, device, requires_grad)
+            return made(arrays.namespace(arrays.own(data)).asarray(data, copy=True), dtype, device, requires_grad)
+    kinds: set[Any] = set()
+    plain = _plain(data, kinds)
     try:
-        array = np.array(_plain(data))
+        array = np.asarray(plain)
     except ValueError as error:
         raise ShapeError(f"tensor(): nested lists must have equal lengths ({error})") from None
-    if array.dtype.kind not in "biufc":
+    array = arrays.own(array)
+    if array.dtype.kind not in "biuf":
         raise DtypeError(f"tensor(): expected numbers, but got {type(data).__name__} {str(data)[:40]!r}")
-    if dtype is None and not isinstance(data, (np.ndarray, np.generic)) and array.dtype.kind == "f":
-        dtype = arrays.get_default_dtype()
+    if dtype is None and array.dtype.kind == "f":
+        # As in torch, whole numbers among floating ones promote nothing.
+        floating = [kind for kind in kinds if kind.kind == "f"]
+        dtype = np.result_type(*floating) if floating else arrays.get_default_dtype()
     return made(array, dtype, device, requires_grad)
 
 
-def _plain(data: Any) -> Any:
-    """Nested lists that may hold tensors, as nested lists that do not."""
-    if isinstance(data, Tensor):
-        return data.tolist()
-    return [_plain(item) for item in data] if isinstance(data, (list, tuple)) else data
+def _plain(data: Any, kinds: set[Any]) -> Any:
+    """Nested lists that may hold tensors and arrays, as nested lists of numbers, whose dtypes are added to `kinds`."""
+    if isinstance(data, (list, tuple, range)):
+        return [_plain(item, kinds) for item in data]
+    if isinstance(data, float) and not isinstance(data, np.generic):
+        kinds.add(arrays.get_default_dtype())
+        return data
+    if not isinstance(data, (int, complex, str)):
+        data = data.detach().array if isinstance(data, Tensor) else data
+        data = arrays.own(data if isinstance(data, np.ndarray) else np.asarray(arrays.on_cpu(data)))
+        kinds.add(data.dtype)
+    return data
 
 
 def as_tensor(data: Any, *, dtype: Any = None, device: Any = None) -> Tensor:

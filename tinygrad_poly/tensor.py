@@ -80,7 +80,7 @@ class Tensor:
         """Ask for a gradient of this tensor, or stop asking; returns the tensor.
 
         Raises:
-            DtypeError: for integers, booleans and complex numbers, which have no real derivative.
+            DtypeError: for integers and booleans, which have no derivative.
             GraphError: for a tensor that was computed from others.
         """
         if requires_grad:

@@ -158,7 +158,7 @@ def operand(other: Any) -> Array | None:
     if isinstance(other, (bool, int, float)):
         return other if type(other) in (bool, int, float) else other.item()  # type: ignore[union-attr]
     if isinstance(other, np.generic):
-        return other.item()
+        return arrays.own(other).item()
     return arrays.own(other) if hasattr(other, "dtype") and hasattr(other, "shape") else None
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_poly.engine.errors import DeviceError, DimensionError, DtypeError, ShapeError
+from tinygrad_poly.engine.errors import DataError, DeviceError, DimensionError, DtypeError, ShapeError
 
 Array = Any
 """An array of any library that follows the array API standard."""
@@ -146,8 +146,15 @@ class NumPy(Library):
         return array if isinstance(array, (np.ndarray, np.generic)) else np.asarray(array)
 
     def own(self, array: Array) -> Array:
-        """A copy; scalars and numbers cannot be written into."""
-        return np.array(array) if isinstance(array, np.ndarray) else array
+        """A copy in the processor's byte order; scalars and numbers cannot be written into."""
+        if not isinstance(array, np.ndarray):
+            return array
+        if isinstance(array, np.ma.MaskedArray) and np.ma.is_masked(array):
+            raise DataError(
+                "a masked array with masked elements has no numbers in their place: keep the others, with "
+                ".compressed(), or put numbers there, with .filled(value)"
+            )
+        return np.array(array, None if array.dtype.isnative else array.dtype.newbyteorder("="))
 
     def dtype(self, dtype: Any) -> Any:
         """`dtype` as NumPy's."""
@@ -252,6 +259,8 @@ def as_dtype(dtype: Any) -> np.dtype[Any]:
         raise DtypeError(
             f"{dtype!r} is not a dtype; give one of float32, float64, int64, bool or a NumPy dtype"
         ) from None
+    if found.kind == "c":
+        raise DtypeError(COMPLEX)
     return found
 
 
@@ -266,9 +275,20 @@ def astype(array: Array, dtype: Any) -> Array:
     return (_known(type(array)) or _met(array)).astype(array, dtype)
 
 
+COMPLEX = "complex numbers are not supported: compute with two tensors, of the real and of the imaginary parts"
+
+
 def own(value: Any) -> Any:
-    """`value` as the tape may keep it: an array or list that the user could still write into is copied."""
-    return np.array(value) if isinstance(value, list) else library(value).own(value)
+    """`value` as the tape may keep it: an array or list that the user could still write into is copied.
+
+    Raises:
+        DtypeError: for complex numbers.
+        DataError: for masked elements.
+    """
+    value = np.array(value) if isinstance(value, list) else value
+    if isinstance(value, complex) or getattr(getattr(value, "dtype", None), "kind", "") == "c":
+        raise DtypeError(COMPLEX)
+    return library(value).own(value)
 
 
 def without_integers(inputs: tuple[Array, ...], result: Any) -> tuple[Array, ...] | None:
