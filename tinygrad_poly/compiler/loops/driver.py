@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_poly.compiler.loops.fuse import Loop, Plan, Stage, is_sum_of_one, is_view
+from tinygrad_poly.compiler.loops.memory import Item, reused
 from tinygrad_poly.compiler.loops.numpy_runner import NEW, is_ufunc
 from tinygrad_poly.compiler.loops.printer import Printer
 from tinygrad_poly.compiler.trace.program import Program
@@ -88,7 +89,7 @@ class Driver(Printer):
 
     def _rooms(self) -> Iterator[tuple[Symbol, str, str]]:
         """The arrays that every step, or every call, writes into again; and whose memory each takes over, if any's."""
-        for s, before in _overwritten(self.plan, self.items).items():
+        for s, before in reused([_item(x) for x in self.items], self.plan.program.outputs).items():
             self.room[s] = self._named(s, (), self._wish(s, "v"))
             yield s, self.room[s], self.room[before] if before is not None else ""
 
@@ -228,37 +229,13 @@ def _give_and_take(plan: Plan, items: Sequence[Symbol | Group]) -> None:
         group.program = Program(tuple(before), tuple(gives), tuple(computed))
 
 
-def _overwritten(plan: Plan, items: Sequence[Symbol | Group]) -> dict[Symbol, Symbol | None]:
-    """The arrays that nobody holds after a step, neither themselves nor a view of them.
-
-    With each comes an earlier one of the same shape and dtype that is not read any more when it is made, if there is.
-    """
-    owners: dict[Symbol, set[Symbol]] = {}
-    last_reader: dict[Symbol, int] = {}
-    made: list[list[Symbol]] = []
-    for i, item in enumerate(items):
-        inputs = item.program.inputs if isinstance(item, Group) else item.inputs
-        read = set[Symbol]().union(*(owners.get(x, ()) for x in inputs if isinstance(x, Symbol)))
-        if isinstance(item, Group):
-            made.append([s for stage in item.stages for loop in stage.loops.values() for s in loop.stores])
-            owners |= {s: {s} for s in made[i]}
-        else:
-            made.append([item] if is_ufunc(item) else [])
-            owners[item] = {item} if is_elementwise(item.function) or item.function in NEW else {item} | read
-        last_reader |= dict.fromkeys([*made[i], *read], i)
-    kept = set[Symbol]().union(*(owners.get(s, ()) for s in plan.program.outputs))
-    found: dict[Symbol, Symbol | None] = {}
-    free: dict[Any, list[Symbol]] = {}
-    for i, new in enumerate(made):
-        for s in new:
-            if s not in kept and s.size != 1:
-                spare = free.get((s.shape, s.dtype))
-                found[s] = spare.pop() if spare else None
-        # What is read for the last time here may be overwritten from the next item on.
-        for s in found:
-            if last_reader[s] == i:
-                free.setdefault((s.shape, s.dtype), []).append(s)
-    return found
+def _item(item: Symbol | Group) -> Item:
+    """A call or a group of loops, as far as memory is concerned."""
+    if isinstance(item, Group):
+        stores = (s for stage in item.stages for loop in stage.loops.values() for s in loop.stores)
+        return Item(item.program.inputs, tuple(stores), writable=True, fresh=True)
+    reads = tuple(x for x in item.inputs if isinstance(x, Symbol))
+    return Item(reads, (item,), is_ufunc(item), fresh=is_elementwise(item.function) or item.function in NEW)
 
 
 def _walk(group: Group, known: set[Symbol]) -> tuple[set[Symbol], set[Symbol]]:

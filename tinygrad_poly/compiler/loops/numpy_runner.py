@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_poly.compiler.loops.memory import Item, reused
 from tinygrad_poly.compiler.trace.program import Program
 from tinygrad_poly.compiler.trace.symbols import Symbol, call, caller, is_elementwise
 
@@ -171,33 +172,21 @@ def dot_in_rows(a: tuple[Any, Any], b: tuple[Any, Any]) -> Any:
 
 
 def _memory(instructions: Mapping[Symbol, tuple[Any, ...]], outputs: Sequence[Symbol]) -> dict[Symbol, Any]:
-    """The array that each result is written into; two results share one if the first is not read any more.
+    """The array that each result is written into, if not into a new one in every step.
 
     What is elementwise may write over what it reads itself: the memory goes through the cache once less.
     """
-    # Whose memory a result may lie in: what is no new array may be a view of any input.
-    owners: dict[Any, set[Symbol]] = {}
-    last_reader: dict[Symbol, Symbol] = {}
-    read: dict[Symbol, set[Symbol]] = {}
-    for s, inputs in instructions.items():
-        read[s] = set().union(*(owners.get(x, {x}) for x in inputs if isinstance(x, Symbol)))
-        owners[s] = {s} if is_elementwise(s.function) or s.function in NEW else {s} | read[s]
-        last_reader.update(dict.fromkeys(read[s], s))
-    kept = set().union(*(owners.get(s, {s}) for s in outputs))
+    items = [
+        Item(
+            reads=tuple(x for x in inputs if isinstance(x, Symbol)),
+            makes=(s,),
+            writable=is_ufunc(s),
+            fresh=is_elementwise(s.function) or s.function in NEW,
+            over_inputs=is_elementwise(s.function),
+        )
+        for s, inputs in instructions.items()
+    ]
     memory: dict[Symbol, Any] = {}
-    free: dict[Any, list[Any]] = {}
-
-    def release(s: Symbol) -> None:
-        for x in read[s]:
-            if x in memory and last_reader[x] is s:
-                free.setdefault((x.shape, x.dtype), []).append(memory[x])
-
-    for s in instructions:
-        if is_elementwise(s.function):
-            release(s)
-        if is_ufunc(s) and s.size > 1 and s not in kept:
-            spare = free.get((s.shape, s.dtype))
-            memory[s] = spare.pop() if spare else np.empty(s.shape, s.dtype)
-        if not is_elementwise(s.function):
-            release(s)
+    for s, before in reused(items, outputs).items():
+        memory[s] = np.empty(s.shape, s.dtype) if before is None else memory[before]
     return memory
