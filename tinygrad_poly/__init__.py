@@ -12,9 +12,8 @@ from tinygrad_poly import _start as _start  # before what takes time
 
 # isort: split
 
+import typing as _typing
 from importlib import import_module as _import_module
-from typing import TYPE_CHECKING as _TYPE_CHECKING
-from typing import Any as _Any
 
 import numpy as _np
 
@@ -53,7 +52,7 @@ from tinygrad_poly.random import randn as randn
 from tinygrad_poly.random import randn_like as randn_like
 from tinygrad_poly.tensor import Tensor as Tensor
 
-if _TYPE_CHECKING:
+if _typing.TYPE_CHECKING:
     from tinygrad_poly import cuda as cuda
     from tinygrad_poly import func as func
     from tinygrad_poly import linalg as linalg
@@ -88,9 +87,9 @@ _MODULES = ("cuda", "func", "linalg", "nn", "optim")
 _NAMES = {"fit": "fitting", "FitResult": "fitting", "compile": "compiler"}
 
 
-if not _TYPE_CHECKING:  # a checker would take every name for one of the package's
+if not _typing.TYPE_CHECKING:  # a checker would take every name for one of the package's
 
-    def __getattr__(name: str) -> _Any:
+    def __getattr__(name: str) -> _typing.Any:
         if name in _MODULES:
             return _import_module(f"tinygrad_poly.{name}")
         if name in _NAMES:

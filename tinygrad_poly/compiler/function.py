@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
 
 import numpy as np
 
@@ -28,15 +28,22 @@ from tinygrad_poly.func.containers import flatten
 from tinygrad_poly.tensor import Tensor
 
 if TYPE_CHECKING:
+    import typing_extensions
+
     from tinygrad_poly.compiler.cuda import runner as cuda_runner
 
+    P = typing_extensions.ParamSpec("P", default=...)
+    R = typing_extensions.TypeVar("R", default=Any)
+else:
+    P, R = ParamSpec("P"), TypeVar("R")
+
 
 @overload
-def compile(function: Callable[..., Any], *, hoist: str | None = None) -> CompiledFunction: ...
+def compile(function: Callable[P, R], *, hoist: str | None = None) -> CompiledFunction[P, R]: ...
 
 
 @overload
-def compile(*, hoist: str | None = None) -> Callable[[Callable[..., Any]], CompiledFunction]: ...
+def compile(*, hoist: str | None = None) -> Callable[[Callable[P, R]], CompiledFunction[P, R]]: ...
 
 
 def compile(function: Callable[..., Any] | None = None, *, hoist: str | None = None) -> Any:
@@ -86,10 +93,10 @@ def compile(function: Callable[..., Any] | None = None, *, hoist: str | None = N
     return CompiledFunction(function, hoist) if function is not None else functools.partial(compile, hoist=hoist)
 
 
-class CompiledFunction:
+class CompiledFunction(Generic[P, R]):
     """What `compile` returns: call it like the function."""
 
-    def __init__(self, function: Callable[..., Any], hoist: str | None = None) -> None:
+    def __init__(self, function: Callable[P, R], hoist: str | None = None) -> None:
         if not callable(function):
             raise TraceError(f"compile() expects a function, not {type(function).__name__}")
         functools.update_wrapper(self, function)
@@ -98,7 +105,7 @@ class CompiledFunction:
         self._programs: dict[Any, _Traced] = {}
         self._last: _Traced | None = None
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """What the function returns, computed by the program for arguments like these."""
         leaves, structure = flatten((args, kwargs))
         tensors = [x for x in leaves if isinstance(x, Tensor)]
@@ -119,7 +126,7 @@ class CompiledFunction:
             ) from None
         if traced is None or not traced.captured.unchanged():
             traced = self._programs[key] = _Traced(self._function, leaves, structure, self._hoist)
-        results = traced(tensors)
+        results: R = traced(tensors)
         self._last = traced
         return results
 

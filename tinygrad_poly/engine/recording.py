@@ -10,7 +10,9 @@ import traceback
 from collections.abc import Callable
 from contextvars import ContextVar
 from types import FrameType
-from typing import Any, Self
+from typing import Any, Self, TypeVar, overload
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 # False, True, or an observer: each operation asks whether it is to be recorded, and thereby gets who is told of it.
 recording: ContextVar[bool | Observer] = ContextVar("recording", default=True)
@@ -133,6 +135,12 @@ class Mode:
         outer, before = _get_outer()
         _set_outer(outer)
         _set(before)
+
+    @overload
+    def __call__(self, function: None = None) -> Mode: ...
+
+    @overload
+    def __call__(self, function: F) -> F: ...
 
     def __call__(self, function: Callable[..., Any] | None = None) -> Any:
         """The mode itself, or `function` made to run under it."""

@@ -21,12 +21,13 @@ from tinygrad_poly.fitting.loops.eager import End, compiled_loop, compiled_steps
 from tinygrad_poly.fitting.objective import Loss, Objective, Params, Weights, leaves
 from tinygrad_poly.fitting.optimizers import Factory, named
 from tinygrad_poly.fitting.progress import Report, nothing, shown
-from tinygrad_poly.fitting.result import FitResult
+from tinygrad_poly.fitting.result import FitResult, W
 from tinygrad_poly.fitting.saved import Run
+from tinygrad_poly.tensor import Tensor
 
 
 def fit(
-    loss: Loss,
+    loss: Callable[[W, Tensor, Tensor], Tensor],
     params: Params,
     x: Any,
     y: Any,
@@ -37,7 +38,7 @@ def fit(
     progress: bool | Report = True,
     compile: bool = False,
     hoist: str | None = None,
-) -> FitResult:
+) -> FitResult[W]:
     """Minimize a loss by gradient descent: the training loop of the tutorials, with what they leave out.
 
     Every step computes L(w), its gradient, and w ← w − lr · ∂L/∂w (or what the optimizer does).
@@ -97,7 +98,7 @@ def fit(
 
 def resume(
     run: str | Path | Run,
-    loss: Loss,
+    loss: Callable[[W, Tensor, Tensor], Tensor],
     x: Any,
     y: Any,
     steps: int | None = None,
@@ -106,7 +107,7 @@ def resume(
     progress: bool | Report = True,
     compile: bool = False,
     hoist: str | None = None,
-) -> FitResult:
+) -> FitResult[W]:
     """Go on with a saved fit, bit for bit as if it had not stopped.
 
     Args:

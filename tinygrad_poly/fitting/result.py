@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 
@@ -19,30 +19,39 @@ from tinygrad_poly.fitting.saved import Run
 from tinygrad_poly.fitting.verdict import Verdict
 from tinygrad_poly.tensor import Tensor
 
+if TYPE_CHECKING:
+    import typing_extensions
+
+    W = typing_extensions.TypeVar("W", default=Any)
+else:
+    W = TypeVar("W")
+"""The container of the weights, as the loss takes it."""
+
 
 @dataclass(frozen=True, eq=False, repr=False)
-class FitResult:
+class FitResult(Generic[W]):
     """The weights that a fit found, how it got there, and how far it still is from the optimum."""
 
     objective: Objective
     run: Run
-    _descend: Callable[[Run, int, Any], FitResult]
+    _descend: Callable[[Run, int, Any], FitResult[W]]
     interrupted: bool = False
     """Whether Ctrl-C ended the fit before its last step."""
 
     @property
-    def params(self) -> Any:
+    def params(self) -> W:
         """The weights after the last complete step, named or listed as they were given."""
         return self._tensors(self.run.params)
 
     @property
-    def start(self) -> Any:
+    def start(self) -> W:
         """The weights before the first step."""
         return self._tensors(self.run.start)
 
-    def _tensors(self, arrays: saved.Arrays) -> Any:
+    def _tensors(self, arrays: saved.Arrays) -> W:
         place = self.objective.device
-        return self.objective.arranged({name: tensor(w, device=place) for name, w in arrays.items()})
+        weights: W = self.objective.arranged({name: tensor(w, device=place) for name, w in arrays.items()})
+        return weights
 
     @property
     def losses(self) -> dict[int, float]:
@@ -91,7 +100,7 @@ class FitResult:
         """How far the fit is from the optimum, and whether it has converged; print it to read it."""
         return Verdict.of(self.run, self.loss, self.quadratic)
 
-    def resume(self, steps: int, lr: float | None = None, progress: Any = True) -> FitResult:
+    def resume(self, steps: int, lr: float | None = None, progress: Any = True) -> FitResult[W]:
         """Go on to `steps` steps in all, exactly as if the fit had not stopped; with another `lr` if given."""
         run = self.run if lr is None else replace(self.run, lr=lr)
         return self._descend(run, steps, progress)

@@ -4,11 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar, overload
 
 from tinygrad_poly.func.call import Argnums, Call
 from tinygrad_poly.func.containers import mapped
 from tinygrad_poly.func.products import outward, slopes
+from tinygrad_poly.tensor import Tensor
+
+X = TypeVar("X")
+P = ParamSpec("P")
+
+
+@overload
+def grad(func: Callable[Concatenate[X, P], Tensor]) -> Callable[Concatenate[X, P], X]: ...
+
+
+@overload
+def grad(func: Callable[P, Any], argnums: Argnums = 0, has_aux: bool = False) -> Callable[P, Any]: ...
 
 
 def grad(func: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -> Callable[..., Any]:
@@ -44,6 +56,14 @@ def grad(func: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) 
     return gradient
 
 
+@overload
+def grad_and_value(func: Callable[Concatenate[X, P], Tensor]) -> Callable[Concatenate[X, P], tuple[X, Tensor]]: ...
+
+
+@overload
+def grad_and_value(func: Callable[P, Any], argnums: Argnums = 0, has_aux: bool = False) -> Callable[P, Any]: ...
+
+
 def grad_and_value(func: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -> Callable[..., Any]:
     """The function x ↦ (∇f(x), f(x)), as in torch; `(∇f(x), (f(x), aux))` with `has_aux`. Else as `grad`.
 
@@ -58,6 +78,14 @@ def grad_and_value(func: Callable[..., Any], argnums: Argnums = 0, has_aux: bool
         return (slope, (value, *aux)) if has_aux else (slope, value)
 
     return gradient_and_value
+
+
+@overload
+def value_and_grad(func: Callable[Concatenate[X, P], Tensor]) -> Callable[Concatenate[X, P], tuple[Tensor, X]]: ...
+
+
+@overload
+def value_and_grad(func: Callable[P, Any], argnums: Argnums = 0, has_aux: bool = False) -> Callable[P, Any]: ...
 
 
 def value_and_grad(func: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -> Callable[..., Any]:

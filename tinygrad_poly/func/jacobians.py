@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from functools import wraps
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, overload
 
 from tinygrad_poly.creation import zeros_like
 from tinygrad_poly.engine.apply import wrap
@@ -15,6 +15,8 @@ from tinygrad_poly.func.products import Map, pullback, pushforward, with_aux
 from tinygrad_poly.functions.joining import stack
 from tinygrad_poly.functions.shapes import reshape
 from tinygrad_poly.tensor import Tensor
+
+P = ParamSpec("P")
 
 
 def jacrev(func: Callable[..., Any], argnums: Argnums = 0, *, has_aux: bool = False) -> Callable[..., Any]:
@@ -52,6 +54,14 @@ def jacfwd(func: Callable[..., Any], argnums: Argnums = 0, *, has_aux: bool = Fa
             [0., 4.]])
     """
     return _jacobian("jacfwd", func, argnums, has_aux, _by_columns)
+
+
+@overload
+def hessian(func: Callable[Concatenate[Tensor, P], Tensor]) -> Callable[Concatenate[Tensor, P], Tensor]: ...
+
+
+@overload
+def hessian(func: Callable[P, Any], argnums: Argnums = 0) -> Callable[P, Any]: ...
 
 
 def hessian(func: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:

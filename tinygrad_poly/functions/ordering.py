@@ -7,7 +7,7 @@ is among the elements. Indices are int64 and have no derivative.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 from tinygrad_poly.derivatives import ordering, reductions
 from tinygrad_poly.derivatives.indexing import at as along_axis
@@ -57,6 +57,14 @@ def _extreme(input: Tensor, dim: Any, keepdim: bool, name: str) -> Any:
     return _picked(input, index, axis, keepdim)
 
 
+@overload
+def max(input: Tensor) -> Tensor: ...
+
+
+@overload
+def max(input: Tensor, dim: Any = None, keepdim: bool = False, *, axis: Any = None, keepdims: bool = False) -> Any: ...
+
+
 def max(input: Tensor, dim: Any = None, keepdim: bool = False, *, axis: Any = None, keepdims: bool = False) -> Any:
     """The largest element: of all, or over one dimension with its index, or of two tensors.
 
@@ -80,6 +88,14 @@ def max(input: Tensor, dim: Any = None, keepdim: bool = False, *, axis: Any = No
     return _extreme(input, dim, keepdim or keepdims, "max")
 
 
+@overload
+def min(input: Tensor) -> Tensor: ...
+
+
+@overload
+def min(input: Tensor, dim: Any = None, keepdim: bool = False, *, axis: Any = None, keepdims: bool = False) -> Any: ...
+
+
 def min(input: Tensor, dim: Any = None, keepdim: bool = False, *, axis: Any = None, keepdims: bool = False) -> Any:
     """The smallest element: of all, or over one dimension with its index, or of two tensors.
 
@@ -101,6 +117,16 @@ def min(input: Tensor, dim: Any = None, keepdim: bool = False, *, axis: Any = No
     if hasattr(dim, "array"):
         return arithmetic.minimum(input, dim)
     return _extreme(input, dim, keepdim or keepdims, "min")
+
+
+@overload
+def median(input: Tensor) -> Tensor: ...
+
+
+@overload
+def median(
+    input: Tensor, dim: Any = None, keepdim: bool = False, *, axis: Any = None, keepdims: bool = False
+) -> Any: ...
 
 
 def median(input: Tensor, dim: Any = None, keepdim: bool = False, *, axis: Any = None, keepdims: bool = False) -> Any:

@@ -146,11 +146,12 @@ class Sequential(Module):
         else:
             self.extend(modules)
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Any) -> Tensor:
         """What the last module returns."""
         for module in self:
             input = module(input)
-        return input
+        result: Tensor = input
+        return result
 
     def append(self, module: Module) -> Self:
         """Add a module at the end; returns the whole."""

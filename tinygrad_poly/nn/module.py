@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, ParamSpec, Protocol, Self, TypeVar
 
 from tinygrad_poly.creation import zeros_like
 from tinygrad_poly.engine import arrays
 from tinygrad_poly.engine.apply import new
 from tinygrad_poly.engine.errors import DtypeError, ShapeError
 from tinygrad_poly.tensor import Tensor
+
+P = ParamSpec("P")
+R = TypeVar("R", covariant=True)
+
+
+class _Computes(Protocol[P, R]):
+    """What has a `forward`: for type checkers, which learn from it what a module takes and returns."""
+
+    def forward(self, *inputs: P.args, **options: P.kwargs) -> R: ...
 
 
 class Parameter(Tensor):
@@ -127,7 +136,7 @@ class Module:
         """What the module computes; a subclass defines it."""
         raise NotImplementedError(f"{type(self).__name__} must define forward()")
 
-    def __call__(self, *inputs: Any, **options: Any) -> Any:
+    def __call__(self: _Computes[P, R], *inputs: P.args, **options: P.kwargs) -> R:
         """What `forward` computes."""
         return self.forward(*inputs, **options)
 
