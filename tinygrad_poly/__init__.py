@@ -73,7 +73,7 @@ bool = _np.dtype(_np.bool_)
 _bind(Tensor, _import_module(__name__))
 
 
-def _jax(xp: _Any) -> _Library:
+def _jax(xp: _typing.Any) -> _Library:
     from tinygrad_poly.interop.jax import jax
 
     return jax(xp)

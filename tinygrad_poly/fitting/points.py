@@ -16,6 +16,7 @@ import numpy as np
 from tinygrad_poly.engine.errors import DataError
 
 DELIMITERS = ";\t,"
+PADDING = " \t\xa0"
 
 LARGEST = 256 * 2**20
 """Bytes, some ten million points. What is longer may have no end, like a pipe or /dev/zero."""
@@ -58,7 +59,7 @@ def read(path: str | Path) -> tuple[Vector, Vector]:
                 raise DataError(f"{place}: {_wrong_columns(row, delimiter)}")
             if not (header_may_come and all(map(_is_name, row))):
                 for column, (numbers, cell) in enumerate(zip((x, y), row), start=1):
-                    numbers.append(_number(cell.strip(), f"{place}, column {column}", header_may_come))
+                    numbers.append(_number(cell.strip(PADDING), f"{place}, column {column}", header_may_come))
             header_may_come = False
     except csv.Error as error:
         raise DataError(f"{path}, line {reader.line_num}: {error}") from None
@@ -101,7 +102,8 @@ def _wrong_columns(row: list[str], delimiter: str) -> str:
 
 
 def _is_name(cell: str) -> bool:
-    return bool(NAME.fullmatch(cell.strip()) and not MISSING.fullmatch(cell.strip()))
+    name = cell.strip(PADDING)
+    return bool(NAME.fullmatch(name) and not MISSING.fullmatch(name))
 
 
 def _number(cell: str, place: str, first: bool) -> float:
