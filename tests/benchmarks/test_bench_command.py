@@ -124,7 +124,8 @@ def test_every_row_of_steps_has_a_test_and_every_test_a_row():
     asked = {test for unit in Chosen(["steps", "operations"], CASES).units() for test in unit.tests.values()}
     command = [sys.executable, "-m", "pytest", "-q", "--collect-only", "-p", "no:cacheprovider"]
     files = [str(selection.FITS), str(selection.OPERATIONS_FILE)]
-    found = subprocess.run([*command, *files], capture_output=True, text=True, cwd=ROOT, check=True).stdout
+    options = {"capture_output": True, "text": True, "cwd": ROOT, "check": True, "env": environment("default")}
+    found = subprocess.run([*command, *files], **options).stdout
     assert set(re.findall(r"::test_\w+\[(.*)\]$", found, re.MULTILINE)) == asked
 
 
@@ -547,5 +548,5 @@ def test_a_real_row_is_measured_in_turn_with_its_reference(bench, tmp_path):
 def test_a_reader_that_has_had_enough_is_no_error():
     listing = f"{sys.executable} -m benchmarks --list"
     command = ["sh", "-c", f"{listing} | head -n 1"]
-    shell = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    shell = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=99)
     assert (shell.stdout.count("\n"), shell.stderr) == (1, "")
