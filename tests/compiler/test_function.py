@@ -1,6 +1,7 @@
 """What `compile` does with arguments, results and the world outside."""
 
 import functools
+import gc
 import threading
 
 import numpy as np
@@ -176,6 +177,15 @@ def test_errors_of_the_function_are_its_own():
 # The world outside
 
 
+@pytest.fixture
+def modules_in_sight():
+    """The garbage collector knows modules too, which conftest.py lets it leave out."""
+    gc.unfreeze()
+    yield
+    gc.freeze()
+
+
+@pytest.mark.usefixtures("modules_in_sight")
 def test_a_traced_value_in_a_global_is_found():
     def leave(x):
         global kept
