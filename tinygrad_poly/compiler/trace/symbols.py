@@ -15,7 +15,7 @@ from typing import Any, NoReturn, cast
 
 import numpy as np
 
-from tinygrad_poly.engine.arrays import Shape
+from tinygrad_poly.engine.arrays import Shape, library
 from tinygrad_poly.engine.errors import TraceError
 
 Attributes = tuple[tuple[str, Any], ...]
@@ -213,6 +213,10 @@ def call(function: str, inputs: tuple[Any, ...], attributes: Attributes) -> Any:
             return inputs[0][keywords["index"]]
         case "astype":
             return inputs[0].astype(keywords["dtype"])
+        case "reshape":
+            return np.reshape(inputs[0], keywords["shape"])  # CuPy's parameter has another name
+        case "argsort":
+            return library(inputs[0]).order(inputs[0], keywords["axis"])
         case "row":
             return keywords["row"].forward(*inputs, *keywords["options"])
         case _:
