@@ -59,7 +59,7 @@ __device__ void add_block(REAL* sums) {
 }
 
 // All steps by one block. The loss lies after the weights.
-extern "C" __global__ void fit(
+extern "C" __global__ void __launch_bounds__(1024) fit(
     int steps, long long n, REAL lr, REAL scale, const REAL* x, const REAL* y, REAL* weights) {
     __shared__ REAL w[WEIGHTS + 1];
     if (threadIdx.x <= WEIGHTS) w[threadIdx.x] = weights[threadIdx.x];
@@ -78,7 +78,7 @@ extern "C" __global__ void fit(
     if (threadIdx.x <= WEIGHTS) weights[threadIdx.x] = w[threadIdx.x];
 }
 
-extern "C" __global__ void add_points(
+extern "C" __global__ void __launch_bounds__(256) add_points(
     long long n, const REAL* __restrict__ x, const REAL* __restrict__ y, const REAL* weights, REAL* parts) {
     REAL sums[SUMS] = {}, w[WEIGHTS];
     for (int k = 0; k < WEIGHTS; k++) w[k] = weights[k];
@@ -89,7 +89,8 @@ extern "C" __global__ void add_points(
         for (int k = 0; k < SUMS; k++) parts[blockIdx.x * SUMS + k] = sums[k];
 }
 
-extern "C" __global__ void take_step(int blocks, REAL lr, REAL scale, const REAL* parts, REAL* weights) {
+extern "C" __global__ void __launch_bounds__(1024) take_step(
+    int blocks, REAL lr, REAL scale, const REAL* parts, REAL* weights) {
     REAL sums[SUMS] = {};
     for (int i = threadIdx.x; i < blocks; i += blockDim.x)
         for (int k = 0; k < SUMS; k++) sums[k] += parts[i * SUMS + k];
@@ -100,7 +101,7 @@ extern "C" __global__ void take_step(int blocks, REAL lr, REAL scale, const REAL
     }
 }
 
-extern "C" __global__ void read_points(
+extern "C" __global__ void __launch_bounds__(256) read_points(
     long long n, const REAL* __restrict__ x, const REAL* __restrict__ y, REAL* parts) {
     REAL sums[SUMS] = {};
     long long first = (long long)blockIdx.x * blockDim.x + threadIdx.x, stride = (long long)gridDim.x * blockDim.x;
@@ -115,7 +116,7 @@ def source(case: Case) -> str:
     """The kernels for a case's dtype and number of weights."""
     real = {"float64": "double", "float32": "float"}[case.dtype]
     count = len(case.problem.names)
-    return f"#define REAL {real}\n#define WEIGHTS {count}\n#define SUMS {count + 1}\n{SOURCE}"
+    return f"#define WEIGHTS {count}\n#define SUMS {count + 1}\n{SOURCE.replace('REAL', real)}"
 
 
 def cupy_on(case: Case) -> Any:

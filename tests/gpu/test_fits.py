@@ -86,4 +86,6 @@ def test_more_than_there_is_memory_is_an_error():
 def test_cupy_is_what_stands_in_for_it():
     import cupy
 
+    if hasattr(cupy, "counts"):
+        pytest.skip("this is the stand-in itself")
     assert not cupy_on_cpu.differences(cupy)

@@ -1,7 +1,5 @@
 """Kernels on a real GPU, against the CPU."""
 
-import importlib.util
-
 import numpy as np
 import pytest
 
@@ -10,24 +8,12 @@ from tinygrad_poly.compiler import compile
 from tinygrad_poly.compiler.cuda import runner as cuda_runner
 from tinygrad_poly.compiler.steps import CompiledSteps, captured_arrays
 from tinygrad_poly.compiler.trace.simplify import simplify
-from tinygrad_poly.engine.errors import DeviceError
 
 from ...helpers import DTYPES
 from ..routes import traced
 from .test_kernels import ROUNDED, broadcast, functions_of_pairs
 
-
-def has_gpu():
-    if importlib.util.find_spec("cupy") is None:
-        return False
-    try:
-        tg.device("cuda:0")
-    except DeviceError:
-        return False
-    return True
-
-
-pytestmark = pytest.mark.skipif(not has_gpu(), reason="needs CuPy and a GPU")
+pytestmark = pytest.mark.skipif(not tg.cuda.is_available(), reason="needs CuPy and a GPU")
 
 
 @pytest.fixture(params=["one block", "many blocks"])

@@ -167,7 +167,7 @@ class RawModule:
     built: ClassVar[dict[str, emulator.Module]] = {}
 
     def __init__(self, *, code: str, options: tuple[str, ...] = ()) -> None:
-        assert options == ("--std=c++17", "--fmad=false")
+        assert options in ((), ("--std=c++17", "--fmad=false"))
         self.code = code
 
     def get_function(self, name: str) -> RawKernel:
@@ -186,15 +186,16 @@ class RawKernel:
     def __init__(self, module: emulator.Module, code: str, name: str) -> None:
         self.module, self.name, self.loaded = module, name, False
         (parameters,) = re.findall(rf"\b{name}\(\n([^)]*)\) {{", code) or [""]
-        self.types = [p.rpartition(" ")[0].strip() for p in parameters.split(",")] if parameters else []
+        given = parameters.replace(" __restrict__", "").split(",") if parameters else []
+        self.types = [p.rpartition(" ")[0].strip() for p in given]
 
     def __call__(self, grid: tuple[int], block: tuple[int], arguments: tuple[Any, ...]) -> None:
-        given = [f"{TYPES[str(x.dtype)]}{'*' * isinstance(x, ndarray)}" for x in arguments]
+        own = [getattr(x, "own", x) for x in arguments]
+        given = [f"{TYPES[str(x.dtype)]}{'*' * hasattr(x, 'own')}" for x in arguments]
         assert given == [t.removeprefix("const ") for t in self.types], (self.name, given, self.types)
-        assert all(x.own.flags.c_contiguous for x in arguments if isinstance(x, ndarray))
+        assert all(x.flags.c_contiguous for x in own if isinstance(x, np.ndarray))
         assert isinstance(grid, tuple)
         assert isinstance(block, tuple)
-        own = [x.own if isinstance(x, ndarray) else x for x in arguments]
         RawKernel.launched += 1
 
         def launch() -> None:

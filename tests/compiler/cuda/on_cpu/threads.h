@@ -15,6 +15,7 @@
 #define __global__
 #define __device__
 #define __shared__ static
+#define __forceinline__ inline
 #define __launch_bounds__(threads)
 
 struct Dimensions { unsigned x = 1, y = 1, z = 1; };
