@@ -157,8 +157,9 @@ def _chosen(options: argparse.Namespace) -> Chosen:
     if not chosen.units():
         given = " ".join(f"--{name} {' '.join(map(str, values))}" for name, values in wanted.items() if values)
         all_sizes = "; ".join(
-            f"{name}: {', '.join(str(n) for n in dict.fromkeys(case.points for case in cases(problem=[name])))} points"
+            f"{name}: {', '.join(str(n) for n in dict.fromkeys(case.points for case in known))} points"
             for name in PROBLEMS
+            if (known := cases(problem=[name], device=devices))
         )
         raise UsageError(f"there is no case with {given or 'these options'} ({all_sizes})")
     return chosen

@@ -72,6 +72,7 @@ class Implementation:
         memory: how much it needs at most, in sizes of the case's data.
         most_points: beyond which it would take too long.
         steps: whether it takes the steps, or only touches the data as often ("limit").
+        alone: the kinds of device on which nothing else may be in its process, so that there are no references.
     """
 
     name: str
@@ -83,10 +84,15 @@ class Implementation:
     memory: float = 5.0
     most_points: int | None = None
     steps: bool = True
+    alone: tuple[str, ...] = ()
 
     def takes(self, case: Case) -> bool:
         """Whether a row for this case makes sense."""
-        return case.device.partition(":")[0] in self.devices and case.problem.name in self.problems
+        return case.kind in self.devices and case.problem.name in self.problems
+
+    def beside(self, case: Case) -> tuple[str, ...]:
+        """The references whose rounds can be interleaved with its own."""
+        return () if case.kind in self.alone else self.references
 
 
 def library(module: str, name: str, group: str) -> Any:

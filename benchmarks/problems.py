@@ -74,7 +74,12 @@ class Case:
     @property
     def id(self) -> str:
         """Such as sin-2000-float64-cpu."""
-        return f"{self.problem.name}-{self.points}-{self.dtype}-{self.device.partition(':')[0]}"
+        return f"{self.problem.name}-{self.points}-{self.dtype}-{self.kind}"
+
+    @property
+    def kind(self) -> str:
+        """Of the device: "cpu" or "cuda"."""
+        return self.device.partition(":")[0]
 
     @property
     def lr(self) -> float:
@@ -158,17 +163,30 @@ LINEAR = Problem(
 
 PROBLEMS = {problem.name: problem for problem in (SIN, LINE, LINEAR)}
 
-SIZES: list[tuple[Problem, str, tuple[int, ...]]] = [
-    (SIN, "float64", (6, 60, 600, 2000, 20_000, 200_000, 2_000_000, 20_000_000, 100_000_000)),
-    (SIN, "float32", (2000, 200_000, 20_000_000)),
-    (LINE, "float64", (6,)),
-    (LINE, "float32", (6,)),
-    (LINEAR, "float64", (6,)),
-    (LINEAR, "float32", (6,)),
-]
+ALL = (6, 60, 600, 2000, 20_000, 200_000, 2_000_000, 20_000_000, 100_000_000)
+SOME = (6, 2000, 200_000, 20_000_000, 100_000_000)
+
+SIZES: dict[str, list[tuple[Problem, str, tuple[int, ...]]]] = {
+    "cpu": [
+        (SIN, "float64", ALL),
+        (SIN, "float32", (2000, 200_000, 20_000_000)),
+        (LINE, "float64", (6,)),
+        (LINE, "float32", (6,)),
+        (LINEAR, "float64", (6,)),
+        (LINEAR, "float32", (6,)),
+    ],
+    "cuda:0": [
+        (SIN, "float64", ALL),
+        (SIN, "float32", SOME),
+        (LINE, "float64", SOME),
+        (LINE, "float32", SOME),
+        (LINEAR, "float64", (6,)),
+        (LINEAR, "float32", (6,)),
+    ],
+}
 CASES = [
     Case(problem, points, dtype, device)
-    for device in ("cpu", "cuda:0")
-    for problem, dtype, sizes in SIZES
+    for device, kinds in SIZES.items()
+    for problem, dtype, sizes in kinds
     for points in sizes
 ]

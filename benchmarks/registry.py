@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
+import sys
 
 import numpy as np
 
@@ -31,7 +33,7 @@ def start(case: Case, name: str) -> Run:
     most_points = implementation.most_points or MOST_POINTS.get(implementation.kind, case.points)
     if case.device == "cpu" and case.points > most_points:
         raise Unavailable(f"takes too long beyond {most_points:,} points")
-    needed, free = implementation.memory * case.bytes, free_memory()
+    needed, free = implementation.memory * case.bytes, free_memory() if case.kind == "cpu" else free_on_gpu()
     if needed > free:
         raise Unavailable(f"would need about {needed / 1e9:.1f} GB of memory; {free / 1e9:.1f} GB are free")
     return implementation.start(case)
@@ -64,6 +66,14 @@ def started(case: Case, name: str) -> Run:
 def _within(name: str, what: str, found: object, right: object, bound: object) -> None:
     off = np.abs(np.asarray(found) - np.asarray(right))
     assert (off <= bound).all(), f"{name}: the {what} is off by {off}, and rounding explains only {bound}"
+
+
+def free_on_gpu() -> float:
+    """Bytes that are free on the GPU; infinite where no library that can say so is loaded."""
+    if "cupy" in sys.modules:
+        return float(sys.modules["cupy"].cuda.runtime.memGetInfo()[0])
+    torch = sys.modules.get("torch")
+    return float(torch.cuda.mem_get_info()[0]) if torch and torch.cuda.is_available() else math.inf
 
 
 def free_memory() -> float:

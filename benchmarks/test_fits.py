@@ -31,8 +31,12 @@ def rows() -> Iterator[Any]:
 def references_of(case: Case, name: str) -> dict[str, Round]:
     """Rounds of those references of an implementation that there are; their first steps are checked."""
     found = {}
-    for reference in IMPLEMENTATIONS[name].references:
-        if reference != name and IMPLEMENTATIONS[reference].takes(case):
+    for reference in IMPLEMENTATIONS[name].beside(case):
+        if (
+            reference != name
+            and IMPLEMENTATIONS[reference].takes(case)
+            and case.kind not in IMPLEMENTATIONS[reference].alone
+        ):
             try:
                 found[reference] = enough(started(case, reference).take, ROUND)
             except Unavailable:

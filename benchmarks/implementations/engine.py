@@ -67,14 +67,15 @@ def compiled(case: Case, hoist: str | None = None) -> Run:
     if case.device == "cpu":
         library("numba", "Numba", "pip install 'tinygrad_poly[compile]'")
     steps, weights = traced(case, hoist)
-    losses = np.empty(1)
+    losses, clock = np.empty(1), clock_of(case)
 
     def take(n: int) -> None:
         nonlocal weights
-        # The last loss is kept: step t is written down if t % n == n − 1.
-        weights = steps.run(0, n, n, losses, weights, final=False)
+        with ways.around(clock):
+            # The last loss is kept: step t is written down if t % n == n − 1.
+            weights = steps.run(0, n, n, losses, weights, final=False)
 
-    return Run(take, lambda: ways.numbers(weights), lambda: float(losses[0]))
+    return Run(take, lambda: ways.numbers(weights), lambda: float(losses[0]), clock)
 
 
 def compiled_without_numba(case: Case) -> Run:
@@ -100,6 +101,7 @@ BESIDE_COMPILED = (
     "Numba by hand, threads",
     "CUDA by hand",
     "reading the data",
+    "copying on the device",
     "JAX fori_loop",
     "torch.compile",
     "torch CUDA graph",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from benchmarks.implementations import ways
-from benchmarks.interface import Implementation, Run, library
+from benchmarks.interface import Implementation, Run, Unavailable, first_line, library
 from benchmarks.problems import Case
 
 
@@ -43,17 +43,24 @@ def tape(case: Case, jax: Any) -> Any:
     return step
 
 
-def on_cpu(case: Case, jax: Any) -> tuple[list[Any], Any, Any]:
-    """The weights and the data as JAX's arrays."""
-    cpu = jax.devices("cpu")[0]
-    x, y = (jax.device_put(a, cpu) for a in case.data())
-    return [jax.device_put(w, cpu) for w in case.start()], x, y
+def placed(case: Case, jax: Any) -> tuple[list[Any], Any, Any]:
+    """The weights and the data as JAX's arrays, on the case's device.
+
+    Raises:
+        Unavailable: where JAX does not find the device.
+    """
+    try:
+        place = jax.devices(case.device.partition(":")[0])[0]
+    except RuntimeError as error:
+        raise Unavailable(f"no GPU that JAX {jax.__version__} can use: {first_line(error)}") from None
+    x, y = (jax.device_put(a, place) for a in case.data())
+    return [jax.device_put(w, place) for w in case.start()], x, y
 
 
 def one_by_one(case: Case) -> Run:
     """`jax.jit` of a step, called for each."""
     jax = jax_of(case)
-    weights, x, y = on_cpu(case, jax)
+    weights, x, y = placed(case, jax)
     step = jax.jit(own_gradients(case, jax))
     loss: Any = None
 
@@ -69,7 +76,7 @@ def one_by_one(case: Case) -> Run:
 def all_at_once(case: Case, make_step: Any) -> Run:
     """`jax.jit` of a `fori_loop` over the steps."""
     jax = jax_of(case)
-    weights, x, y = on_cpu(case, jax)
+    weights, x, y = placed(case, jax)
     step = make_step(case, jax)
 
     def steps(n: Any, w: Any, x: Any, y: Any) -> Any:
@@ -88,7 +95,9 @@ def all_at_once(case: Case, make_step: Any) -> Run:
 
 IMPLEMENTATIONS = [
     Implementation("JAX jit", "compiled", one_by_one),
-    Implementation("JAX fori_loop", "compiled", lambda case: all_at_once(case, own_gradients)),
+    Implementation(
+        "JAX fori_loop", "compiled", lambda case: all_at_once(case, own_gradients), ("cpu", "cuda"), alone=("cuda",)
+    ),
     Implementation(
         "tinygrad_poly in JAX",
         "compiled",

@@ -15,7 +15,19 @@ import tinygrad_poly
 
 ROOT = Path(__file__).parents[2]
 LIBRARIES = (
-    *("numpy", "numba", "llvmlite", "torch", "jax", "jaxlib", "cupy-cuda13x", "cupy-cuda12x"),
+    *(
+        "numpy",
+        "numba",
+        "llvmlite",
+        "torch",
+        "jax",
+        "jaxlib",
+        "jax-cuda13-plugin",
+        "cupy-cuda13x",
+        "cupy-cuda12x",
+        "cupy",
+    ),
+    "triton",
     *("autograd", "mygrad", "micrograd", "tinygrad", "dezero"),
 )
 NOT_MEASURED = {"__main__", "comparison", "conftest", "descents", "experiments", "selection", "store", "terminal"}

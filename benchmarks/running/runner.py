@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -24,6 +25,7 @@ Threads = int | str
 
 LIMIT = 900.0
 """Seconds without a new row after which a process is stopped."""
+LATE = "there was no time left"
 
 _THREADS = {
     **dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), "1"),
@@ -87,61 +89,117 @@ class Selection:
         return list(self.tests)
 
     def measure(self, missing: Sequence[str], keep: Keep) -> None:
-        """Measure the missing rows.
-
-        Where the process ends before it should, the row that it was at gets the reason, and another process goes on
-        with the next.
-        """
+        """Measure the missing rows."""
         keys = {self.tests[key]: key for key in missing}
-        while keys:
-            count = len(keys)
-            broken = self._process(list(keys), lambda test, row: keep(keys.pop(test), row))
-            if keys and (broken or len(keys) == count):
-                keep(keys.pop(next(iter(keys))), {"skipped": broken or "there is no such test"})
+        in_processes(list(keys), lambda test, row: keep(keys[test], row), self._process)
 
-    def _process(self, tests: Sequence[str], keep: Keep) -> str | None:
-        """Run tests in a new process; returns why it did not end as pytest ends, None if it did."""
-        with tempfile.TemporaryDirectory(prefix="tinygrad_poly_") as name:
-            folder = Path(name)
-            (folder / "asked.json").write_text(json.dumps(tests), encoding="utf-8")
-            with (folder / "output").open("wb") as output:
-                process = subprocess.Popen(
-                    [
-                        # `-s`, because what pytest captures is lost with the process.
-                        *(
-                            sys.executable,
-                            "-m",
-                            "pytest",
-                            "-q",
-                            "-s",
-                            "-p",
-                            "benchmarks.running.rows",
-                            "-p",
-                            "no:cacheprovider",
-                        ),
-                        *("--no-header", "--no-summary", "--benchmark-columns=median", "--rows", name, str(self.file)),
-                    ],
-                    cwd=ROOT,
-                    env=environment(self.threads),
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
-                    # Ctrl-C reaches this process alone, which then stops that one with all that it started.
-                    start_new_session=True,
-                )
-            rows = _Tail(folder / "rows.jsonl", keep)
-            try:
-                while process.poll() is None:
-                    rows.read()
-                    if time.monotonic() > rows.latest + self.limit:
-                        return f"took longer than {self.limit:g} s"
-                    with contextlib.suppress(subprocess.TimeoutExpired):
-                        process.wait(timeout=0.1)
-            finally:
-                stop(process)
-                rows.read()
-            said = (folder / "output").read_text(encoding="utf-8", errors="replace")
-        return None if process.returncode in (0, 1) else ending(process.returncode, said)
+    def _process(self, folder: Path, keep: Keep) -> Broken | None:
+        # `-s`, because what pytest captures is lost with the process.
+        options = ("-q", "-s", "-p", "benchmarks.running.rows", "-p", "no:cacheprovider", "--no-header", "--no-summary")
+        command = ("-m", "pytest", *options, "--benchmark-columns=median", "--rows", str(folder), str(self.file))
+        return supervised(command, folder, keep, environment(self.threads), self.limit)
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A process that ended before it should.
+
+    Attributes:
+        reason: why.
+        at: the key of the row that it was at, as far as it said so.
+        late: whether it was stopped because there was no time left for this and all that was to follow.
+    """
+
+    reason: str
+    at: str | None = None
+    late: bool = False
+
+
+def in_processes(asked: Sequence[str], keep: Keep, process: Callable[[Path, Keep], Broken | None]) -> None:
+    """Measure all that is asked, in one process as long as nothing goes wrong.
+
+    Where the process ends before it should, the row that it was at gets the reason, and another process goes on with
+    the rest.
+
+    Args:
+        asked: the keys of the rows.
+        keep: takes the rows.
+        process: runs one, for what `asked.json` in a folder names, and hands over its rows.
+    """
+    missing = dict.fromkeys(asked)
+
+    def kept(key: str, row: Row) -> None:
+        del missing[key]
+        keep(key, row)
+
+    while missing:
+        count = len(missing)
+        with tempfile.TemporaryDirectory(prefix="tinygrad_poly_") as folder:
+            (Path(folder) / "asked.json").write_text(json.dumps(list(missing)), encoding="utf-8")
+            broken = process(Path(folder), kept)
+        if broken and broken.late:
+            for key in list(missing):
+                kept(key, {"skipped": broken.reason})
+        elif missing and (broken or len(missing) == count):
+            at = broken.at if broken and broken.at in missing else next(iter(missing))
+            kept(at, {"skipped": broken.reason if broken else "there is no such test"})
+
+
+def supervised(
+    command: Sequence[str],
+    folder: Path,
+    keep: Keep,
+    environment: Mapping[str, str],
+    patience: float = LIMIT,
+    until: float = math.inf,
+    session: bool = True,
+    well: Collection[int] = (0, 1),
+) -> Broken | None:
+    """Run Python in a process of its own; returns why it ended before it should, None if it did not.
+
+    Args:
+        command: for Python.
+        folder: where the process appends its rows to `rows.jsonl`, says in `at` which row it is at, and where all that
+            it prints goes to `output`.
+        keep: takes the rows as they come.
+        environment: of the process.
+        patience: after so many seconds without a new row it is stopped.
+        until: the time by `time.monotonic` at which it is stopped.
+        session: whether it is stopped with all that it started, and does not see Ctrl-C. Without, it ends with the
+            process that calls this where that one is stopped so.
+        well: the statuses with which it ends when it should, by default pytest's.
+    """
+    with (folder / "output").open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, *command],
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            # Ctrl-C reaches this process alone, which then stops that one with all that it started.
+            start_new_session=session,
+        )
+    rows = _Tail(folder / "rows.jsonl", keep)
+    at, reason, late = folder / "at", None, False
+    try:
+        while process.poll() is None and reason is None:
+            rows.read()
+            if time.monotonic() > until:
+                reason, late = LATE, True
+            elif time.monotonic() > rows.latest + patience:
+                reason = f"took longer than {patience:g} s"
+            else:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(timeout=0.1)
+    finally:
+        stop(process)
+        rows.read()
+    if reason is None and process.returncode not in well:
+        reason = ending(process.returncode, (folder / "output").read_text(encoding="utf-8", errors="replace"))
+    if reason is None:
+        return None
+    return Broken(reason, at.read_text(encoding="utf-8") if at.exists() else None, late)
 
 
 class _Tail:
@@ -166,7 +224,7 @@ def stop(process: subprocess.Popen[bytes]) -> None:
     """End a process with all that it started, if it has not ended by itself."""
     if process.poll() is None:
         with contextlib.suppress(ProcessLookupError):
-            if hasattr(os, "killpg"):
+            if hasattr(os, "killpg") and os.getpgid(process.pid) == process.pid:
                 os.killpg(process.pid, signal.SIGKILL)
             else:
                 process.kill()

@@ -56,9 +56,9 @@ class Chosen:
         steps = []
         for (case, threads), unit in self._steps().items():
             for (key, _), name in zip(unit.tests.items(), self._taking(case)):
-                if key in rows and kind(case) == device:
-                    steps.append(_step(case, threads, name, rows[key]))
-        cold = [row for unit in self._cold() if kind(unit.case) == device for row in unit.table(rows)]
+                if key in rows and case.kind == device:
+                    steps.append(step_row(case, threads, name, rows[key]))
+        cold = [row for unit in self._cold() if unit.case.kind == device for row in unit.table(rows)]
         programs, operations = [], []
         if device == "cpu":
             programs = [row for unit in self._programs() for row in unit.table(rows)]
@@ -73,7 +73,7 @@ class Chosen:
         if self.threads:
             return self.threads
         many = case.points in WITH_THREADS or (case.problem.name, case.points) in TUTORIALS
-        return THREADS if many and case.dtype == "float64" and kind(case) == "cpu" else THREADS[:1]
+        return THREADS if many and case.dtype == "float64" and case.kind == "cpu" else THREADS[:1]
 
     def _steps(self) -> dict[tuple[Case, Threads], Selection]:
         units = {}
@@ -105,11 +105,6 @@ class Chosen:
         return [Selection("single operations", OPERATIONS_FILE, tests)]
 
 
-def kind(case: Case) -> str:
-    """Of the device: "cpu" or "cuda"."""
-    return case.device.partition(":")[0]
-
-
 def cases(**wanted: Sequence[Any] | None) -> list[Case]:
     """The cases with these problems, points, dtypes and devices; None stands for all."""
     return [
@@ -122,7 +117,8 @@ def cases(**wanted: Sequence[Any] | None) -> list[Case]:
     ]
 
 
-def _step(case: Case, threads: Threads, name: str, row: Row) -> Row:
+def step_row(case: Case, threads: Threads, name: str, row: Row) -> Row:
+    """A row of the results, of what was measured."""
     about: Row = {"case": case.id, "problem": case.problem.name, "points": case.points, "dtype": case.dtype}
     about |= {"device": case.device, "threads": threads}
     who = {"implementation": name, "kind": IMPLEMENTATIONS[name].kind}

@@ -78,18 +78,18 @@ def show(tables: Mapping[str, Sequence[Row]]) -> None:
         rows = [row for row in steps if (row["case"], row["threads"]) == (case, threads)]
         counted = next((f" ({row['thread_count']})" for row in rows if "thread_count" in row), "")
         title = f"{case}, {'1 thread' if threads == 1 else f'default threads{counted}'}"
-        _table(title, ("", "a step", "ratio", "quartiles", "to"), [line for row in rows for line in _step(row)])
+        table(title, ("", "a step", "ratio", "quartiles", "to"), [line for row in rows for line in _step(row)])
     colds = tables["cold"]
     for case in dict.fromkeys(row["case"] for row in colds):
         heads = ("", "import", "first step", "compiled before", "peak memory")
-        _table(f"cold starts, {case}", heads, [_cold(row) for row in colds if row["case"] == case])
-    _table("whole programs", ("", "seconds", "ratio", "quartiles", "to"), _programs(tables["processes"]))
+        table(f"cold starts, {case}", heads, [_cold(row) for row in colds if row["case"] == case])
+    table("whole programs", ("", "seconds", "ratio", "quartiles", "to"), _programs(tables["processes"]))
     if tables["operations"]:
         groups: dict[str, list[float]] = {}
         for row in tables["operations"]:
             groups.setdefault(row["group"], []).append(row["extra_info"]["ratio_quartiles"][1])
         found = [(name, str(len(ratios)), significant(median(ratios))) for name, ratios in groups.items()]
-        _table("single operations", ("", "operations", "median ratio to torch"), found)
+        table("single operations", ("", "operations", "median ratio to torch"), found)
 
 
 def _step(row: Row) -> Iterator[Line]:
@@ -132,7 +132,7 @@ def _programs(rows: Sequence[Row]) -> list[Line]:
     return lines
 
 
-def _table(title: str, heads: Line, lines: Sequence[Line]) -> None:
+def table(title: str, heads: Line, lines: Sequence[Line]) -> None:
     """Print a table: names and the last column on the left of theirs, numbers on the right."""
     if not lines:
         return
@@ -142,12 +142,12 @@ def _table(title: str, heads: Line, lines: Sequence[Line]) -> None:
         from rich.markup import escape
         from rich.table import Table
 
-        table = Table(title=escape(title), title_justify="left")
+        shown = Table(title=escape(title), title_justify="left")
         for i, head in enumerate(heads):
-            table.add_column(escape(head), justify="left" if i in (0, last) else "right")
+            shown.add_column(escape(head), justify="left" if i in (0, last) else "right")
         for line in lines:
-            table.add_row(*map(escape, line))
-        Console().print(table)
+            shown.add_row(*map(escape, line))
+        Console().print(shown)
         return
     widths = [max(len(line[i]) for line in (heads, *lines)) for i in range(last)]
     print(f"\n{title}")
