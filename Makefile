@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 # A file of tests stays in one process, which makes its fixtures once. Nothing is measured here and no log is looked at.
 TESTS := $(BIN)/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -p no:benchmark -p no:logging
 
-.PHONY: help fit test test-all lint types size wheel docs bench prove clean
+.PHONY: help fit test test-all lint types size wheel docs bench gpu prove clean
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*##/make \1\t/p' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ bench: $(VENV)/.bench  ## Measure speed against torch (half an hour; goes on whe
 	$(BIN)/python -m benchmarks --results
 	$(BIN)/python -m benchmarks.experiments
 	$(BIN)/python -m benchmarks.report
+
+gpu: $(VENV)/.test  ## Test, measure and tune on a GPU in six minutes; without one, on stand-ins
+	$(BIN)/python -m benchmarks.gpu --out build/gpu
 
 prove: $(VENV)/.test  ## Check a hundred thousand generated programs, then wrong engines (about 20 minutes)
 	$(BIN)/python -m tests.proof.prove

@@ -19,7 +19,7 @@ from tinygrad_poly.engine.walk import Node
 
 def examples(few: int) -> int:
     """How many examples Hypothesis draws: so few in `make test`, five times as many in `make test-all`."""
-    return few * settings.default.max_examples // settings.get_profile("quick").max_examples
+    return few * settings.default.max_examples // settings.get_profile("default").max_examples
 
 
 DTYPES = ("float32", "float64")

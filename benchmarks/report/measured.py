@@ -42,7 +42,8 @@ class Results:
 
     Args:
         data: what is in it: "format", "date", "machine", "versions", and the lists "rows" (a training step, each row
-            a case and an implementation), "cold", "processes" and "operations".
+            a case and an implementation), "cold", "processes" and "operations"; of a GPU also "parts", "smoke",
+            "tests", "sweep" and "profile".
 
     Raises:
         ValueError: for a file of another format.
@@ -57,11 +58,32 @@ class Results:
         self.data = data
         self._rows = {(row["case"], row["threads"], row["implementation"]): row for row in data["rows"]}
 
+    @property
+    def gpu(self) -> str:
+        """The name of the GPU that was measured; empty for a processor."""
+        devices = {row["device"] for row in self.data["rows"]}
+        return str(self.data["machine"]["gpu"]) if any(device.startswith("cuda") for device in devices) else ""
+
     @classmethod
     def load(cls, name: str) -> Results | None:
         """The committed results "cpu" or "cuda"; None where there are none."""
         path = RESULTS / f"{name}.json"
         return cls(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
+
+    @classmethod
+    def gpus(cls) -> dict[str, Results]:
+        """The committed results of each GPU, by the names of their files.
+
+        Raises:
+            ValueError: for results that were measured on stand-ins.
+        """
+        found = {
+            path.stem: cls(json.loads(path.read_text(encoding="utf-8"))) for path in sorted(RESULTS.glob("cuda*.json"))
+        }
+        for name, results in found.items():
+            if results.data.get("stand_ins"):
+                raise ValueError(f"{name}.json was measured on stand-ins, and means nothing: take it away")
+        return found
 
     def rows(self, **wanted: Any) -> Iterator[Row]:
         """The rows that were measured and have these values."""

@@ -6,29 +6,36 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from statistics import median
 from typing import Any
 
 from benchmarks.report import pictures, quotes
+from benchmarks.report.constants import best as best_of
 from benchmarks.report.crossings import crossings
 from benchmarks.report.measured import Quartiles, Results, Row, duration, seconds, significant
-from benchmarks.report.targets import LIMIT, outcomes, title
+from benchmarks.report.targets import LIMIT, outcomes, title, unmeasured
 
 PAGE = quotes.ROOT / "docs" / "benchmarks.md"
 WORDS = quotes.ROOT / "benchmarks" / "report" / "words"
 """What a person has to say about the numbers, section by section; all numbers in it are quotes."""
 
-READ = "reading the data"
+READ, COPY, BY_HAND = "reading the data", "copying on the device", "CUDA by hand"
+SECTIONS = ("forward", "backward", "update", "step")
 OURS = ("tinygrad_poly", "compiled", "compiled without Numba")
 
 
-def markdown(cpu: Results, cuda: Results | None) -> str:
-    """The page."""
+def markdown(cpu: Results, gpus: Mapping[str, Results]) -> str:
+    """The page.
+
+    Args:
+        cpu: what was measured on the processor.
+        gpus: what was measured on each GPU, by the names of the files.
+    """
     sections = [
         words("how").format(machine=machine(cpu), date=cpu.data["date"][:10]),
         "## What was promised, and what came\n",
-        *target_table(cpu, cuda),
+        *target_table(cpu, *gpus.values()),
         "## A step against the number of points\n",
         words("points"),
         *pictures.captions("points-cpu", "points-cpu-threads"),
@@ -44,16 +51,17 @@ def markdown(cpu: Results, cuda: Results | None) -> str:
         *process_table(cpu),
         *cold_table(cpu),
         "## CUDA\n",
-        *cuda_section(cuda),
+        *cuda_sections(gpus),
         "## Single operations, called and differentiated\n",
         words("operations"),
         *operation_table(cpu),
         "## Every row\n",
         words("rows"),
         *row_tables(cpu),
-        *(row_tables(cuda) if cuda else []),
+        *(line for results in gpus.values() for line in row_tables(results)),
         "## What was not measured, and why\n",
         *skipped_list(cpu),
+        *(line for results in gpus.values() for line in skipped_list(results)),
     ]
     return "\n".join(sections).rstrip() + "\n"
 
@@ -69,7 +77,7 @@ def machine(results: Results) -> str:
     about, versions = results.data["machine"], results.data["versions"]
     hardware = [about["cpu"], f"{about['cores']} cores", f"{about['memory'] / 2**30:.0f} GiB"]
     if about.get("gpu"):
-        hardware.append(about["gpu"])
+        hardware.append(about["gpu"] + (f" with driver {about['driver']}" if "driver" in about else ""))
     return f"{', '.join(hardware)}; {', '.join(f'{name} {version}' for name, version in versions.items() if version)}"
 
 
@@ -83,13 +91,21 @@ def table(heads: list[str], rows: Iterable[Iterable[str]], left: int = 1) -> Ite
         yield ""
 
 
-def target_table(*all_results: Results | None) -> Iterator[str]:
-    """Each promise beside the measured ratio."""
-    found = [outcome for results in all_results if results for outcome in outcomes(results)]
-    yield from table(
-        ["time / time of", "ratio", "quartiles", "promised", ""],
-        ([o.what, significant(o.ratio.middle), spread(o.ratio), f"≤ {o.limit:g}", o.verdict] for o in found),
-    )
+def target_table(cpu: Results, *gpus: Results) -> Iterator[str]:
+    """Each promise beside the measured ratio; those for a GPU also where there was none."""
+    rows = [
+        [
+            o.what + (f" ({name})" if name else ""),
+            significant(o.ratio.middle),
+            spread(o.ratio),
+            f"≤ {o.limit:g}",
+            o.verdict,
+        ]
+        for name, results in [("", cpu), *((results.gpu, results) for results in gpus)]
+        for o in outcomes(results)
+    ]
+    rows += [[what, "", "", f"≤ {limit:g}", "not measured"] for what, limit in unmeasured("cuda", gpus)]
+    yield from table(["time / time of", "ratio", "quartiles", "promised", ""], rows)
 
 
 def spread(ratio: Quartiles) -> str:
@@ -159,14 +175,80 @@ def cold_table(results: Results) -> Iterator[str]:
     yield from table(heads, rows, left=2)
 
 
-def cuda_section(results: Results | None) -> Iterator[str]:
-    """The same pictures for a GPU, or that there was none."""
+def cuda_sections(gpus: Mapping[str, Results]) -> Iterator[str]:
+    """A section for each GPU, or that there was none."""
     yield words("cuda")
-    if results is None:
-        yield "Not measured: no GPU was at hand. `make bench` measures it where CuPy and a GPU are.\n"
-        return
-    yield f"Measured on {machine(results)}.\n"
-    yield from pictures.captions("points-cuda", "peers-cuda")
+    if not gpus:
+        yield "Not measured: no GPU was at hand. `make gpu` measures it where CuPy and a GPU are.\n"
+    for name, results in gpus.items():
+        yield f"### {results.gpu}\n"
+        yield f"Measured on {results.data['date'][:10]}, {machine(results)}.\n"
+        yield from part_table(results)
+        yield from pictures.captions(f"points-{name}", f"peers-{name}")
+        yield from gpu_limit_table(results)
+        yield from constant_table(results)
+        yield from section_table(results)
+        yield from call_table(results)
+
+
+def part_table(results: Results) -> Iterator[str]:
+    """What was tested and measured, at which commit."""
+    rows = [
+        [row["title"], (row["commit"] or "unknown")[:12], *(str(row[key]) for key in ("measured", "failed", "skipped"))]
+        for row in results.data.get("parts", [])
+    ]
+    yield from table(["", "commit", "done", "failed", "not done"], rows, left=2)
+
+
+def gpu_limit_table(results: Results) -> Iterator[str]:
+    """The compiled step, by both clocks, beside a copy, bare reading, and the kernel written by hand."""
+    rows = []
+    compiled = results.rows(implementation="compiled", threads=1)
+    for row in sorted(compiled, key=lambda row: (row["problem"], *_size(row))):
+        size = row["points"] * 2 * (4 if row["dtype"] == "float32" else 8)
+        rates = [row["seconds"], row["references"].get(COPY)]
+        ratios = [results.ratio(row, reference) for reference in (COPY, READ, BY_HAND)]
+        rows.append(
+            [title(row["case"]), duration(seconds(row)), *by_gpus_clock(row)]
+            + [f"{significant(size / median(spent) / 1e9)} GB/s" if spent else "" for spent in rates]
+            + [significant(q.middle) if q else "" for q in ratios]
+        )
+    heads = ["compiled", "a step", "by the GPU's clock", "data read at", "a copy reads and writes at"]
+    yield from table([*heads, *(f"ratio to {name}" for name in (COPY, READ, BY_HAND))], rows)
+
+
+def by_gpus_clock(row: Row) -> list[str]:
+    """The cell with what the GPU's own clock said of a step; empty for a library that does not show it."""
+    return [duration(median(row["device_seconds"])) if row.get("device_seconds") else ""]
+
+
+def constant_table(results: Results) -> Iterator[str]:
+    """The constants of the runner of kernels: as they are, and the best that was found."""
+    rows = [row for row in results.data.get("sweep", []) if "skipped" not in row]
+    found = [[f"`{name}`", str(now), str(best), significant(slow)] for name, (now, best, slow) in best_of(rows).items()]
+    yield from table(
+        ["constant of `compiler/cuda/runner.py`", "value", "best found", "time / time with the best"], found
+    )
+
+
+def section_table(results: Results) -> Iterator[str]:
+    """Where an eager step's time goes."""
+    rows = [row for row in results.data.get("profile", []) if "skipped" not in row]
+    split = [row for row in rows if row["key"].startswith("sections")]
+    busy = {row["what"]: row for row in rows if row["key"].startswith("kernels")}
+    found = []
+    for row in split:
+        kernels = busy.get(row["what"])
+        counted = [f"{kernels['launches']:.0f}", duration(kernels["busy"])] if kernels else ["", ""]
+        found.append([row["what"], *(duration(row["seconds"][name]) for name in SECTIONS), *counted])
+    yield from table(["an eager step, 2,000 points", *SECTIONS, "kernels", "GPU busy"], found)
+
+
+def call_table(results: Results) -> Iterator[str]:
+    """What a call of CuPy's costs."""
+    rows = [row for row in results.data.get("profile", []) if row["key"] == "operations" and "skipped" not in row]
+    found = [[f"`{name}`", *map(duration, spent)] for row in rows for name, spent in row["seconds"].items()]
+    yield from table(["a call of CuPy's, x of 2,000 elements, w a number", "Python", "GPU"], found)
 
 
 def operation_table(results: Results) -> Iterator[str]:
@@ -186,19 +268,21 @@ def operation_table(results: Results) -> Iterator[str]:
 
 def row_tables(results: Results) -> Iterator[str]:
     """A table for each case: time, ratio to torch.autograd and to the limit."""
+    limit = BY_HAND if results.gpu else LIMIT
     groups: dict[tuple[str, str], list[Row]] = defaultdict(list)
     for row in results.rows():
         groups[row["case"], str(row["threads"])].append(row)
     for (case, threads), rows in groups.items():
-        count = "one thread" if threads == "1" else "default threads"
-        yield f"### {title(case)}, {count}\n"
+        count = "" if results.gpu else ", one thread" if threads == "1" else ", default threads"
+        yield f"### {title(case)}{count}\n"
         found = []
         for row in sorted(rows, key=seconds):
-            ratios = [results.ratio(row, reference) for reference in ("torch.autograd", LIMIT)]
+            ratios = [results.ratio(row, reference) for reference in ("torch.autograd", limit)]
             cells = [part for q in ratios for part in ([significant(q.middle), spread(q)] if q else ["", ""])]
-            found.append([row["implementation"], row["kind"], duration(seconds(row)), *cells])
-        heads = ["", "", "a step", "ratio to torch.autograd", "quartiles", f"ratio to {LIMIT}", "quartiles"]
-        yield from table(heads, found, left=2)
+            by_gpu = by_gpus_clock(row) if results.gpu else []
+            found.append([row["implementation"], row["kind"], duration(seconds(row)), *by_gpu, *cells])
+        heads = ["", "", "a step", *(["by the GPU's clock"] if results.gpu else []), "ratio to torch.autograd"]
+        yield from table([*heads, "quartiles", f"ratio to {limit}", "quartiles"], found, left=2)
 
 
 def skipped_list(results: Results) -> Iterator[str]:
@@ -219,13 +303,12 @@ def _size(row: dict[str, Any]) -> tuple[str, int]:
 
 def main() -> None:
     """Write the page, its pictures and the quoted numbers."""
-    cpu, cuda = Results.load("cpu"), Results.load("cuda")
+    cpu, gpus = Results.load("cpu"), Results.gpus()
     if cpu is None:
         raise SystemExit("there are no results: make bench measures them")
-    for name, results in (("cpu", cpu), ("cuda", cuda)):
-        if results:
-            pictures.draw(results, name)
-    PAGE.write_text(markdown(cpu, cuda), encoding="utf-8")
+    for name, results in {"cpu": cpu, **gpus}.items():
+        pictures.draw(results, name)
+    PAGE.write_text(markdown(cpu, gpus), encoding="utf-8")
     for page in quotes.pages():
         page.write_text(quotes.updated(page.read_text(encoding="utf-8")), encoding="utf-8")
     print(f"wrote {PAGE.relative_to(quotes.ROOT)}, its pictures, and the numbers that other pages quote")

@@ -22,10 +22,13 @@ STYLES: dict[str, dict[str, Any]] = {
     "compiled hoisted": {"color": "#6aa5db", "marker": "D"},
     "torch.autograd": {"color": "#c8501e", "linewidth": 2.2, "marker": "o"},
     "torch.compile": {"color": "#c8501e", "marker": "s"},
+    "torch CUDA graph": {"color": "#e3a07f", "marker": "D"},
     "JAX fori_loop": {"color": "#3a8a4d", "marker": "s"},
     "NumPy by hand": {"color": "#8a6fb0", "marker": "^"},
     "Numba by hand": {"color": "#888888", "linestyle": "--", "marker": "x"},
     "Numba by hand, threads": {"color": "#888888", "linestyle": "-.", "marker": "+"},
+    "CUDA by hand": {"color": "#888888", "linestyle": "--", "marker": "x"},
+    "copying on the device": {"color": "#999999", "linestyle": ":", "marker": ""},
     "reading the data": {"color": "#444444", "linestyle": ":", "marker": ""},
 }
 FAMILIES = {"tinygrad_poly": "#6aa5db", "torch": "#e3a07f", "JAX": "#8fc29b"}
@@ -51,7 +54,7 @@ def draw(results: Results, name: str) -> list[Path]:
 
     Args:
         results: what was measured.
-        name: of the results, "cpu" or "cuda": part of the names of the files.
+        name: of the results, "cpu" or "cuda-…": part of the names of the files.
     """
     import matplotlib as mpl
 
@@ -68,20 +71,20 @@ def draw(results: Results, name: str) -> list[Path]:
     return paths
 
 
-def points(results: Results, device: str, threads: Threads = 1) -> Any:
+def points(results: Results, name: str, threads: Threads = 1) -> Any:
     """A step's time against the number of points, both in powers of ten, and below it the ratio to torch.autograd."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9, 9), layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=[3, 2])
     ends: dict[str, float] = {}
-    for name, style in STYLES.items():
-        rows = sorted(_sin(results, name, threads), key=lambda row: int(row["points"]))
+    for implementation, style in STYLES.items():
+        rows = sorted(_sin(results, implementation, threads), key=lambda row: int(row["points"]))
         if not rows:
             continue
         style = {"linewidth": 1.4, "markersize": 4, **style}
         above.plot([r["points"] for r in rows], [seconds(r) * 1e6 for r in rows], **style)
-        ends[name] = seconds(rows[-1]) * 1e6
+        ends[implementation] = seconds(rows[-1]) * 1e6
         ratios = {r["points"]: ratio for r in rows if (ratio := results.ratio(r, REFERENCE))}
         below.plot(list(ratios), [ratio.middle for ratio in ratios.values()], **style)
         lows, highs = [r.low for r in ratios.values()], [r.high for r in ratios.values()]
@@ -101,15 +104,16 @@ def points(results: Results, device: str, threads: Threads = 1) -> Any:
     # The fit from moments goes down for ever; what is to be seen lies above.
     below.set_ylim(bottom=max(1e-4, below.get_ylim()[0]))
     below.set(xlabel="points")
-    count = "one thread" if threads == 1 else "default threads"
-    figure.suptitle(f"A step of the sin fit on {device.upper()}, float64, {count}", fontweight="bold")
+    count = "" if results.gpu else ", one thread" if threads == 1 else ", default threads"
+    figure.suptitle(f"A step of the sin fit on {results.gpu or name.upper()}, float64{count}", fontweight="bold")
     return figure
 
 
-def peers(results: Results, device: str, threads: Threads = 1) -> Any:
+def peers(results: Results, name: str, threads: Threads = 1) -> Any:
     """A bar for each implementation on each of the tutorials' problems: its time in units of torch.autograd's."""
     from matplotlib.figure import Figure
 
+    device = name.partition("-")[0]
     cases = [case for case in ("sin-2000", "line-6", "linear-6") if any(_case(results, case, device, threads))]
     found = {case: sorted(_case(results, case, device, threads), key=lambda pair: pair[1].middle) for case in cases}
     figure = Figure(figsize=(9, 1.2 + 0.28 * sum(len(bars) + 2 for bars in found.values())), layout="constrained")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from benchmarks.report.measured import Quartiles, Results, Threads, seconds
@@ -17,6 +17,12 @@ class Target:
     reference: str
     limit: float
     threads: Threads = 1
+
+    @property
+    def what(self) -> str:
+        """It in words."""
+        threads = "" if self.threads == 1 else ", default threads"
+        return f"{title(self.case)}{threads}: {self.implementation} / {self.reference}"
 
 
 @dataclass(frozen=True)
@@ -52,7 +58,7 @@ STEPS = [
     Target("sin-2000-float64-cuda", EAGER, PEER, 1),
     Target("sin-2000-float64-cuda", COMPILED, PEER, 0.05),
     Target("sin-2000-float64-cuda", COMPILED, "torch CUDA graph", 0.5),
-    Target("sin-100000000-float64-cuda", COMPILED, "reading the data", 1.3),
+    Target("sin-100000000-float64-cuda", COMPILED, "copying on the device", 1.3),
 ]
 HOISTED = "compiled hoisted"
 QUOTIENTS = [
@@ -64,15 +70,21 @@ PROCESSES = [
 ]
 
 
+def unmeasured(kind: str, all_results: Iterable[Results]) -> Iterator[tuple[str, float]]:
+    """The targets for steps on a kind of device of which no results say anything: what, and how large it may be."""
+    said = {outcome.what for results in all_results for outcome in outcomes(results)}
+    for target in STEPS:
+        if target.case.endswith(f"-{kind}") and target.what not in said:
+            yield target.what, target.limit
+
+
 def outcomes(results: Results) -> Iterator[Outcome]:
     """The targets that these results say something about."""
     for target in STEPS:
         row = results.row(target.case, target.threads, target.implementation)
         ratio = results.ratio(row, target.reference)
         if ratio is not None:
-            threads = "" if target.threads == 1 else ", default threads"
-            what = f"{title(target.case)}{threads}: {target.implementation} / {target.reference}"
-            yield Outcome(what, ratio, target.limit)
+            yield Outcome(target.what, ratio, target.limit)
     # Two rows that were measured one after the other.
     for own, other, limit in QUOTIENTS:
         rows = [results.row(case, 1, implementation) for case, implementation in (own, other)]

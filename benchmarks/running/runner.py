@@ -228,7 +228,9 @@ def stop(process: subprocess.Popen[bytes]) -> None:
                 os.killpg(process.pid, signal.SIGKILL)
             else:
                 process.kill()
-    process.wait()
+    # A process that a driver does not let go is left to itself.
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(timeout=10)
 
 
 def ending(status: int, said: str) -> str:
