@@ -28,6 +28,7 @@ from tinygrad_poly.engine.apply import (
 )
 from tinygrad_poly.engine.arrays import Array, Shape, normalize_axes, on_cpu
 from tinygrad_poly.engine.errors import DtypeError, GraphError, ShapeError
+from tinygrad_poly.engine.recording import note_read
 from tinygrad_poly.engine.walk import Node, leaf
 from tinygrad_poly.interop.numpy import array_function, array_ufunc
 
@@ -242,10 +243,12 @@ class Tensor:
         """
         if self.array.size != 1:
             raise ShapeError(f"only a tensor with one element is a number, and this one has shape {self.array.shape}")
+        note_read(self)
         return on_cpu(self.array).item()
 
     def tolist(self) -> Any:
         """The elements as nested lists of Python numbers (a number for a 0-d tensor)."""
+        note_read(self)
         return on_cpu(self.array).tolist()
 
     def numpy(self) -> np.ndarray[Any, Any]:
@@ -263,6 +266,7 @@ class Tensor:
             raise GraphError("numpy() would lose the graph of a tensor that requires grad; use .detach().numpy()")
         if self.device.type != "cpu":
             raise TypeError(f"a tensor on {self.device} is no NumPy array; copy it to the CPU first: .cpu().numpy()")
+        note_read(self)
         view = np.asarray(self.array).view()
         view.flags.writeable = False
         return view
@@ -287,7 +291,9 @@ class Tensor:
         return int(self.item())
 
     def __bool__(self) -> bool:
-        return bool(self.item())
+        if self.array.size != 1:
+            self.item()
+        return bool(on_cpu(self.array).item())
 
     def __len__(self) -> int:
         if not self.array.shape:

@@ -1,11 +1,14 @@
 """What each transform says about functions and arguments that it cannot work with."""
 
+import math
+
 import numpy as np
 import pytest
 
 import tinygrad_poly as tg
 from tinygrad_poly import func
-from tinygrad_poly.engine.errors import DtypeError, ShapeError, StructureError
+from tinygrad_poly.engine import recording
+from tinygrad_poly.engine.errors import DtypeError, GraphError, ShapeError, StructureError
 
 X = tg.tensor([1.0, 2.0])
 V = tg.tensor([1.0, 1.0])
@@ -181,3 +184,54 @@ def test_cotangents_are_like_the_outputs(cotangent, error, message):
 def test_an_error_of_the_function_is_its_own():
     with pytest.raises(ZeroDivisionError):
         func.hessian(lambda x: 1 / 0)(X)
+
+
+def numpy_cost(w):
+    return np.mean((w.detach().numpy() * np.array([1.0, 2.0]) - 1) ** 2)
+
+
+CUT = {
+    "float": lambda w: tg.tensor(float((w * w).sum())),
+    "item": lambda w: tg.tensor((w * 2).item()) * 3,
+    "math": lambda w: tg.tensor(math.sin(w)),
+    "numpy": lambda w: tg.tensor(numpy_cost(w)),
+    "a list": lambda w: tg.tensor((w + 1).reshape(1).tolist()).sum(),
+    "format": lambda w: tg.tensor(float(f"{w:.3f}")),
+}
+
+
+@pytest.mark.parametrize("transform", [func.grad, func.hessian, func.jacrev, func.jacfwd], ids=lambda f: f.__name__)
+@pytest.mark.parametrize("cut", CUT.values(), ids=CUT)
+def test_a_result_that_was_cut_from_the_tape_has_no_gradient_of_0(transform, cut):
+    with pytest.raises(
+        GraphError, match=r"argument 0 through tensors, but its numbers were read at .*test_bad_input\.py"
+    ):
+        transform(cut)(tg.tensor(0.5))
+
+
+def test_one_of_two_arguments_may_be_cut():
+    with pytest.raises(GraphError, match=r"on argument 0\['w'\] through tensors"):
+        func.grad(lambda p: p["b"] * float(p["w"]))({"w": tg.tensor(2.0), "b": tg.tensor(3.0)})
+
+
+def test_what_is_read_beside_the_tape_and_what_is_constant_is_no_mistake():
+    seen = []
+
+    def logged(w):
+        seen.append((w * w).item())
+        return w * w
+
+    assert func.grad(logged)(tg.tensor(3.0)).item() == 6
+    assert seen == [9]
+    assert func.grad(lambda w, b: b * float(w), argnums=1)(tg.tensor(2.0), tg.tensor(3.0)).item() == 2
+    assert func.grad(lambda w: tg.tensor(5.0))(tg.tensor(3.0)).item() == 0
+    assert func.grad(lambda w: w.detach() * 2)(tg.tensor(3.0)).item() == 0
+    assert func.grad(lambda w: tg.tensor(1.0) if w > 0 else -w)(tg.tensor(3.0)).item() == 0
+    assert func.grad(lambda w: tg.tensor(1.0) if w else -w)(tg.tensor(3.0)).item() == 0
+    assert func.hessian(logged)(tg.tensor(3.0)).item() == 2
+
+
+def test_a_function_that_raises_leaves_nothing_that_is_noted():
+    with pytest.raises(ZeroDivisionError):
+        func.grad(lambda w: w / 0 if w.item() else 1 // 0)(tg.tensor(0.0))
+    assert recording.reads.get() == ()

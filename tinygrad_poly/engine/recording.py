@@ -24,6 +24,18 @@ _outer: ContextVar[Any] = ContextVar("outer", default=None)
 _get, _set, _get_outer, _set_outer = recording.get, recording.set, _outer.get, _outer.set
 
 
+reads: ContextVar[tuple[list[Any], ...]] = ContextVar("reads", default=())
+"""For each function that is being differentiated, the tensors whose numbers it took off the tape, with the line."""
+
+_reads = reads.get
+
+
+def note_read(tensor: Any) -> None:
+    """Note that the numbers of a tensor leave the tape: `item()`, `tolist()` and `numpy()` say so."""
+    for found in _reads():
+        found.append((tensor.node, tensor.array, users_line(sys._getframe())))
+
+
 def is_grad_enabled() -> bool:
     """Whether operations on tensors that require grad are recorded right now.
 
@@ -82,11 +94,7 @@ class Observer:
         frame: FrameType | None = sys._getframe()
         while frame is not None and frame.f_code is not Observer.tell.__code__:
             frame = frame.f_back
-        while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
-            frame = frame.f_back
-        if frame is None:
-            return None
-        return traceback.FrameSummary(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
+        return users_line(frame)
 
     def __enter__(self) -> Self:
         mode = _get()
@@ -102,6 +110,15 @@ class Observer:
 
     def __bool__(self) -> bool:
         return True
+
+
+def users_line(frame: FrameType | None) -> traceback.FrameSummary | None:
+    """The innermost line of a program, from `frame` outwards, that is not of this package; None if there is none."""
+    while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        frame = frame.f_back
+    if frame is None:
+        return None
+    return traceback.FrameSummary(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
 
 
 _PACKAGE = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from tinygrad_poly.engine.arrays import is_floating
-from tinygrad_poly.engine.errors import DtypeError, ShapeError, StructureError
+from tinygrad_poly.engine.errors import DtypeError, GraphError, ShapeError, StructureError
+from tinygrad_poly.engine.recording import reads
+from tinygrad_poly.engine.walk import Node
 from tinygrad_poly.func.containers import Structure, flatten
 from tinygrad_poly.tensor import Tensor
 
@@ -65,12 +67,18 @@ class Call:
 
         Raises:
             DtypeError: for a result that holds something else than floating tensors, or none.
+            GraphError: for a result that an argument's numbers were read for, without a path to that argument.
             StructureError: for a result that is no pair where `has_aux` promised one.
         """
         args = list(self.args)
         for i, x in zip(self.positions, self._chosen.unflatten(xs)):
             args[i] = x
-        output = self.func(*args, **self.kwargs)
+        read: list[Any] = []
+        token = reads.set((*reads.get(), read))
+        try:
+            output = self.func(*args, **self.kwargs)
+        finally:
+            reads.reset(token)
         if self.has_aux:
             if not isinstance(output, tuple) or len(output) != 2:
                 given = f"a tuple of {len(output)}" if isinstance(output, tuple) else type(output).__name__
@@ -82,14 +90,32 @@ class Call:
         if not ys:
             raise DtypeError(f"{self.name}(): the function must return a tensor, and it returned {self.outputs}")
         for y, path in zip(ys, self.outputs.paths()):
-            self._check_leaf(y, f"the function's result{path}")
+            self._check_leaf(y, f"the function's result{path}", "compute it with tensors all the way")
+        if read:
+            self._check_reads(xs, ys, read)
         return ys
 
-    def _check_leaf(self, value: Any, where: str) -> None:
+    def _check_reads(self, xs: Sequence[Tensor], ys: Sequence[Tensor], read: Sequence[Any]) -> None:
+        """Refuse a result that depends on an argument, if at all, only through numbers that were read of it."""
+        known = ancestors(y.node for y in ys)
+        for x, where in zip(xs, self._places(), strict=True):
+            if x.node not in known:
+                for node, array, line in read:
+                    if array is x.array or x.node in ancestors([node]):
+                        at = f" at {line.filename}, line {line.lineno} ({line.line})" if line else ""
+                        raise GraphError(
+                            f"{self.name}(): the result does not depend on {where} through tensors, but its numbers "
+                            f"were read{at}, and what is computed with those has no derivative here: compute with "
+                            "tensors from the argument to the result (tinygrad_poly's sin(x) for math.sin(x), no "
+                            "float(), item() or numpy() on the way). If it is to count as a constant, pass it beside "
+                            "what is differentiated (argnums)"
+                        )
+
+    def _check_leaf(self, value: Any, where: str, cure: str = "wrap a number in tensor(...)") -> None:
         if not isinstance(value, Tensor):
             raise DtypeError(
-                f"{self.name}(): {where} must be a tensor, not {type(value).__name__}; wrap a number in tensor(...), "
-                "and pass what is not differentiated beside it (argnums, has_aux)"
+                f"{self.name}(): {where} must be a tensor, not {type(value).__name__}; {cure}, and pass what is not "
+                "differentiated beside it (argnums, has_aux)"
             )
         if not is_floating(value.dtype):
             raise DtypeError(
@@ -146,6 +172,17 @@ class Call:
                 "reduce it with .sum() or .mean(), or use vjp or jacrev"
             )
         return y
+
+
+def ancestors(nodes: Iterable[Node | None]) -> set[Node]:
+    """These nodes, and all that they were computed from."""
+    stack = [node for node in nodes if node is not None]
+    seen = set(stack)
+    while stack:
+        new = {parent for parent in stack.pop().parents if parent is not None} - seen
+        seen |= new
+        stack += new
+    return seen
 
 
 def _positions(name: str, argnums: Any, count: int) -> tuple[int, ...]:

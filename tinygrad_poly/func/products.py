@@ -18,8 +18,8 @@ from tinygrad_poly.derivatives.shapes import clone
 from tinygrad_poly.engine.apply import is_recording, wrap
 from tinygrad_poly.engine.errors import StructureError
 from tinygrad_poly.engine.recording import enable_grad, is_grad_enabled
-from tinygrad_poly.engine.walk import Node, leaf
-from tinygrad_poly.func.call import Call
+from tinygrad_poly.engine.walk import leaf
+from tinygrad_poly.func.call import Call, ancestors
 from tinygrad_poly.func.containers import mapped
 from tinygrad_poly.tensor import Tensor
 
@@ -66,21 +66,11 @@ def pushforward(pull: Map, outputs: Sequence[Tensor]) -> Map:
 
 def outward(value: Any) -> Any:
     """A result as the caller sees it: without its graph where that leads to nothing of the caller's."""
-    if not isinstance(value, Tensor) or value.node is None or (is_recording() and _reaches_leaf(value.node)):
+    if not isinstance(value, Tensor) or value.node is None:
+        return value
+    if is_recording() and any(node.operation is None for node in ancestors([value.node])):
         return value
     return value.detach()
-
-
-def _reaches_leaf(node: Node) -> bool:
-    seen, stack = {node}, [node]
-    while stack:
-        node = stack.pop()
-        if node.operation is None:
-            return True
-        new = {parent for parent in node.parents if parent is not None} - seen
-        seen |= new
-        stack += new
-    return False
 
 
 def with_aux(call: Call, *results: Any) -> Any:
