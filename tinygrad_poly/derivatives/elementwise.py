@@ -11,7 +11,7 @@ from math import inf, nan
 
 import numpy as np
 
-from tinygrad_poly.engine.arrays import Array, library, namespace, together
+from tinygrad_poly.engine.arrays import NUMPY, Array, common, known, library, namespace
 from tinygrad_poly.engine.operation import Operation, Point
 
 LOG_2 = math.log(2)
@@ -23,8 +23,8 @@ def of_library(name: str) -> Callable[[Array], Array]:
     of_numpy = getattr(np, name)
 
     def function(x: Array) -> Array:
-        xp = namespace(x)
-        return of_numpy(x) if xp is np else getattr(xp, name)(x)
+        found = known(type(x)) or library(x)
+        return of_numpy(x) if found is NUMPY else getattr(found.xp, name)(x)
 
     return function
 
@@ -35,7 +35,7 @@ def of_python(function: Callable[[float], float]) -> Callable[[Array], Array]:
 
 
 def _where(condition: Array, a: Array, b: Array) -> Array:
-    return together(condition, a, b).where(condition, a, b)
+    return common(condition, a, b).xp.where(condition, a, b)
 
 
 # The condition is not differentiated. Where it holds, y = a, otherwise y = b.

@@ -12,7 +12,7 @@ from math import inf, nan
 import numpy as np
 
 from tinygrad_poly.derivatives.elementwise import of_library, where
-from tinygrad_poly.engine.arrays import Array, astype, namespace, together
+from tinygrad_poly.engine.arrays import NUMPY, Array, astype, common, namespace, together
 from tinygrad_poly.engine.operation import Operation, Point, Rule
 
 
@@ -21,8 +21,8 @@ def of_two(name: str) -> Callable[[Array, Array], Array]:
     of_numpy = getattr(np, name)
 
     def function(a: Array, b: Array) -> Array:
-        xp = together(a, b)
-        return of_numpy(a, b) if xp is np else getattr(xp, name)(a, b)
+        found = common(a, b)
+        return of_numpy(a, b) if found is NUMPY else getattr(found.xp, name)(a, b)
 
     return function
 

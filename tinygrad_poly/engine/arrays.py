@@ -20,8 +20,6 @@ Array = Any
 Shape = tuple[int, ...]
 Index = Any
 
-_add_reduce: Any = np.add.reduce
-
 
 class Library:
     """The answers to all questions about the arrays of one library: here those of the array API standard.
@@ -140,6 +138,8 @@ class NumPy(Library):
     """NumPy's answers, also for Python's numbers."""
 
     few_indices = False
+    # np.sum spends longer in Python than in adding up two thousand numbers; the ufunc's own reduce does not.
+    total: Any = np.add.reduce
 
     def on_cpu(self, array: Array) -> Any:
         """The array or scalar itself."""
@@ -164,10 +164,6 @@ class NumPy(Library):
         """`array` in another dtype."""
         return array.astype(dtype)
 
-    def total(self, array: Array, axis: int | Shape | None, keepdims: bool) -> Array:
-        """The sum, by the ufunc's own reduce: np.sum spends longer in Python than in adding up two thousand numbers."""
-        return _add_reduce(array, axis, None, None, keepdims)
-
     def expand(self, array: Array, shape: Shape) -> Array:
         """A new array: several times faster than np.broadcast_to, and contiguous for whoever reads it next."""
         full = np.empty(shape, array.dtype)
@@ -187,7 +183,7 @@ NUMPY = NumPy(np)
 _makers: dict[str, Callable[[Any], Library]] = {}
 _of_device: dict[str, Library] = {"cpu": NUMPY}
 _of_kind: dict[type[Any], Library] = {}
-_known = _of_kind.get  # the hot path: asked of every array, and `library` costs a call
+known = _of_kind.get  # `known(type(x)) or library(x)` is `library(x)` where a call is too slow
 
 
 def register(name: str, make: Callable[[Any], Library], device: str | None = None) -> None:
@@ -205,7 +201,7 @@ def register(name: str, make: Callable[[Any], Library], device: str | None = Non
 
 def library(array: Array) -> Library:
     """The object that answers for the library of `array`, which is NumPy for Python's numbers."""
-    return _known(type(array)) or _met(array)
+    return known(type(array)) or _met(array)
 
 
 def _met(array: Array) -> Library:
@@ -226,7 +222,7 @@ def _met(array: Array) -> Library:
 def common(*arrays: Any) -> Library:
     """The library whose functions work on all of `arrays`: JAX takes NumPy's arrays and numbers along."""
     for array in arrays:
-        found = _known(type(array)) or _met(array)
+        found = known(type(array)) or _met(array)
         if found is not NUMPY:
             return found
     return NUMPY
@@ -234,7 +230,7 @@ def common(*arrays: Any) -> Library:
 
 def namespace(array: Array) -> Any:
     """The module whose functions work on `array` (`numpy` for Python scalars)."""
-    return (_known(type(array)) or _met(array)).xp
+    return (known(type(array)) or _met(array)).xp
 
 
 def together(*arrays: Any) -> Any:
@@ -272,7 +268,7 @@ def is_floating(dtype: Any) -> bool:
 
 def astype(array: Array, dtype: Any) -> Array:
     """`array` in another dtype."""
-    return (_known(type(array)) or _met(array)).astype(array, dtype)
+    return (known(type(array)) or _met(array)).astype(array, dtype)
 
 
 COMPLEX = "complex numbers are not supported: compute with two tensors, of the real and of the imaginary parts"
@@ -319,7 +315,7 @@ def surely(condition: Array) -> bool:
 
 def total(array: Array, axis: int | Shape | None = None, keepdims: bool = False) -> Array:
     """The sum over `axis` (all axes by default)."""
-    return (_known(type(array)) or _met(array)).total(array, axis, keepdims)
+    return (known(type(array)) or _met(array)).total(array, axis=axis, keepdims=keepdims)
 
 
 def integer_power(x: Array, n: int) -> Array:
@@ -357,7 +353,7 @@ def unbroadcast(cotangent: Array, shape: Shape) -> Array:
 
 def expand(array: Array, shape: Shape) -> Array:
     """`array` repeated to `shape`, which it broadcasts to."""
-    return (_known(type(array)) or _met(array)).expand(array, shape)
+    return (known(type(array)) or _met(array)).expand(array, shape)
 
 
 def ones_like(array: Array) -> Array:

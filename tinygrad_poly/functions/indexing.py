@@ -45,7 +45,7 @@ def _index(index: Any) -> Index:
 
 def _selected(input: Tensor, index: Index) -> Tensor:
     try:
-        if arrays.library(input.array).wraps_indices:
+        if (arrays.known(type(input.array)) or arrays.library(input.array)).wraps_indices:
             _check_range(input.shape, index)
         return apply_unary(indexing.getitem, input, index)
     except TypeError:
