@@ -25,7 +25,7 @@ autograd, creation, errors
 tensor, writing
 functions
 derivatives, interop
-engine, _start
+engine, _printing, _start
 """
 """A module imports from its own room and from rooms in layers below, TYPE_CHECKING aside. `tinygrad_poly` is the
 package itself, the public names; those of rooms above it are found by name, when one asks for them."""
@@ -150,15 +150,50 @@ def test_no_module_is_looked_up_by_its_name_among_all():
             assert "sys.modules" not in path.read_text(), module
 
 
-def test_the_engine_can_be_read_in_an_afternoon():
+def test_the_engine_is_small():
     engine = sorted((PACKAGE / "engine").glob("*.py"))
     assert len(engine) <= 8
     assert size(*engine) <= 1000
-    written = [PACKAGE / name for name in ("tensor.py", "writing.py") if (PACKAGE / name).exists()]
-    table = max((PACKAGE / "derivatives").glob("[a-z]*.py"), key=size)
-    assert size(*engine, *written, table) < 1800
+
+
+GUIDE = (ROOT / "docs" / "engine.md").read_text()
+
+
+def test_the_afternoon_is_the_engine_the_tensor_and_a_file_of_the_table():
+    listed = dict(re.findall(r"^\| `([a-z_/]+\.py)` \| (\d+) \|", GUIDE, re.MULTILINE))
+    written = {path: size(PACKAGE / path) for path in listed if (PACKAGE / path).exists()}
+    engine = {f"engine/{path.name}" for path in (PACKAGE / "engine").glob("[a-z]*.py")}
+    table = {path for path in listed if path.startswith("derivatives/")}
+    assert listed.keys() == engine | table | {"tensor.py", "writing.py"}
+    assert len(table) == 1
+    for path, lines in written.items():
+        assert abs(lines - int(listed[path])) <= max(20, lines // 5), f"{path} has {lines} lines of code: say so"
+    assert sum(written.values()) < 1800
 
 
 def test_the_guide_to_the_engine_prints_this_list():
-    (printed,) = re.findall(r"```text\n(__main__.*?)```", (ROOT / "docs" / "engine.md").read_text(), re.DOTALL)
+    (printed,) = re.findall(r"```text\n(__main__.*?)```", GUIDE, re.DOTALL)
     assert printed.strip() == LAYERS.strip()
+
+
+PUBLIC = (
+    *("autograd", "cuda", "errors", "func", "linalg", "nn", "nn.functional", "nn.utils", "optim", "optim.lr_scheduler"),
+    *("fitting", "compiler", "checking", "tutorials"),
+)
+
+
+def test_public_modules_are_there_and_named_in_the_guide():
+    (said,) = re.findall(r"### Public modules\n\n(.*?)\n\n", GUIDE, re.DOTALL)
+    for name in PUBLIC:
+        assert f"tinygrad_poly.{name}" in MODULES
+        assert f"`{name}`" in said
+
+
+@pytest.mark.parametrize(
+    "page", sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]), ids=lambda path: path.name
+)
+def test_pages_import_public_modules_unless_they_show_what_is_inside(page):
+    if page.name in ("engine.md", "compiler.md", "cuda.md", "moments.md"):
+        return
+    for module in re.findall(r"^>>> (?:from|import) tinygrad_poly\.([\w.]+)", page.read_text(), re.MULTILINE):
+        assert module in PUBLIC or module.startswith(("checking.", "tutorials.")), module

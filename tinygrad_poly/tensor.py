@@ -10,9 +10,9 @@ from typing import Any, Self
 
 import numpy as np
 
-from tinygrad_poly import functions
+from tinygrad_poly import _printing, functions
 from tinygrad_poly.derivatives import arithmetic, elementwise, products, shapes
-from tinygrad_poly.engine import apply, arrays, printing, walk
+from tinygrad_poly.engine import apply, arrays, walk
 from tinygrad_poly.engine.apply import (
     apply_operation,
     apply_unary,
@@ -313,7 +313,7 @@ class Tensor:
             notes.append(f"dtype=torch.{name}")
         if node is not None:
             notes.append(f"grad_fn={node!r}" if node.operation else "requires_grad=True")
-        return printing.tensor_text(np.asarray(on_cpu(array)), notes)
+        return _printing.tensor_text(np.asarray(on_cpu(array)), notes)
 
     # Where and in which dtype
 

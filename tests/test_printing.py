@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as hnp
 
 import tinygrad_poly as tg
 
-from ..helpers import both, examples, leaf
+from .helpers import both, examples, leaf
 
 DTYPES = ["float32", "float64", "float16", "int64", "int32", "bool"]
 SMALL = {"float16": 1e-7, "float32": 1e-45, "float64": 1e-320}
