@@ -10,8 +10,8 @@ from math import inf, nan
 
 from tinygrad_poly.derivatives.activations import sigmoid
 from tinygrad_poly.derivatives.elementwise import LOG_2, log, where
-from tinygrad_poly.derivatives.piecewise import flat, of_two
-from tinygrad_poly.engine.arrays import Array, integer_power, is_floating, namespace, together
+from tinygrad_poly.derivatives.piecewise import flat
+from tinygrad_poly.engine.arrays import Array, integer_power, is_floating, namespace, of_two, together
 from tinygrad_poly.engine.operation import Operation, Point
 
 add = Operation(

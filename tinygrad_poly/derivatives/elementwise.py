@@ -9,24 +9,11 @@ import math
 from collections.abc import Callable
 from math import inf, nan
 
-import numpy as np
-
-from tinygrad_poly.engine.arrays import NUMPY, Array, common, known, library, namespace
+from tinygrad_poly.engine.arrays import Array, common, library, namespace, of_library
 from tinygrad_poly.engine.operation import Operation, Point
 
 LOG_2 = math.log(2)
 LOG_10 = math.log(10)
-
-
-def of_library(name: str) -> Callable[[Array], Array]:
-    """The function `name` of whichever library the array it is given belongs to."""
-    of_numpy = getattr(np, name)
-
-    def function(x: Array) -> Array:
-        found = known(type(x)) or library(x)
-        return of_numpy(x) if found is NUMPY else getattr(found.xp, name)(x)
-
-    return function
 
 
 def of_python(function: Callable[[float], float]) -> Callable[[Array], Array]:

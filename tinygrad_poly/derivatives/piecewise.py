@@ -6,25 +6,11 @@ Between the pieces there is no derivative. What the rules return there is torch'
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from math import inf, nan
 
-import numpy as np
-
-from tinygrad_poly.derivatives.elementwise import of_library, where
-from tinygrad_poly.engine.arrays import NUMPY, Array, astype, common, namespace, together
+from tinygrad_poly.derivatives.elementwise import where
+from tinygrad_poly.engine.arrays import Array, astype, namespace, of_library, of_two, together
 from tinygrad_poly.engine.operation import Operation, Point, Rule
-
-
-def of_two(name: str) -> Callable[[Array, Array], Array]:
-    """The function `name` of whichever library the two arrays, or the one beside a number, belong to."""
-    of_numpy = getattr(np, name)
-
-    def function(a: Array, b: Array) -> Array:
-        found = common(a, b)
-        return of_numpy(a, b) if found is NUMPY else getattr(found.xp, name)(a, b)
-
-    return function
 
 
 def flat(g: Array, *_: object) -> Array:

@@ -127,9 +127,9 @@ def _brought_together(given: tuple[Any, ...]) -> list[Any] | None:
     if place is None:
         return None
     moved = []
-    for x in given:
+    for x, here in zip(given, places):
         array = x.array if isinstance(x, tensor_class) else x
-        if isinstance(array, np.ndarray):
+        if here.type == "cpu" and hasattr(array, "shape"):
             if array.shape:
                 return None
             x = x.to(place) if isinstance(x, tensor_class) else place.asarray(array)

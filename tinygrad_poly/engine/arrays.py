@@ -238,6 +238,28 @@ def together(*arrays: Any) -> Any:
     return common(*arrays).xp
 
 
+def of_library(name: str) -> Callable[[Array], Array]:
+    """The function `name` of whichever library the array it is given belongs to."""
+    of_numpy = getattr(np, name)
+
+    def function(x: Array) -> Array:
+        found = known(type(x)) or library(x)
+        return of_numpy(x) if found is NUMPY else getattr(found.xp, name)(x)
+
+    return function
+
+
+def of_two(name: str) -> Callable[[Array, Array], Array]:
+    """The function `name` of whichever library the two arrays, or the one beside a number, belong to."""
+    of_numpy = getattr(np, name)
+
+    def function(a: Array, b: Array) -> Array:
+        found = common(a, b)
+        return of_numpy(a, b) if found is NUMPY else getattr(found.xp, name)(a, b)
+
+    return function
+
+
 def on_cpu(array: Array) -> Any:
     """`array` in NumPy's memory. A GPU is waited for until it has computed all that it was asked to."""
     return library(array).on_cpu(array)

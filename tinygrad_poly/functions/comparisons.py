@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tinygrad_poly.derivatives.elementwise import of_library
 from tinygrad_poly.engine import apply
 from tinygrad_poly.engine.apply import checked, comparison, wrap
-from tinygrad_poly.engine.arrays import Array, astype, is_floating, namespace
+from tinygrad_poly.engine.arrays import Array, astype, is_floating, namespace, of_library
 from tinygrad_poly.engine.errors import DtypeError
 from tinygrad_poly.functions._shared import described
 
