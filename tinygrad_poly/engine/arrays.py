@@ -183,6 +183,7 @@ NUMPY = NumPy(np)
 _makers: dict[str, Callable[[Any], Library]] = {}
 _of_device: dict[str, Library] = {"cpu": NUMPY}
 _of_kind: dict[type[Any], Library] = {}
+_ndarray = np.ndarray  # as is `type(x) is _ndarray`, for the library that has to be fastest
 known = _of_kind.get  # `known(type(x)) or library(x)` is `library(x)` where a call is too slow
 
 
@@ -222,15 +223,14 @@ def _met(array: Array) -> Library:
 def common(*arrays: Any) -> Library:
     """The library whose functions work on all of `arrays`: JAX takes NumPy's arrays and numbers along."""
     for array in arrays:
-        found = known(type(array)) or _met(array)
-        if found is not NUMPY:
+        if type(array) is not _ndarray and (found := known(type(array)) or _met(array)) is not NUMPY:
             return found
     return NUMPY
 
 
 def namespace(array: Array) -> Any:
     """The module whose functions work on `array` (`numpy` for Python scalars)."""
-    return (known(type(array)) or _met(array)).xp
+    return np if type(array) is _ndarray else (known(type(array)) or _met(array)).xp
 
 
 def together(*arrays: Any) -> Any:
@@ -243,8 +243,7 @@ def of_library(name: str) -> Callable[[Array], Array]:
     of_numpy = getattr(np, name)
 
     def function(x: Array) -> Array:
-        found = known(type(x)) or library(x)
-        return of_numpy(x) if found is NUMPY else getattr(found.xp, name)(x)
+        return of_numpy(x) if type(x) is _ndarray else getattr(namespace(x), name)(x)
 
     return function
 
