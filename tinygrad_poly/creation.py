@@ -136,14 +136,17 @@ def full(size: Any, fill_value: float, *, dtype: Any = None, device: Any = None,
     return on_device(lambda xp: xp.full(shape, fill_value, kind), device, requires_grad)
 
 
-def full_like(input: Tensor, fill_value: float, *, dtype: Any = None, device: Any = None) -> Tensor:
+def full_like(
+    input: Tensor, fill_value: float, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
     """One number repeated, in the shape and dtype of another tensor and on its device, unless told otherwise.
 
     >>> full_like(tensor([1.0, 2.0]), 7.0)
     tensor([7., 7.])
     """
     place = input.device if device is None else device
-    return full(input.shape, fill_value, dtype=input.dtype if dtype is None else dtype, device=place)
+    kind = input.dtype if dtype is None else dtype
+    return full(input.shape, fill_value, dtype=kind, device=place, requires_grad=requires_grad)
 
 
 def eye(n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
@@ -233,19 +236,23 @@ def linspace(
     return on_device(numbers, device, requires_grad)
 
 
-def zeros_like(input: Tensor) -> Tensor:
-    """Zeros in the shape and dtype of another tensor, on its device.
+def zeros_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """Zeros in the shape and dtype of another tensor and on its device, unless told otherwise.
 
     >>> zeros_like(tensor([1.0, 2.0]))
     tensor([0., 0.])
     """
+    if dtype is not None or device is not None or requires_grad:
+        return full_like(input, 0, dtype=dtype, device=device, requires_grad=requires_grad)
     return wrap(arrays.namespace(input.array).zeros_like(input.array), None)
 
 
-def ones_like(input: Tensor) -> Tensor:
-    """Ones in the shape and dtype of another tensor, on its device.
+def ones_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """Ones in the shape and dtype of another tensor and on its device, unless told otherwise.
 
     >>> ones_like(tensor([1.0, 2.0]))
     tensor([1., 1.])
     """
+    if dtype is not None or device is not None or requires_grad:
+        return full_like(input, 1, dtype=dtype, device=device, requires_grad=requires_grad)
     return wrap(arrays.ones_like(input.array), None)

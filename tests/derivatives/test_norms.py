@@ -3,6 +3,8 @@ import math
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import tinygrad_poly as tg
 
@@ -60,3 +62,32 @@ def test_the_number_of_elements_has_slope_zero():
     y = x.norm(0)
     y.backward()
     assert (y.item(), x.grad.tolist()) == (1.0, [0.0, 0.0])
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    at=st.lists(st.integers(-9, 9), min_size=2, max_size=5),
+    scale=st.integers(-1000, 1000),
+    name=st.sampled_from(["norm 2", "norm 3", "norm 1.5", "norm -1", "norm inf", "std"]),
+)
+def test_a_size_times_a_power_of_two_is_the_size_of_what_was_multiplied(at, scale, name):
+    # all numbers stay normal, and so does every quotient: not a bit changes
+    def value_and_slope(numbers):
+        x = tg.tensor(np.asarray(numbers, dtype=np.float64), requires_grad=True)
+        y = x.std() if name == "std" else x.norm(float(name.removeprefix("norm ")))
+        y.backward()
+        return y.item(), x.grad.tolist()
+
+    with np.errstate(all="raise", under="ignore", divide="ignore"):
+        value, slope = value_and_slope(at)
+        scaled, scaled_slope = value_and_slope(np.ldexp(at, scale))
+    assert (scaled, scaled_slope) == (np.ldexp(value, scale), slope)
+
+
+@pytest.mark.parametrize("at", [[3e-170, 4e-170], [3e200, 4e200], [3e-310, 4e-310], [1e308, 0.0]])
+def test_a_length_neither_overflows_nor_underflows(at):
+    x = tg.tensor(at, dtype=tg.float64, requires_grad=True)
+    for length in (x.norm(), tg.linalg.vector_norm(x), tg.linalg.norm(x), tg.hypot(x[0], x[1])):
+        assert length.item() == pytest.approx(math.hypot(*at), rel=4 * 2.0**-53)
+        (slope,) = tg.grad(length, x)
+        np.testing.assert_allclose(slope.tolist(), np.asarray(at) / math.hypot(*at), rtol=8 * 2.0**-53)

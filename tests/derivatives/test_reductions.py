@@ -152,3 +152,40 @@ def test_any_array_that_follows_the_standard_will_do(program, dtype):
     for mine, reference in zip(*found, strict=True):
         scale = max(1.0, np.abs(reference).max())
         np.testing.assert_allclose(mine, reference, rtol=0, atol=100 * scale * np.finfo(dtype).eps)
+
+
+HALVES = {
+    "sum": lambda x: x.sum(),
+    "mean": lambda x: x.mean(),
+    "sum of columns": lambda x: x.reshape(-1, 2).sum(0)[0],
+    "var": lambda x: x.var(),
+    "std": lambda x: x.std(),
+    "norm": lambda x: x.norm(),
+    "norm 3": lambda x: x.norm(3),
+    "max": lambda x: x.max(),
+    "amin": lambda x: x.amin(),
+    "median": lambda x: x.median(),
+    "mse_loss": lambda x: tg.mse_loss(x, tg.zeros_like(x)),
+    "softmax": lambda x: x.softmax(0)[0],
+    "cumsum": lambda x: x.cumsum(0)[-1],
+}
+# sums above 65504, counts above 65504, squares above 65504
+NUMBERS = {"a sum": [60000, 60000, -60000, -30000], "a count": [1] * 70000, "squares": [300, 300, 300, 600]}
+
+
+@pytest.mark.parametrize("numbers", NUMBERS.values(), ids=NUMBERS)
+@pytest.mark.parametrize("reduce", HALVES.values(), ids=HALVES)
+def test_a_reduction_of_float16_is_that_of_float32_rounded_once(reduce, numbers):
+    found = []
+    for dtype in (np.float16, np.float32):
+        x = tg.tensor(np.asarray(numbers, dtype), requires_grad=True)
+        with np.errstate(all="ignore"):
+            y = reduce(x)
+            y.backward()
+            found.append([np.float16(y.item()), np.float16(x.grad.numpy())])
+        assert y.dtype == x.grad.dtype == dtype
+    np.testing.assert_array_equal(found[0][0], found[1][0])
+    # The slope of a norm comes of its value, which may be too large; and of numbers that were rounded themselves.
+    if np.isinf(found[0][0]):
+        return
+    np.testing.assert_allclose(found[0][1], found[1][1], rtol=6 * 2.0**-11, atol=2.0**-23)

@@ -16,7 +16,7 @@ from tinygrad_poly.engine.operation import Operation, Point
 
 def _sigmoid(x: Array) -> Array:
     xp = namespace(x)
-    small = xp.exp(-xp.abs(x))
+    small = xp.exp(0 - xp.abs(x))
     return xp.where(x < 0, small, 1.0) / (1 + small)
 
 

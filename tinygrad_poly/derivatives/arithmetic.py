@@ -8,10 +8,12 @@ from __future__ import annotations
 import operator
 from math import inf, nan
 
+import numpy as np
+
 from tinygrad_poly.derivatives.activations import sigmoid
 from tinygrad_poly.derivatives.elementwise import LOG_2, log, where
 from tinygrad_poly.derivatives.piecewise import flat
-from tinygrad_poly.engine.arrays import Array, integer_power, is_floating, namespace, of_two, together
+from tinygrad_poly.engine.arrays import Array, astype, integer_power, is_floating, namespace, of_two, together
 from tinygrad_poly.engine.operation import Operation, Point
 
 add = Operation(
@@ -70,8 +72,13 @@ reciprocal = Operation(
 )
 
 
+BOOL = np.dtype(bool)
+
+
 def scalar_power(x: Array, n: float) -> Array:
     """xⁿ for a Python number n; whole powers by multiplication, which `pow` is many times slower than."""
+    if x.dtype is BOOL:
+        x = astype(x, namespace(x).int64)
     if 1 <= n <= 64 and n == int(n):
         return integer_power(x, int(n))
     return x**n
@@ -134,10 +141,19 @@ def _power_exponent(g: Array, a: Array, b: Array) -> Array:
     return where(jump, 0.0, g * power_log(where(jump, 1.0, a), b, 1))
 
 
+def _power(a: Array, b: Array) -> Array:
+    """aᵇ; of integers to negative integers, which NumPy refuses, the whole part as in torch: 0 unless a is ±1."""
+    try:
+        return a**b
+    except ValueError:
+        sizes = a ** abs(b)
+        return together(a, b).where((b < 0) & (abs(a) != 1), 0, sizes)
+
+
 # At a < 0 the second rule gives NaN: aᵇ is not real beside a whole b.
 power: Operation = Operation(
     "Pow",
-    operator.pow,
+    _power,
     _power_base,
     _power_exponent,
     formula="aᵇ",

@@ -233,19 +233,22 @@ cholesky = Operation(
 )
 
 
-def reciprocals(s: Array, shape: tuple[int, ...]) -> Array:
-    """1/σ for the singular values that stand out from rounding in a matrix of `shape`, and 0 for the others."""
+def reciprocals(s: Array, shape: tuple[int, ...], rtol: float | None) -> Array:
+    """1/σ for the singular values σ > rtol · σ₁ of a matrix of `shape`, and 0 for the others.
+
+    By default they are those that stand out from rounding.
+    """
     xp = namespace(s)
-    kept = s > s[..., :1] * (max(shape[-2:]) * float(xp.finfo(s.dtype).eps))
+    kept = s > s[..., :1] * (max(shape[-2:]) * float(xp.finfo(s.dtype).eps) if rtol is None else rtol)
     return xp.where(kept, 1 / xp.where(kept, s, xp.ones_like(s)), xp.zeros_like(s))
 
 
-def _pseudo_inverse(a: Array) -> Array:
+def _pseudo_inverse(a: Array, rtol: float | None) -> Array:
     u, s, vt = _svd(a, False)
-    return vt.mT @ (reciprocals(s, a.shape)[..., None] * u.mT)
+    return vt.mT @ (reciprocals(s, a.shape, rtol)[..., None] * u.mT)
 
 
-def _pseudo_inverse_slope(g: Array, a: Array, y: Array) -> Array:
+def _pseudo_inverse_slope(g: Array, a: Array, y: Array, rtol: float | None) -> Array:
     left, right = g.mT @ (y @ y.mT), (y.mT @ y) @ g.mT
     return left - a @ (y @ left) + right - (right @ y) @ a - y.mT @ g @ y.mT
 
@@ -263,13 +266,13 @@ pinv = Operation(
 )
 
 
-def _least_squares(a: Array, b: Array) -> Array:
+def _least_squares(a: Array, b: Array, rtol: float | None) -> Array:
     u, s, vt = _svd(a, False)
-    return vt.mT @ (reciprocals(s, a.shape)[..., None] * (u.mT @ b))
+    return vt.mT @ (reciprocals(s, a.shape, rtol)[..., None] * (u.mT @ b))
 
 
-def _least_squares_left(g: Array, a: Array, b: Array, y: Array) -> Array:
-    p = pinv(a)
+def _least_squares_left(g: Array, a: Array, b: Array, y: Array, rtol: float | None) -> Array:
+    p = pinv(a, rtol)
     right = p.mT @ g
     along_rows = p.mT @ y
     return (b - a @ y) @ (p @ right).mT + along_rows @ (g - a.mT @ right).mT - right @ y.mT
@@ -279,7 +282,7 @@ lstsq = Operation(
     "LinalgLstsq",
     _least_squares,
     _least_squares_left,
-    lambda g, a, b, y: pinv(a).mT @ g,
+    lambda g, a, b, y, rtol: pinv(a, rtol).mT @ g,
     saves="both",
     expands=True,
     opaque=True,

@@ -100,10 +100,15 @@ round = Operation(
     ),
 )
 
-# NumPy's sign of NaN is NaN, torch's is 0.
+
+def _sign(x: Array) -> Array:
+    """NumPy's sign of NaN is NaN, torch's is 0; that of a boolean is itself."""
+    return x if "bool" in str(x.dtype) else astype(x > 0, x.dtype) - astype(x < 0, x.dtype)
+
+
 sign = Operation(
     "Sign",
-    lambda x: astype(x > 0, x.dtype) - astype(x < 0, x.dtype),
+    _sign,
     flat,
     saves="nothing",
     formula="sign x: −1, 0 or 1",

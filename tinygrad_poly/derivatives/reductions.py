@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import cache
 from math import nan
 from typing import Any
 
@@ -61,9 +62,24 @@ def single(x: Array) -> Array:
     return astype(x, np.float32) if x.dtype is HALF else x
 
 
+# `sum` and `mean` are in the hot path: `in_single` is written out for them.
+
+
+def _sum(x: Array, axis: Shape | None, keepdims: bool) -> Array:
+    if x.dtype is HALF:
+        return arrays.astype(total(arrays.astype(x, np.float32), axis, keepdims), HALF)
+    return total(x, axis, keepdims)
+
+
+def _mean(x: Array, axis: Shape | None, keepdims: bool) -> Array:
+    if x.dtype is HALF:
+        return arrays.astype(_mean(arrays.astype(x, np.float32), axis, keepdims), HALF)
+    return total(x, axis, keepdims) / count(x.shape, axis)
+
+
 sum = Operation(
     "Sum",
-    in_single(total),
+    _sum,
     with_axes,
     saves="shapes",
     expands=True,
@@ -73,7 +89,7 @@ sum = Operation(
 
 mean = Operation(
     "Mean",
-    in_single(lambda x, axis, keepdims: total(x, axis, keepdims) / count(x.shape, axis)),
+    _mean,
     lambda g, shape, axis, keepdims: with_axes(single(g) / count(shape, axis), shape, axis, keepdims),
     saves="shapes",
     expands=True,
@@ -110,6 +126,12 @@ var = Operation(
 )
 
 
+@cache
+def _edge(xp: Any, dtype: Any) -> float:
+    """2^(0.4 E), see `length`."""
+    return float(2.0 ** int(0.4 * math.log2(float(xp.finfo(dtype).max))))
+
+
 def length(x: Array, axis: Shape | None, keepdims: bool) -> Array:
     """√Σ xᵢ², of squares that neither overflow nor underflow: xᵢ times a power of two where they would.
 
@@ -120,7 +142,7 @@ def length(x: Array, axis: Shape | None, keepdims: bool) -> Array:
     if not count(x.shape, axis):
         return xp.sqrt(total(x, axis, keepdims))
     largest = xp.max(xp.abs(x), axis=axis, keepdims=True)
-    edge = 2.0 ** int(0.4 * math.log2(float(xp.finfo(x.dtype).max)))
+    edge = _edge(xp, x.dtype)
     if surely((largest > 1 / edge) & (largest < edge)):
         return xp.sqrt(total(x * x, axis, keepdims))
     one = xp.ones_like(largest)

@@ -88,6 +88,7 @@ def along(row: Operation, input: Tensor, dim: Any, dtype: Any, name: str) -> Ten
     if dtype is not None:
         input = input.to(dtype=dtype)
     result = apply_unary(row, at_least_1d(input), axis)
+    result = result if dtype is None else result.to(dtype=dtype)
     return result if input.ndim else apply_unary(shapes.reshape, result, ())
 
 

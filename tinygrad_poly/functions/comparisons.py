@@ -120,12 +120,17 @@ def isclose(input: Tensor, other: Any, rtol: float = 1e-05, atol: float = 1e-08,
     Raises:
         ShapeError: where the shapes do not broadcast.
         DtypeError: where `input` is not a tensor, or `other` is no number.
+        ValueError: for a negative tolerance.
 
     >>> isclose(tensor([1.0, 2.0]), tensor([1.0000001, 2.1]))
     tensor([ True, False])
     """
+    if not (rtol >= 0 and atol >= 0):
+        raise ValueError(f"isclose: rtol and atol are 0 or more, not {rtol} and {atol}")
 
     def close(a: Array, b: Array) -> Array:
+        if "bool" in str(getattr(a, "dtype", "")) and "bool" in str(getattr(b, "dtype", type(b))):
+            return a == b
         # ∞ − ∞ is NaN, and nothing to warn of: equal infinities are close because they are equal.
         with np.errstate(invalid="ignore"):
             distance = abs(a - b)

@@ -144,15 +144,18 @@ def _check_lengths(equation: str, inputs: list[str], shapes: list[Shape]) -> Non
 
 
 def trace(input: Tensor) -> Tensor:
-    """Σ aᵢᵢ of a matrix (or of each matrix of a stack), with derivative the identity.
+    """Σ aᵢᵢ of a matrix, with derivative the identity.
 
     Raises:
-        ShapeError: for less than two dimensions.
+        ShapeError: for other than two dimensions, as in torch; of a stack, sum `diagonal`.
 
     >>> trace(tensor([[1.0, 2.0], [3.0, 4.0]]))
     tensor(5.)
     """
-    if checked(input, "trace").ndim < 2:
-        raise ShapeError(f"trace: expected a matrix, but the shape is {input.shape}")
-    size = min(input.shape[-2:])
-    return einsum("...ii->...", input[..., :size, :size])
+    if checked(input, "trace").ndim != 2:
+        raise ShapeError(
+            f"trace: expected a matrix, but the shape is {input.shape}; for each matrix of a stack: "
+            "x.diagonal(dim1=-2, dim2=-1).sum(-1)"
+        )
+    size = min(input.shape)
+    return einsum("ii", input[:size, :size])

@@ -163,6 +163,8 @@ def masked_fill(input: Tensor, mask: Any, value: Any) -> Tensor:
     tensor([-1.,  2.])
     """
     dtype = checked(input, "masked_fill").dtype
+    if "complex" in str(getattr(value, "dtype", type(value))):
+        raise DtypeError(f"masked_fill: a {dtype} tensor cannot hold the complex number {value}")
     if getattr(value, "ndim", 0):
         raise ShapeError(f"masked_fill: the value must be a number, not a tensor of shape {value.shape}")
     result = apply_operation(elementwise.where, _condition(mask, "masked_fill", "mask"), value, input)

@@ -6,6 +6,8 @@ where torch refuses them (gather, index_select).
 
 from __future__ import annotations
 
+import itertools
+import math
 import operator
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +18,7 @@ from tinygrad_poly.engine import apply, arrays
 from tinygrad_poly.engine.apply import apply_operation, apply_unary, checked, wrap
 from tinygrad_poly.engine.arrays import Array, Index, Shape, is_floating, namespace
 from tinygrad_poly.engine.errors import DtypeError, ShapeError
-from tinygrad_poly.functions._shared import broadcast_shape, one_dim
+from tinygrad_poly.functions._shared import at_least_1d, broadcast_shape, one_dim
 from tinygrad_poly.functions.shapes import expand, reshape
 
 if TYPE_CHECKING:
@@ -37,10 +39,44 @@ def _constant(part: Any) -> Any:
     return np.array(part, np.intp if part == [] else None) if type(part) is list else arrays.own(part)
 
 
-def _index(index: Any) -> Index:
-    if isinstance(index, tuple):
-        return tuple([_constant(part) for part in index])
-    return _constant(index)
+def _index(index: Any, shape: Shape) -> Index:
+    """What stands in brackets, as the tape may keep it, for an array of `shape`."""
+    if not isinstance(index, tuple):
+        return _constant(index)
+    parts = tuple([_constant(part) for part in index])
+    return _in_torchs_order(parts, shape) if _stand_apart(parts) else parts
+
+
+def _is_number(part: Any) -> bool:
+    return type(part) is int or (getattr(part, "shape", None) == () and "int" in str(part.dtype))
+
+
+def _stand_apart(parts: tuple[Any, ...]) -> bool:
+    """Whether something stands between a number and an array: for NumPy, all of them stand apart then."""
+    kinds = ["number" if _is_number(part) else "array" if hasattr(part, "dtype") else "" for part in parts]
+    inner = [kind for kind, _ in itertools.groupby(kinds, bool)] if "array" in kinds and "number" in kinds else []
+    return sum(map(bool, inner)) > 1
+
+
+def _in_torchs_order(parts: tuple[Any, ...], shape: Shape) -> Index:
+    """`parts` as arrays that select the same in NumPy's order: torch takes numbers and slices first, then the arrays.
+
+    What they select is found by selecting from the numbers of all elements.
+    """
+    xp = namespace(next(part for part in parts if getattr(part, "shape", ())))
+    plain = [arrays.on_cpu(part) if hasattr(part, "dtype") else part for part in parts]
+    first, then = [], []
+    for part in plain:
+        if _is_number(part):
+            first.append(part)
+        elif hasattr(part, "dtype"):
+            first += [slice(None)] * (part.ndim if part.dtype == bool else 1)
+            then.append(part)
+        else:
+            first.append(part)
+            then.append(part if part is Ellipsis else slice(None))
+    numbers = np.arange(math.prod(shape)).reshape(shape)[tuple(first)][tuple(then)]
+    return tuple(xp.asarray(place) for place in np.unravel_index(numbers, shape))
 
 
 def _selected(input: Tensor, index: Index) -> Tensor:
@@ -71,7 +107,7 @@ def _check_range(shape: Shape, index: Index) -> None:
 
 def getitem(input: Tensor, index: Any) -> Tensor:
     """`input[index]`, with NumPy's indices: integers, slices, `...`, None, lists, tensors and arrays of integers or
-    booleans, and tuples of these.
+    booleans, and tuples of these. Where an integer and an array stand apart, the dimensions are in torch's order.
 
     The derivative adds the cotangent to zeros at `index`: what was selected twice gets both contributions.
 
@@ -81,7 +117,7 @@ def getitem(input: Tensor, index: Any) -> Tensor:
     >>> getitem(tensor([[1, 2], [3, 4]]), (slice(None), 0))
     tensor([1, 3])
     """
-    return _selected(input, _index(index))
+    return _selected(input, _index(index, input.array.shape))
 
 
 def select(input: Tensor, dim: int, index: int) -> Tensor:
@@ -111,19 +147,16 @@ def narrow(input: Tensor, dim: int, start: int, length: int) -> Tensor:
     return _selected(input, indexing.at(at, slice(first, first + length)))
 
 
-def _integers(index: Any, name: str, ndim: int | None = None) -> Array:
+def _integers(index: Any, name: str) -> Array:
     """An array of integers from a tensor, array, list or number.
 
     Raises:
         DtypeError: where they are no integers.
-        ShapeError: unless the array has `ndim` dimensions.
     """
     found = _constant(index)
     array = found if hasattr(found, "dtype") else np.asarray(found)
     if "int" not in str(array.dtype):
         raise DtypeError(f"{name}: an index consists of integers, not {array.dtype}")
-    if ndim is not None and len(array.shape) != ndim:
-        raise ShapeError(f"{name}: the index has shape {array.shape}, and {ndim} dimensions are needed")
     return array
 
 
@@ -137,11 +170,12 @@ def index_select(input: Tensor, dim: int, index: Any) -> Tensor:
     >>> index_select(tensor([10, 20, 30]), 0, tensor([2, 0]))
     tensor([30, 10])
     """
-    at = one_dim(dim, checked(input, "index_select").ndim, "index_select")
+    at = one_dim(dim, checked(input, "index_select").ndim or 1, "index_select")
     numbers = _integers(index, "index_select")
     if len(numbers.shape) > 1:
         raise ShapeError(f"index_select: expects a vector of integers, not shape {numbers.shape}")
-    return _selected(input, indexing.at(at, numbers.reshape(-1)))
+    found = _selected(at_least_1d(input), indexing.at(at, numbers.reshape(-1)))
+    return found if input.ndim else reshape(found, ())
 
 
 def take(input: Tensor, index: Any, axis: int | None = None, *, dim: int | None = None) -> Tensor:
@@ -165,8 +199,11 @@ def take(input: Tensor, index: Any, axis: int | None = None, *, dim: int | None 
 
 def _along(shape: Shape, dim: int, index: Any, name: str) -> tuple[int, tuple[Array, ...], Shape]:
     """The dimension, the index of each element that gather and scatter visit, and the shape of `index`."""
-    at = one_dim(dim, len(shape) or 1, name)
-    numbers = _integers(index, name, len(shape))
+    at = one_dim(dim, len(shape), name)
+    numbers = _integers(index, name)
+    numbers = numbers if numbers.shape or len(shape) != 1 else numbers.reshape(1)
+    if len(numbers.shape) != len(shape):
+        raise ShapeError(f"{name}: the index has shape {numbers.shape}, and {len(shape)} dimensions are needed")
     if any(i != at and n > length for i, (n, length) in enumerate(zip(numbers.shape, shape))):
         raise ShapeError(
             f"{name}: an index of shape {numbers.shape} does not fit a tensor of shape {shape}: "
@@ -186,8 +223,12 @@ def gather(input: Tensor, dim: int, index: Any) -> Tensor:
     tensor([[1, 1],
             [4, 3]])
     """
-    _, places, _ = _along(checked(input, "gather").shape, dim, index, "gather")
-    return _selected(input, places)
+    input = at_least_1d(checked(input, "gather"))
+    numbers = _integers(index, "gather")
+    if not math.prod(numbers.shape):
+        return wrap(namespace(input.array).zeros(numbers.shape, dtype=input.dtype), None)
+    _, places, _ = _along(input.shape, dim, numbers, "gather")
+    return reshape(_selected(input, places), numbers.shape)
 
 
 def take_along_dim(input: Tensor, indices: Any, dim: int | None = None, *, axis: int | None = None) -> Tensor:
@@ -244,10 +285,10 @@ def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
     """
     array = checked(input, "nonzero").array
     xp = namespace(array)
-    found = xp.nonzero(array) if input.ndim else xp.nonzero(xp.reshape(array, (1,)))[:0]
+    found = xp.nonzero(array if input.ndim else xp.reshape(array, (1,)))
     if as_tuple:
         return tuple(wrap(numbers, None) for numbers in found)
-    if not found:
+    if not input.ndim:
         return wrap(xp.zeros((int(bool(array)), 0), dtype=xp.int64), None)
     return wrap(xp.stack(found, axis=1), None)
 
@@ -314,7 +355,7 @@ def index_put(input: Tensor, indices: Any, values: Any, accumulate: bool = False
     tensor([10.,  2., 30.])
     """
     found = tuple(indices) if isinstance(indices, list) and any(hasattr(i, "dtype") for i in indices) else indices
-    return _set(checked(input, "index_put"), _index(found), values, accumulate, "index_put")
+    return _set(checked(input, "index_put"), _index(found, input.shape), values, accumulate, "index_put")
 
 
 def index_add(input: Tensor, dim: int, index: Any, source: Any, *, alpha: float = 1) -> Tensor:
@@ -327,9 +368,14 @@ def index_add(input: Tensor, dim: int, index: Any, source: Any, *, alpha: float 
     >>> index_add(tensor([0.0, 0.0]), 0, tensor([1, 1]), tensor([5.0, 6.0]))
     tensor([ 0., 11.])
     """
-    at = one_dim(dim, checked(input, "index_add").ndim, "index_add")
-    numbers = _integers(index, "index_add", 1)
+    at = one_dim(dim, checked(input, "index_add").ndim or 1, "index_add")
     source = _source(source, input, "index_add")
+    if not input.ndim:
+        return reshape(index_add(reshape(input, 1), 0, index, reshape(source, -1), alpha=alpha), ())
+    numbers = _integers(index, "index_add")
+    if len(numbers.shape) > 1:
+        raise ShapeError(f"index_add: the index has shape {numbers.shape}, and 1 dimensions are needed")
+    numbers = numbers.reshape(-1)
     fits = (*input.shape[:at], *numbers.shape, *input.shape[at + 1 :])
     if source.shape != fits:
         raise ShapeError(f"index_add: source has shape {source.shape}, but {fits} is needed")
@@ -337,19 +383,27 @@ def index_add(input: Tensor, dim: int, index: Any, source: Any, *, alpha: float 
     return _set(input, indexing.at(at, numbers), added, True, "index_add")
 
 
-def scatter(input: Tensor, dim: int, index: Any, src: Any) -> Tensor:
-    """A new tensor like `input` with y[indexᵢⱼ, j] = srcᵢⱼ (for dimension 0); `src` may be a number.
+def scatter(
+    input: Tensor, dim: int, index: Any, src: Any = None, *, value: Any = None, reduce: str | None = None
+) -> Tensor:
+    """A new tensor like `input` with y[indexᵢⱼ, j] = srcᵢⱼ (for dimension 0); `src` may be a number, given as `value`.
 
-    Of several values for one element the last counts.
+    Of several values for one element the last counts; with `reduce="add"` all are added to it, as by `scatter_add`.
 
     Raises:
         ShapeError: where `index` has another number of dimensions than `input`, or is longer than `src`.
         IndexError: for a number out of range.
+        DtypeError: without a `src` or `value`, or with both.
+        ValueError: for another `reduce`.
 
     >>> scatter(tensor([1, 2, 3]), 0, tensor([2, 0]), tensor([30, 10]))
     tensor([10,  2, 30])
     """
-    return _scatter(input, dim, index, src, False, "scatter")
+    if (src is None) == (value is None):
+        raise DtypeError("scatter: give src, a tensor, or value, a number")
+    if reduce not in (None, "add"):
+        raise ValueError(f"scatter: reduce must be None or 'add', not {reduce!r}")
+    return _scatter(input, dim, index, value if src is None else src, reduce is not None, "scatter")
 
 
 def scatter_add(input: Tensor, dim: int, index: Any, src: Any) -> Tensor:
@@ -366,8 +420,10 @@ def scatter_add(input: Tensor, dim: int, index: Any, src: Any) -> Tensor:
 
 
 def _scatter(input: Tensor, dim: int, index: Any, src: Any, accumulate: bool, name: str) -> Tensor:
-    _, places, visited = _along(checked(input, name).shape, dim, index, name)
-    source = _source(src, input, name)
+    source = _source(src, checked(input, name), name)
+    if not input.ndim:
+        return reshape(_scatter(reshape(input, 1), dim, index, source, accumulate, name), ())
+    _, places, visited = _along(input.shape, dim, index, name)
     if source.ndim:
         if source.ndim != len(visited) or any(n > have for n, have in zip(visited, source.shape)):
             raise ShapeError(f"{name}: an index of shape {visited} is longer than its source, {source.shape}")

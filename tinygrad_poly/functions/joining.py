@@ -35,7 +35,8 @@ def _each(tensors: Any, name: str) -> tuple[Tensor, ...]:
 def cat(tensors: Sequence[Tensor], dim: int | None = 0, *, axis: int | None = None) -> Tensor:
     """One after the other along an existing dimension; each gets its part of the cotangent.
 
-    The array API's name for `dim` is `axis`; None joins the flattened tensors.
+    The array API's name for `dim` is `axis`; None joins the flattened tensors. Vectors of length 0 fit beside
+    anything.
 
     Raises:
         ShapeError: where another length than that of `dim` differs.
@@ -47,10 +48,14 @@ def cat(tensors: Sequence[Tensor], dim: int | None = 0, *, axis: int | None = No
     given = _each(tensors, "cat")
     if dim is None:
         given, dim = tuple(reshape(x, -1) for x in given), 0
-    ndim = given[0].ndim
+    model = next((x for x in given if x.shape != (0,)), given[0])
+    ndim = model.ndim
     if not ndim:
         raise ShapeError("cat: 0-dimensional tensors have no dimension to be joined along; use stack")
     at = one_dim(dim if axis is None else axis, ndim, "cat")
+    if ndim > 1:
+        nothing = (*model.shape[:at], 0, *model.shape[at + 1 :])
+        given = tuple(reshape(x, nothing) if x.shape == (0,) else x for x in given)
     others = {(*x.shape[:at], None, *x.shape[at + 1 :]) for x in given}
     if len(others) > 1 or any(x.ndim != ndim for x in given):
         found = " and ".join(str(x.shape) for x in given)
@@ -148,6 +153,8 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
 def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
     """Exactly so many parts, the first ones longer by 1 where they cannot be equal; or cut at indices.
 
+    The indices are a list, a tuple or a tensor.
+
     Raises:
         ShapeError: for fewer than 1 part.
 
@@ -156,6 +163,8 @@ def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple
     """
     at = one_dim(dim, checked(input, "tensor_split").ndim, "tensor_split")
     length = input.shape[at]
+    if getattr(indices_or_sections, "ndim", 0) == 1:
+        indices_or_sections = indices_or_sections.tolist()
     if isinstance(indices_or_sections, (tuple, list)):
         return _parts(input, [*lengths(indices_or_sections), length], at)
     (parts,) = lengths((indices_or_sections,))
@@ -209,7 +218,7 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
     return apply_unary(shapes.pad, input, first, last, 0 if value is None else value)
 
 
-def repeated(input: Tensor, *repeats: Any) -> Tensor:
+def repeated(input: Tensor, *times: Any, repeats: Any = None) -> Tensor:
     """The method `repeat`: copies side by side, so many along each dimension, new dimensions first.
 
     Raises:
@@ -219,13 +228,13 @@ def repeated(input: Tensor, *repeats: Any) -> Tensor:
     tensor([[1, 2, 1, 2],
             [1, 2, 1, 2]])
     """
-    times = lengths(repeats)
+    times = lengths(times if repeats is None else (repeats,))
     if len(times) < checked(input, "repeat").ndim:
         raise ShapeError(f"repeat: shape {input.shape} needs at least {input.ndim} numbers of repeats, not {times}")
     return tile(input, times)
 
 
-def tile(input: Tensor, *dims: Any) -> Tensor:
+def tile(input: Tensor, *copies: Any, dims: Any = None) -> Tensor:
     """Copies side by side, so many along each of the last dimensions; the derivative adds them up.
 
     Raises:
@@ -234,7 +243,7 @@ def tile(input: Tensor, *dims: Any) -> Tensor:
     >>> tile(tensor([1, 2]), 2)
     tensor([1, 2, 1, 2])
     """
-    times = lengths(dims)
+    times = lengths(copies if dims is None else (dims,))
     if min(times, default=0) < 0:
         raise ShapeError(f"tile: a number of copies is 0 or more, not {times}")
     ndim = max(len(times), checked(input, "tile").ndim)
@@ -242,18 +251,20 @@ def tile(input: Tensor, *dims: Any) -> Tensor:
     shape = (1,) * (ndim - input.ndim) + input.shape
     # Each dimension of length n becomes (1, n), is repeated to (times, n), and merged.
     apart = reshape(input, tuple(n for length in shape for n in (1, length)))
-    copies = expand(apart, tuple(n for pair in zip(times, shape) for n in pair))
-    return reshape(copies, tuple(k * n for k, n in zip(times, shape)))
+    repeats = expand(apart, tuple(n for pair in zip(times, shape) for n in pair))
+    return reshape(repeats, tuple(k * n for k, n in zip(times, shape)))
 
 
-def repeat_interleave(input: Tensor, repeats: Any, dim: int | None = None, *, axis: int | None = None) -> Tensor:
+def repeat_interleave(
+    input: Tensor, repeats: Any, dim: int | None = None, *, axis: int | None = None, output_size: int | None = None
+) -> Tensor:
     """Each element, or slice of `dim`, so many times in a row; the derivative adds them up.
 
     Without `dim` the tensor is flattened first. `repeats` is a number, or a list or tensor of one for each slice.
-    The array API's names are `repeat` and `axis`.
+    The array API's names are `repeat` and `axis`. Torch takes `output_size`, the length of the result, as a hint.
 
     Raises:
-        ShapeError: for negative repeats, or not one for each slice.
+        ShapeError: for negative repeats, or not one for each slice, or where `output_size` is another.
 
     >>> repeat_interleave(tensor([1, 2]), 2)
     tensor([1, 1, 2, 2])
@@ -269,6 +280,9 @@ def repeat_interleave(input: Tensor, repeats: Any, dim: int | None = None, *, ax
             f"repeat_interleave: expects a number of 0 or more, or {shape[at]} of them for dimension {at}, "
             f"not {repeats}"
         )
+    total = int(counts.sum()) * (shape[at] if counts.size == 1 else 1)
+    if output_size is not None and output_size != total:
+        raise ShapeError(f"repeat_interleave: the result has length {total}, not output_size {output_size}")
     if counts.size != 1:
         places = np.repeat(np.arange(shape[at]), counts)
         return apply_unary(indexing.getitem, input, indexing.at(at, places))

@@ -178,11 +178,16 @@ def cholesky(input: Tensor, upper: bool = False) -> Tensor:
     return factor.mT if upper else factor
 
 
-def pinv(A: Tensor) -> Tensor:
+def pinv(A: Tensor, rcond: float | None = None, hermitian: bool = False, *, rtol: float | None = None) -> Tensor:
     """A⁺, the pseudo-inverse: A⁺ b is the shortest of the x that make ‖A x − b‖ smallest.
 
-    Singular values below max(m, n) · ε · σ₁ count as 0. The derivative is along the matrices of the same
-    rank; where A has not full rank, A⁺ jumps off them.
+    The derivative is along the matrices of the same rank; where A has not full rank, A⁺ jumps off them.
+
+    Args:
+        A: matrices, of shape (…, m, n).
+        rcond: an older name for `rtol`.
+        hermitian: that A is symmetric, which saves other libraries work; here it is computed like any other.
+        rtol: singular values up to rtol · σ₁ count as 0; by default max(m, n) · ε.
 
     Raises:
         ShapeError: for less than two dimensions.
@@ -191,13 +196,18 @@ def pinv(A: Tensor) -> Tensor:
     >>> pinverse(tensor([[2.0], [0.0]]))
     tensor([[0.5000, 0.0000]])
     """
-    return apply_unary(linalg.pinv, _matrix(A, "pinv"))
+    return apply_unary(linalg.pinv, _square(A, "pinv") if hermitian else _matrix(A, "pinv"), _tolerance(rcond, rtol))
+
+
+def _tolerance(rcond: float | None, rtol: float | None = None) -> float | None:
+    rtol = rcond if rtol is None else rtol
+    return None if rtol is None else float(rtol)
 
 
 pinverse = pinv
 
 
-def lstsq(A: Tensor, B: Tensor) -> LstsqResult:
+def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | None = None) -> LstsqResult:
     """Least squares: the X that makes ‖A X − B‖ smallest (the shortest of them, if there are several).
 
     Differentiable in A and B, as `pinv`. The other fields of the result, as in torch: `residuals`, the sums of
@@ -207,8 +217,11 @@ def lstsq(A: Tensor, B: Tensor) -> LstsqResult:
     Args:
         A: matrices, of shape (…, m, n).
         B: right-hand sides, of shape (…, m, k), or a vector for each matrix.
+        rcond: singular values up to rcond · σ₁ count as 0; by default max(m, n) · ε.
+        driver: torch's ways to compute it, "gels", "gelsy", "gelsd" or "gelss"; here they are one, by singular values.
 
     Raises:
+        ValueError: for another driver.
         ShapeError: where A and B have different numbers of rows.
         SingularMatrixError: for NaN or infinity.
 
@@ -216,14 +229,17 @@ def lstsq(A: Tensor, B: Tensor) -> LstsqResult:
     >>> lstsq(tensor([[1.0], [1.0]]), tensor([1.0, 3.0])).solution      # the mean
     tensor([2.0000])
     """
+    if driver not in (None, "gels", "gelsy", "gelsd", "gelss"):
+        raise ValueError(f"lstsq: driver must be 'gels', 'gelsy', 'gelsd' or 'gelss', not {driver!r}")
     A, B = _matrix(A, "lstsq"), checked(B, "lstsq")
+    rtol = _tolerance(rcond)
     vectors = _are_vectors(A, B)
     columns = B.unsqueeze(-1) if vectors else B
     _check_rows("lstsq", A, columns, B.shape)
-    solution = apply_operation(linalg.lstsq, A, columns)
+    solution = apply_operation(linalg.lstsq, A, columns, rtol)
     xp = arrays.namespace(A.array)
     values = linalg.singular_values(A.array)
-    rank = xp.count_nonzero(linalg.reciprocals(values, A.shape), axis=-1)
+    rank = xp.count_nonzero(linalg.reciprocals(values, A.shape, rtol), axis=-1)
     rows, unknowns = A.shape[-2:]
     if rows > unknowns and bool(xp.all(rank == unknowns)):
         difference = A @ solution - columns
@@ -282,7 +298,10 @@ def matrix_norm(A: Tensor, ord: float | str = "fro", dim: tuple[int, int] = (-2,
     if ord == "fro":
         return vector_norm(A, 2, (rows, columns), keepdim)
     if ord not in (1, -1, float("inf"), float("-inf")):
-        raise ShapeError(f"matrix_norm: ord must be 'fro', 1, -1, inf or -inf, not {ord!r}")
+        raise ShapeError(
+            f"matrix_norm: ord must be 'fro', 1, -1, inf or -inf, not {ord!r} (2, -2 and 'nuc' need derivatives of "
+            "singular values, which are not there); 'fro' is never smaller than 2"
+        )
     added, compared = (rows, columns) if abs(float(ord)) == 1 else (columns, rows)
     sums = vector_norm(A, 1, added, keepdim=True)
     extreme = vector_norm(sums, float("inf") if float(ord) > 0 else float("-inf"), compared, keepdim=True)

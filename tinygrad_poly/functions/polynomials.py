@@ -211,5 +211,5 @@ def polyfit(x: Tensor, y: Tensor, deg: int, *, w: Tensor | None = None) -> Tenso
     xp = arrays.namespace(x.array)
     lengths = xp.sqrt(arrays.total(powers.array * powers.array, 0))
     scale = wrap(xp.where(lengths == 0, xp.ones_like(lengths), lengths), None)
-    c = apply_operation(linalg.lstsq, powers / scale, values) / scale[:, None]
+    c = apply_operation(linalg.lstsq, powers / scale, values, None) / scale[:, None]
     return c[:, 0] if y.ndim == 1 else c

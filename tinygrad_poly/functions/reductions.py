@@ -50,7 +50,8 @@ def sum(
     if dtype is not None:
         input = input.to(dtype=dtype)
     axes = None if dim is None is axis else reduced(input, dim, axis, "sum")
-    return apply_unary(reductions.sum, input, axes, keepdim or keepdims)
+    result = apply_unary(reductions.sum, input, axes, keepdim or keepdims)
+    return result if dtype is None else result.to(dtype=dtype)
 
 
 def mean(
@@ -107,7 +108,8 @@ def prod(
     if dtype is not None:
         input = checked(input, "prod").to(dtype=dtype)
     axes = reduced(checked(input, "prod"), dim, axis, "prod")
-    return apply_unary(scans.prod, input, axes, keepdim or keepdims)
+    result = apply_unary(scans.prod, input, axes, keepdim or keepdims)
+    return result if dtype is None else result.to(dtype=dtype)
 
 
 def nansum(
@@ -145,7 +147,7 @@ def _spread(
     dim: Any,
     unbiased: bool | None,
     keepdim: bool,
-    correction: float,
+    correction: float | None,
     name: str,
 ) -> Tensor:
     check_floating(checked(input, name), name)
@@ -153,7 +155,7 @@ def _spread(
         dim, unbiased = None, dim
     if unbiased is not None:
         correction = int(unbiased)
-    return apply_unary(row, input, reduced(input, dim, None, name), keepdim, correction)
+    return apply_unary(row, input, reduced(input, dim, None, name), keepdim, 1 if correction is None else correction)
 
 
 def var(
@@ -162,7 +164,7 @@ def var(
     unbiased: bool | None = None,
     keepdim: bool = False,
     *,
-    correction: float = 1,
+    correction: float | None = 1,
     axis: Any = None,
     keepdims: bool = False,
 ) -> Tensor:
@@ -187,7 +189,7 @@ def std(
     unbiased: bool | None = None,
     keepdim: bool = False,
     *,
-    correction: float = 1,
+    correction: float | None = 1,
     axis: Any = None,
     keepdims: bool = False,
 ) -> Tensor:

@@ -19,8 +19,15 @@ if TYPE_CHECKING:
     from tinygrad_poly.tensor import Tensor
 
 
-def reshape(input: Tensor, *shape: Any) -> Tensor:
+def _given(positional: tuple[Any, ...], *named: Any) -> tuple[Any, ...]:
+    """Arguments given one by one, or as one sequence by name."""
+    return next(((value,) for value in named if value is not None), positional)
+
+
+def reshape(input: Tensor, *lengths_: Any, shape: Any = None, size: Any = None) -> Tensor:
     """The same elements, row by row, in another shape; one length may be -1 and is what remains.
+
+    `shape` is torch's name for the lengths in `reshape`, `size` that in `view`.
 
     Raises:
         ShapeError: where the elements do not fit.
@@ -29,7 +36,7 @@ def reshape(input: Tensor, *shape: Any) -> Tensor:
     tensor([[1, 2],
             [3, 4]])
     """
-    wanted = full_shape(lengths(shape), checked(input, "reshape").numel(), "reshape")
+    wanted = full_shape(lengths(_given(lengths_, shape, size)), checked(input, "reshape").numel(), "reshape")
     return apply_unary(shapes.reshape, input, wanted)
 
 
@@ -79,22 +86,21 @@ def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
     return apply_unary(shapes.reshape, input, (*shape[:at], *split, *shape[at + 1 :]))
 
 
-def permute(input: Tensor, *dims: Any, axes: Any = None) -> Tensor:
-    """The dimensions in another order: dimension i of the result is dimension dims[i] of `input`.
+def permute(input: Tensor, *order: Any, dims: Any = None, axes: Any = None) -> Tensor:
+    """The dimensions in another order: dimension i of the result is dimension order[i] of `input`.
 
-    `axes` is the array API's name for `dims`.
+    `dims` is torch's name for the order, `axes` the array API's.
 
     Raises:
-        ShapeError: where `dims` does not name each dimension once.
+        ShapeError: where the order does not name each dimension once.
 
     >>> permute(zeros(2, 3, 4), (2, 0, 1)).shape
     (4, 2, 3)
     """
     ndim = checked(input, "permute").ndim
-    order = lengths(dims if axes is None else (axes,))
-    wanted = normalize_axes(order, ndim, "permute") or ()
+    wanted = normalize_axes(lengths(_given(order, dims, axes)), ndim, "permute") or ()
     if len(wanted) != ndim:
-        raise ShapeError(f"permute: {ndim} dimensions need an order of {ndim}, not {order}")
+        raise ShapeError(f"permute: {ndim} dimensions need an order of {ndim}, not {wanted}")
     return apply_unary(shapes.permute, input, wanted)
 
 
@@ -110,8 +116,11 @@ def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
     >>> transpose(zeros(2, 3), 0, 1).shape
     (3, 2)
     """
-    order = list(range(checked(input, "transpose").ndim))
-    first, second = one_dim(dim0, len(order), "transpose"), one_dim(dim1, len(order), "transpose")
+    ndim = checked(input, "transpose").ndim
+    order = list(range(ndim))
+    first, second = one_dim(dim0, ndim or 1, "transpose"), one_dim(dim1, ndim or 1, "transpose")
+    if not ndim:
+        return input
     order[first], order[second] = second, first
     return apply_unary(shapes.permute, input, tuple(order))
 
@@ -196,10 +205,10 @@ def unsqueeze(input: Tensor, dim: int | None = None, *, axis: int | None = None)
 expand_dims = unsqueeze
 
 
-def expand(input: Tensor, *shape: Any) -> Tensor:
+def expand(input: Tensor, *shape: Any, size: Any = None) -> Tensor:
     """Repeated along new dimensions and dimensions of length 1; -1 keeps a length.
 
-    The derivative adds up the repetitions.
+    The derivative adds up the repetitions. `size` is torch's name for the shape.
 
     Raises:
         ShapeError: where a length other than 1 would change.
@@ -208,7 +217,7 @@ def expand(input: Tensor, *shape: Any) -> Tensor:
     tensor([[1, 2],
             [1, 2]])
     """
-    wanted = lengths(shape)
+    wanted = lengths(_given(shape, size))
     added = len(wanted) - checked(input, "expand").ndim
     own = (1,) * added + input.shape
     kept = tuple(have if n == -1 else n for n, have in zip(wanted, own))
@@ -230,17 +239,17 @@ def expand_as(input: Tensor, other: Tensor) -> Tensor:
     return expand(input, checked(other, "expand_as").shape)
 
 
-def flip(input: Tensor, *dims: Any, axis: Any = None) -> Tensor:
-    """The elements in reverse order along `dims` (all dimensions by default).
+def flip(input: Tensor, *along: Any, dims: Any = None, axis: Any = None) -> Tensor:
+    """The elements in reverse order along some dimensions (all by default).
 
-    `axis` is NumPy's name for `dims`.
+    `dims` is torch's name for them, `axis` NumPy's.
 
     >>> flip(tensor([[1, 2], [3, 4]]), 1)
     tensor([[2, 1],
             [4, 3]])
     """
     ndim = checked(input, "flip").ndim
-    given = dims if axis is None else (axis,)
+    given = _given(along, dims, axis)
     axes = tuple(range(ndim)) if not given or given == (None,) else normalize_axes(lengths(given), ndim, "flip")
     return apply_unary(shapes.flip, input, axes)
 
