@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import tinygrad_poly as tg
@@ -117,6 +117,8 @@ def indices(draw):
 
 @settings(max_examples=150, deadline=None)
 @given(index=indices())
+@example(index=(None, 0, [0, 0], Ellipsis, 0, [0, 0]))
+@example(index=(slice(None), [0, 0], Ellipsis, 0, [0, 1]))
 def test_an_index_gives_torchs_order_of_dimensions(index):
     numbers = np.arange(48.0).reshape(SHAPE)
     mine, reference = (m.tensor(numbers, requires_grad=True) for m in (tg, torch))

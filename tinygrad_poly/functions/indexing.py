@@ -44,7 +44,24 @@ def _index(index: Any, shape: Shape) -> Index:
     if not isinstance(index, tuple):
         return _constant(index)
     parts = tuple([_constant(part) for part in index])
+    if all(part is None or type(part) in (int, slice, type(Ellipsis)) for part in parts):
+        return parts
+    parts = _without_ellipsis(parts, len(shape))
     return _in_torchs_order(parts, shape) if _stand_apart(parts) else parts
+
+
+def _dims(part: Any) -> int:
+    """How many dimensions a part of an index selects from."""
+    if part is None:
+        return 0
+    return part.ndim if "bool" in str(getattr(part, "dtype", "")) else 1
+
+
+def _without_ellipsis(parts: tuple[Any, ...], ndim: int) -> tuple[Any, ...]:
+    """`...` as the slices that it stands for: for NumPy, arrays stand apart also where it stands for none."""
+    at = next((i for i, part in enumerate(parts) if part is Ellipsis), len(parts))
+    others = sum(map(_dims, parts)) - (at < len(parts))
+    return parts[:at] + (slice(None),) * max(ndim - others, 0) * (at < len(parts)) + parts[at + 1 :]
 
 
 def _is_number(part: Any) -> bool:
@@ -70,11 +87,11 @@ def _in_torchs_order(parts: tuple[Any, ...], shape: Shape) -> Index:
         if _is_number(part):
             first.append(part)
         elif hasattr(part, "dtype"):
-            first += [slice(None)] * (part.ndim if part.dtype == bool else 1)
+            first += [slice(None)] * _dims(part)
             then.append(part)
         else:
             first.append(part)
-            then.append(part if part is Ellipsis else slice(None))
+            then.append(slice(None))
     numbers = np.arange(math.prod(shape)).reshape(shape)[tuple(first)][tuple(then)]
     return tuple(xp.asarray(place) for place in np.unravel_index(numbers, shape))
 
