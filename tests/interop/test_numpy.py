@@ -11,6 +11,7 @@ from tinygrad_poly.interop import numpy
 from ..helpers import halves, leaf, numbers
 
 X = np.array([[0.5, 2.0], [1.5, 0.25]])
+CUBE = np.arange(1.0, 9.0).reshape(2, 2, 2)
 
 
 def both_gradients(function, array, dtype="float64"):
@@ -37,6 +38,7 @@ def assert_recorded(function, array=X):
 
 
 UFUNCS = [
+    "conjugate", "deg2rad", "radians", "rad2deg", "degrees",
     "sin", "cos", "tan", "arcsin", "arccos", "arctan", "sinh", "cosh", "tanh", "arcsinh", "arctanh", "exp", "exp2",
     "expm1", "log", "log2", "log10", "log1p", "sqrt", "cbrt", "square", "absolute", "fabs", "negative", "positive",
     "reciprocal",
@@ -140,16 +142,29 @@ CALLS = {
     "expand_dims": [lambda x: np.expand_dims(x, 1)],
     "broadcast_to": [lambda x: np.broadcast_to(x, (3, 2, 2))],
     "flip": [lambda x: np.flip(x), lambda x: np.flip(x, axis=1)],
-    "roll": [lambda x: np.roll(x, 1), lambda x: np.roll(x, (1, 1), axis=(0, 1))],
+    "flipud": [lambda x: np.flipud(x)],
+    "fliplr": [lambda x: np.fliplr(x)],
+    "roll": [
+        *(lambda x, k=k, axis=axis: np.roll(x, k, axis) for k, axis in [(1, None), ((1, 1), (0, 1)), (1, (0, 1))]),
+        *(lambda x, k=k, axis=axis: np.roll(x, k, axis) for k, axis in [((1, 2), 1), ((1, 2), None), ((1, 2), (0, 0))]),
+    ],
     "rot90": [lambda x: np.rot90(x), lambda x: np.rot90(x, k=3, axes=(1, 0))],
     "concatenate": [lambda x: np.concatenate([x, X, x], axis=1), lambda x: np.concatenate((x, x), axis=None)],
     "stack": [lambda x: np.stack([x, X * 2, x], axis=1)],
-    "hstack": [lambda x: np.hstack([x, X])],
-    "vstack": [lambda x: np.vstack((X, x))],
+    "hstack": [lambda x: np.hstack([x, X]), lambda x: np.hstack(x)],
+    "vstack": [lambda x: np.vstack((X, x)), lambda x: np.vstack(x), lambda x: np.vstack((x, x), dtype="f8")],
+    "pad": [
+        *(lambda x, width=width: np.pad(x, width) for width in (1, (1, 2), ((1, 0), (2, 3)))),
+        lambda x: np.pad(x, 2, constant_values=5.0),
+    ],
     "split": [lambda x: np.split(x, 2, axis=1)[1], lambda x: np.split(x, [1])[1]],
     "array_split": [lambda x: np.array_split(x, 3)[0]],
     "tile": [lambda x: np.tile(x, 2), lambda x: np.tile(x, (2, 1, 3))],
-    "repeat": [lambda x: np.repeat(x, 2), lambda x: np.repeat(x, [1, 2], axis=0)],
+    "repeat": [
+        lambda x: np.repeat(x, 2),
+        lambda x: np.repeat(x, [1, 2], axis=0),
+        lambda x: np.repeat(x[0, 0], 2, axis=0),
+    ],
     "meshgrid": [lambda x: np.meshgrid(x[0], X[1])[0], lambda x: np.meshgrid(x[0], X[1], indexing="ij")[0]],
     "diag": [lambda x: np.diag(x), lambda x: np.diag(x[0], k=1)],
     "diagonal": [lambda x: np.diagonal(x), lambda x: np.diagonal(x, 1, axis1=1, axis2=0)],
@@ -162,8 +177,43 @@ CALLS = {
     "inner": [lambda x: np.inner(x[0], x[1])],
     "tensordot": [lambda x: np.tensordot(x, X, axes=([0], [1]))],
     "kron": [lambda x: np.kron(x, X)],
-    "einsum": [lambda x: np.einsum("ij,jk->ik", x, X)],
-    "trace": [lambda x: np.trace(x)],
+    "einsum": [
+        lambda x: np.einsum("ij,jk->ik", x, X),
+        lambda x: np.einsum(x, (0, 1), X, (1, 2), (0, 2)),
+        lambda x: np.einsum(x, [1, 0], optimize=True),
+        lambda x: np.einsum(x, [..., 0], X, [..., 0]),
+    ],
+    "trace": [
+        *(lambda x: np.trace(x), lambda x: np.trace(x, 1), lambda x: np.trace(CUBE * x)),
+        lambda x: np.trace(CUBE * x, 0, 1, 2),
+    ],
+    "vdot": [lambda x: np.vdot(x, X)],
+    "cross": [
+        lambda x: np.cross(np.hstack([x, X[:, :1]]), np.array([1.0, 2.0, 3.0])),
+        lambda x: np.cross(np.vstack([x, X[:1]]), np.vstack([X, X[:1]]), axis=0),
+        lambda x: np.cross(np.vstack([x, X[:1]]), np.hstack([X, X[:, :1]]), axisa=0, axisc=0),
+    ],
+    "polyval": [lambda x: np.polyval(x[0], X), lambda x: np.polyval([3.0, 2.0, 1.0], x), lambda x: np.polyval(X[0], x)],
+    "polyfit": [lambda x: np.polyfit(x[0], X[1], 1), lambda x: np.polyfit(X[1], x[0], 1, w=X[0])],
+    "polymul": [lambda x: np.polymul(x[0], X[1])],
+    "polyder": [lambda x: np.polyder(x.reshape(-1)), lambda x: np.polyder(x.reshape(-1), 2)],
+    "vander": [lambda x: np.vander(x[0], 3), lambda x: np.vander(x[0], increasing=True)],
+    "convolve": [
+        lambda x, mode=mode, v=v: np.convolve(x.reshape(-1), v, mode)
+        for mode in ("full", "same", "valid")
+        for v in (X[0], np.arange(3.0), np.arange(5.0))
+    ],
+    "linalg.solve": [
+        lambda x: np.linalg.solve(x, X[0]),
+        lambda x: np.linalg.solve(np.stack([x, X]), X),
+        lambda x: np.linalg.solve(X, x),
+    ],
+    "linalg.trace": [lambda x: np.linalg.trace(CUBE * x), lambda x: np.linalg.trace(CUBE * x, offset=1)],
+    "real": [lambda x: np.real(x)],
+    "real_if_close": [lambda x: np.real_if_close(x)],
+    "imag": [],
+    "angle": [],
+    "full_like": [],
     "round": [],
     "argsort": [],
     "nonzero": [],
@@ -202,7 +252,14 @@ def test_a_reduction_without_derivative_gives_numpys_numbers(name):
 
 def test_functions_without_derivative_give_numpys_numbers():
     x = leaf(tg, X)
-    for function in (np.argsort, np.zeros_like, np.ones_like, np.round, np.isnan, np.floor, np.sign, np.signbit):
+    functions = [np.argsort, np.zeros_like, np.ones_like, np.round, np.isnan, np.floor, np.sign, np.signbit, np.imag]
+    functions += [
+        np.angle,
+        lambda x: np.angle(-x, deg=True),
+        lambda x: np.full_like(x, 7),
+        lambda x: np.ones_like(x, int),
+    ]
+    for function in functions:
         y = function(x)
         assert isinstance(y, tg.Tensor)
         np.testing.assert_array_equal(numbers(y), function(X))

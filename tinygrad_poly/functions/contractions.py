@@ -71,7 +71,7 @@ def _contraction(name: str, a: Tensor, b: Tensor, axes_a: Shape, axes_b: Shape) 
     return apply_operation(products.einsum.of(2), a, b, f"{''.join(first)},{''.join(second)}->{''.join(once)}")
 
 
-def einsum(equation: str, *operands: Any) -> Tensor:
+def einsum(equation: Any, *operands: Any) -> Tensor:
     """Products of the operands' elements, summed over the indices that the result lacks (Einstein's convention).
 
     `einsum("ij,jk->ik", A, B)` is Σⱼ aᵢⱼ bⱼₖ, the matrix product. Its derivative with respect to an operand is an
@@ -83,7 +83,8 @@ def einsum(equation: str, *operands: Any) -> Tensor:
 
     Args:
         equation: a letter for each dimension of each operand.
-        operands: tensors, or one list of them.
+        operands: tensors, or one list of them. Or, without an equation, each operand and a list of numbers for its
+            dimensions in turn, and perhaps a last list for the result: `einsum(A, [0, 1], B, [1, 2], [0, 2])`.
 
     Raises:
         ShapeError: where the equation does not fit the operands, or an index has two lengths.
@@ -93,10 +94,29 @@ def einsum(equation: str, *operands: Any) -> Tensor:
     >>> einsum("ii", tensor([[1.0, 2.0], [3.0, 4.0]]))
     tensor(5.)
     """
+    if not isinstance(equation, str):
+        equation, operands = _equation_of((equation, *operands))
     if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
         operands = tuple(operands[0])
     shapes = [checked(operand, "einsum").shape for operand in operands]
     return apply_operation(products.einsum.of(len(operands)), *operands, _explicit(equation, shapes))
+
+
+def _equation_of(given: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
+    """The equation and the operands from operands and lists of numbers in turn.
+
+    Raises:
+        ShapeError: where a list does not hold numbers from 0 to 51, or `...`.
+    """
+    operands, lists = given[::2], list(given[1::2])
+    output = operands[-1] if len(given) % 2 else None
+    operands = operands[:-1] if len(given) % 2 else operands
+    try:
+        letters = [["..." if i is Ellipsis else string.ascii_letters[i] for i in own] for own in (*lists, output or ())]
+    except (TypeError, IndexError):
+        raise ShapeError("einsum: expects an equation, or operands and lists of numbers from 0 to 51 in turn") from None
+    *names, result = map("".join, letters)
+    return ",".join(names) + ("" if output is None else f"->{result}"), operands
 
 
 def _explicit(equation: str, shapes: list[Shape]) -> str:

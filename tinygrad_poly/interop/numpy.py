@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import functools
 import inspect
+import math
 import operator
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
 from tinygrad_poly.engine import apply
 from tinygrad_poly.engine.arrays import get_default_dtype, is_floating
@@ -44,6 +47,9 @@ OPERATORS: dict[str, Callable[..., Any]] = {
     "greater_equal": operator.ge,
     "bitwise_and": operator.and_,
     "bitwise_or": operator.or_,
+    "conjugate": operator.pos,
+    **dict.fromkeys(("deg2rad", "radians"), lambda x: x * (math.pi / 180)),
+    **dict.fromkeys(("rad2deg", "degrees"), lambda x: x * (180 / math.pi)),
 }
 
 # Elementwise functions that have another name here; the others have NumPy's too.
@@ -82,6 +88,63 @@ def _dot(a: Any, b: Any) -> Any:
     return ours.tensordot(a, b, ([a.ndim - 1], [max(b.ndim - 2, 0)]))
 
 
+def _joined(name: str) -> Callable[..., Any]:
+    """A function that joins arrays: a list of them, or one along its first dimension; `dtype` converts them first."""
+
+    def join(arrays: Any, *where: Any, dtype: Any = None, **named: Any) -> Any:
+        return getattr(ours, name)([ours.as_tensor(x, dtype=dtype) for x in arrays], *where, **named)
+
+    return join
+
+
+def _roll(a: Any, shift: Any, axis: Any = None) -> Any:
+    if axis is None:
+        return ours.roll(a, int(np.sum(shift)))
+    moves: Counter[int] = Counter()
+    for k, dim in np.broadcast(shift, axis):
+        moves[normalize_axis_index(int(dim), a.ndim)] += int(k)
+    return ours.roll(a, tuple(moves.values()), tuple(moves))
+
+
+def _pad(array: Any, pad_width: Any, mode: str = "constant", *, constant_values: Any = 0) -> Any:
+    widths = np.broadcast_to(pad_width, (array.ndim, 2))[::-1]
+    return ours.pad(array, tuple(int(n) for n in widths.reshape(-1)), mode, constant_values)
+
+
+def _cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None) -> Any:
+    axisa, axisb, axisc = (axisa, axisb, axisc) if axis is None else (axis,) * 3
+    rows = ours.broadcast_tensors(ours.moveaxis(a, axisa, -1), ours.moveaxis(b, axisb, -1))
+    return ours.moveaxis(ours.cross(*rows), -1, axisc)
+
+
+def _convolve(a: Any, v: Any, mode: str = "full") -> Any:
+    shorter, longer = sorted((len(a), len(v)))
+    lengths = {"full": shorter + longer - 1, "same": longer, "valid": longer - shorter + 1}
+    if mode not in lengths:
+        raise ValueError(f"np.convolve: mode must be 'full', 'same' or 'valid', not {mode!r}")
+    length = lengths[mode]
+    return ours.narrow(ours.polymul(a, v), 0, (shorter + longer - 1 - length) // 2, length)
+
+
+def _polyval(p: Any, x: Any) -> Any:
+    p = p if hasattr(p, "array") else ours.as_tensor(p, dtype=x.dtype)
+    return ours.polyval(p, x, descending=True)
+
+
+def _polyfit(x: Any, y: Any, deg: int, *, w: Any = None) -> Any:
+    return ours.flip(ours.polyfit(x, y, deg, w=w), 0)
+
+
+def _angle(z: Any, deg: bool = False) -> Any:
+    half_turn = ours.full_like(z, 180.0 if deg else math.pi, dtype=None if is_floating(z.dtype) else np.float64)
+    return ours.where(ours.isnan(z), z, ours.where(z < 0, half_turn, ours.zeros_like(half_turn))).detach()
+
+
+def _solve(a: Any, b: Any) -> Any:
+    """NumPy takes b for one vector only where it has one dimension, and torch also where it has one for each matrix."""
+    return ours.linalg.solve(a, b[None] if b.ndim == a.ndim - 1 > 1 else b)
+
+
 # How NumPy's functions, with NumPy's arguments, read here.
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     **{name: _reduction(name) for name in ("sum", "mean", "prod", "amax", "amin", "all", "any", "nansum", "nanmean")},
@@ -112,17 +175,20 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "broadcast_to": lambda array, shape: ours.broadcast_to(array, shape),
     "broadcast_arrays": lambda *args: ours.broadcast_arrays(*args),
     "flip": lambda m, axis=None: ours.flip(m, axis=axis),
-    "roll": lambda a, shift, axis=None: ours.roll(a, shift, axis),
+    "flipud": lambda m: ours.flip(m, 0),
+    "fliplr": lambda m: ours.flip(m, 1),
+    "roll": _roll,
     "rot90": lambda m, k=1, axes=(0, 1): ours.rot90(m, k, axes),
-    "concatenate": lambda arrays, axis=0: ours.cat(arrays, axis),
-    "stack": lambda arrays, axis=0: ours.stack(arrays, axis),
-    "hstack": lambda tup: ours.hstack(tup),
-    "vstack": lambda tup: ours.vstack(tup),
+    "concatenate": lambda arrays, axis=0, *, dtype=None: _joined("cat")(arrays, axis, dtype=dtype),
+    "stack": lambda arrays, axis=0, *, dtype=None: _joined("stack")(arrays, axis, dtype=dtype),
+    "hstack": lambda tup, *, dtype=None: _joined("hstack")(tup, dtype=dtype),
+    "vstack": lambda tup, *, dtype=None: _joined("vstack")(tup, dtype=dtype),
+    "pad": _pad,
     "split": _equal_parts,
     "array_split": lambda ary, indices_or_sections, axis=0: ours.tensor_split(ary, indices_or_sections, axis),
     "unstack": lambda x, *, axis=0: ours.unstack(x, axis),
     "tile": lambda A, reps: ours.tile(A, reps if isinstance(reps, Sequence) else (reps,)),
-    "repeat": lambda a, repeats, axis=None: ours.repeat(a, repeats, axis),
+    "repeat": lambda a, repeats, axis=None: ours.repeat(a if a.ndim else a.reshape(1), repeats, axis),
     "meshgrid": lambda *xi, indexing="xy": ours.meshgrid(*xi, indexing=indexing),
     "diag": lambda v, k=0: ours.diag(v, k),
     "diagonal": lambda a, offset=0, axis1=0, axis2=1: ours.diagonal(a, offset, axis1, axis2),
@@ -131,15 +197,31 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "take": lambda a, indices, axis=None: ours.take(a, indices, axis),
     "take_along_axis": lambda arr, indices, axis=-1: ours.take_along_axis(arr, indices, axis),
     "nonzero": lambda a: ours.nonzero(a, as_tuple=True),
-    "zeros_like": lambda a: ours.zeros_like(a),
-    "ones_like": lambda a: ours.ones_like(a),
+    "zeros_like": lambda a, dtype=None: ours.zeros_like(a, dtype=dtype),
+    "ones_like": lambda a, dtype=None: ours.ones_like(a, dtype=dtype),
+    "full_like": lambda a, fill_value, dtype=None: ours.full_like(a, fill_value, dtype=dtype),
+    "real": lambda val: val,
+    "real_if_close": lambda a, tol=100: a,
+    "imag": lambda val: ours.zeros_like(val),
+    "angle": _angle,
     "dot": _dot,
     "outer": lambda a, b: ours.outer(a.reshape(-1), b.reshape(-1)),
     "inner": lambda a, b: ours.inner(a, b),
     "tensordot": lambda a, b, axes=2: ours.tensordot(a, b, axes),
     "kron": lambda a, b: ours.kron(a, b),
-    "einsum": lambda equation, *operands: ours.einsum(equation, *operands),
-    "trace": lambda a: ours.trace(a),
+    "vdot": lambda a, b: ours.dot(a.reshape(-1), b.reshape(-1)),
+    "cross": _cross,
+    "einsum": lambda *operands, optimize=False: ours.einsum(*operands),
+    "trace": lambda a, offset=0, axis1=0, axis2=1: ours.diagonal(a, offset, axis1, axis2).sum(-1),
+    # The coefficient of the highest power comes first for NumPy, and last here.
+    "polyval": _polyval,
+    "polyfit": _polyfit,
+    "polymul": lambda a1, a2: ours.polymul(a1, a2),
+    "polyder": lambda p, m=1: ours.flip(ours.polyder(ours.flip(p), m), 0),
+    "vander": lambda x, N=None, increasing=False: ours.vander(x, N, increasing),
+    "convolve": _convolve,
+    "linalg.solve": _solve,
+    "linalg.trace": lambda x, *, offset=0: ours.diagonal(x, offset, -2, -1).sum(-1),
 }
 
 
