@@ -3,40 +3,21 @@
 from typing import Any
 
 from tinygrad_poly.engine.errors import ShapeError
-from tinygrad_poly.functions.linalg import (
-    LstsqResult,
-    SlogdetResult,
-    cholesky,
-    det,
-    inv,
-    lstsq,
-    matrix_norm,
-    matrix_power,
-    pinv,
-    slogdet,
-    solve,
-)
-from tinygrad_poly.functions.norms import vector_norm
-from tinygrad_poly.functions.products import cross, matmul
+from tinygrad_poly.functions.linalg import LstsqResult as LstsqResult
+from tinygrad_poly.functions.linalg import SlogdetResult as SlogdetResult
+from tinygrad_poly.functions.linalg import cholesky as cholesky
+from tinygrad_poly.functions.linalg import det as det
+from tinygrad_poly.functions.linalg import inv as inv
+from tinygrad_poly.functions.linalg import lstsq as lstsq
+from tinygrad_poly.functions.linalg import matrix_norm as matrix_norm
+from tinygrad_poly.functions.linalg import matrix_power as matrix_power
+from tinygrad_poly.functions.linalg import pinv as pinv
+from tinygrad_poly.functions.linalg import slogdet as slogdet
+from tinygrad_poly.functions.linalg import solve as solve
+from tinygrad_poly.functions.norms import vector_norm as vector_norm
+from tinygrad_poly.functions.products import cross as cross
+from tinygrad_poly.functions.products import matmul as matmul
 from tinygrad_poly.tensor import Tensor
-
-__all__ = [
-    "LstsqResult",
-    "SlogdetResult",
-    "cholesky",
-    "cross",
-    "det",
-    "inv",
-    "lstsq",
-    "matmul",
-    "matrix_norm",
-    "matrix_power",
-    "norm",
-    "pinv",
-    "slogdet",
-    "solve",
-    "vector_norm",
-]
 
 
 def norm(A: Tensor, ord: Any = None, dim: Any = None, keepdim: bool = False) -> Tensor:

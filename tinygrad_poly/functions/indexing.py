@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from tinygrad_poly.tensor import Tensor
 
 
+PLAIN = frozenset((int, slice, type(None), type(Ellipsis)))
+
+
 def _constant(part: Any) -> Any:
     """A part of an index as the tape may keep it."""
     if isinstance(part, apply.tensor_class):
@@ -44,7 +47,7 @@ def _index(index: Any, shape: Shape) -> Index:
     if not isinstance(index, tuple):
         return _constant(index)
     parts = tuple([_constant(part) for part in index])
-    if all(part is None or type(part) in (int, slice, type(Ellipsis)) for part in parts):
+    if PLAIN.issuperset(map(type, parts)):
         return parts
     parts = _without_ellipsis(parts, len(shape))
     return _in_torchs_order(parts, shape) if _stand_apart(parts) else parts
