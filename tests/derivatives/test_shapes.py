@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import tinygrad_poly as tg
-from tinygrad_poly.derivatives import shapes
+from tinygrad_poly.derivatives import joining, shapes
 from tinygrad_poly.engine import apply, walk
 
 from ..helpers import both, leaf
@@ -20,7 +20,7 @@ def test_the_inverse_undoes_a_permutation(length):
         assert there == tuple(range(length))
 
 
-@pytest.mark.parametrize("row", [shapes.cat, shapes.stack], ids=str)
+@pytest.mark.parametrize("row", [joining.cat, joining.stack], ids=str)
 @pytest.mark.parametrize("mistake", [lambda g: g * 2, lambda g: -g, lambda g: g * 0], ids=["twice", "negative", "zero"])
 @pytest.mark.parametrize("i", [0, 1])
 def test_a_wrong_rule_for_any_number_of_inputs_is_noticed(monkeypatch, row, mistake, i):

@@ -43,6 +43,19 @@ def test_a_special_point_is_as_the_table_states_it(row, point, dtype):
         np.testing.assert_allclose(number, numbers_of(stated, number), rtol=40 * UNIT_ROUNDOFF[dtype], err_msg=part)
 
 
+def test_second_derivatives_at_the_ends_of_a_domain_are_the_same_when_compiled():
+    ends = {tg.asin: 2, tg.acos: 2, tg.acosh: 1, tg.atanh: 2}
+
+    def curvatures(x):
+        return [tg.func.grad(tg.func.grad(f))(x[i]) for f, count in ends.items() for i in range(count)]
+
+    with np.errstate(all="ignore"):
+        at = tg.tensor([1.0, -1.0], dtype=tg.float64)
+        found = [c.item() for c in curvatures(at)]
+        compiled = [c.item() for c in tg.compile(curvatures)(at)]
+    assert found == compiled == [math.inf, -math.inf, -math.inf, math.inf, -math.inf, math.inf, -math.inf]
+
+
 def test_a_wrong_statement_is_noticed():
     for wrong in (Point(0, 0, math.inf), Point(0, -math.inf, 0), Point(0, -math.inf, math.inf, math.nan)):
         with pytest.raises(AssertionError):

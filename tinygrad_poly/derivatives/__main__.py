@@ -39,8 +39,11 @@ ORDER = (
     "scans",
     "ordering",
     "shapes",
+    "joining",
+    "diagonals",
     "indexing",
     "products",
+    "contractions",
     "linalg",
     "polynomials",
 )

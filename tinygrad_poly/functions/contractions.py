@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from tinygrad_poly.derivatives import products
+from tinygrad_poly.derivatives import contractions
 from tinygrad_poly.engine.apply import apply_operation, checked
 from tinygrad_poly.engine.arrays import Shape, normalize_axes
 from tinygrad_poly.engine.errors import ShapeError
@@ -68,7 +68,7 @@ def _contraction(name: str, a: Tensor, b: Tensor, axes_a: Shape, axes_b: Shape) 
     for i, j in zip(axes_a, axes_b):
         second[j] = first[i]
     once = [x for x in first if x not in second] + [x for x in second if x not in first]
-    return apply_operation(products.einsum.of(2), a, b, f"{''.join(first)},{''.join(second)}->{''.join(once)}")
+    return apply_operation(contractions.einsum.of(2), a, b, f"{''.join(first)},{''.join(second)}->{''.join(once)}")
 
 
 def einsum(equation: Any, *operands: Any) -> Tensor:
@@ -99,7 +99,7 @@ def einsum(equation: Any, *operands: Any) -> Tensor:
     if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
         operands = tuple(operands[0])
     shapes = [checked(operand, "einsum").shape for operand in operands]
-    return apply_operation(products.einsum.of(len(operands)), *operands, _explicit(equation, shapes))
+    return apply_operation(contractions.einsum.of(len(operands)), *operands, _explicit(equation, shapes))
 
 
 def _equation_of(given: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:

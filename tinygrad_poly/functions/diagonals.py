@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tinygrad_poly.derivatives import indexing, shapes
+from tinygrad_poly.derivatives import diagonals, indexing
 from tinygrad_poly.engine.apply import apply_unary, checked
 from tinygrad_poly.engine.errors import ShapeError
 from tinygrad_poly.functions._shared import one_dim
@@ -92,7 +92,7 @@ def tril(input: Tensor, diagonal: int = 0, *, k: int = 0) -> Tensor:
     tensor([[1, 0],
             [3, 4]])
     """
-    return apply_unary(shapes.tril, _matrix(input, "tril"), diagonal or k)
+    return apply_unary(diagonals.tril, _matrix(input, "tril"), diagonal or k)
 
 
 def triu(input: Tensor, diagonal: int = 0, *, k: int = 0) -> Tensor:
@@ -107,7 +107,7 @@ def triu(input: Tensor, diagonal: int = 0, *, k: int = 0) -> Tensor:
     tensor([[1, 2],
             [0, 4]])
     """
-    return apply_unary(shapes.triu, _matrix(input, "triu"), diagonal or k)
+    return apply_unary(diagonals.triu, _matrix(input, "triu"), diagonal or k)
 
 
 def _matrix(input: Tensor, name: str) -> Tensor:

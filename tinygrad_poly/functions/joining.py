@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tinygrad_poly.derivatives import indexing, shapes
+from tinygrad_poly.derivatives import indexing, joining
 from tinygrad_poly.engine import arrays
 from tinygrad_poly.engine.apply import apply_operation, apply_unary, checked, wrap
 from tinygrad_poly.engine.errors import DtypeError, ShapeError
@@ -60,7 +60,7 @@ def cat(tensors: Sequence[Tensor], dim: int | None = 0, *, axis: int | None = No
     if len(others) > 1 or any(x.ndim != ndim for x in given):
         found = " and ".join(str(x.shape) for x in given)
         raise ShapeError(f"cat: shapes {found} may differ in dimension {at} only")
-    return apply_operation(shapes.cat.of(len(given)), *given, at)
+    return apply_operation(joining.cat.of(len(given)), *given, at)
 
 
 concat = concatenate = cat
@@ -80,7 +80,7 @@ def stack(tensors: Sequence[Tensor], dim: int = 0, *, axis: int | None = None) -
     if len({x.shape for x in given}) > 1:
         raise ShapeError(f"stack: expects equal shapes, not {' and '.join(str(x.shape) for x in given)}")
     at = one_dim(dim if axis is None else axis, given[0].ndim + 1, "stack")
-    return apply_operation(shapes.stack.of(len(given)), *given, at)
+    return apply_operation(joining.stack.of(len(given)), *given, at)
 
 
 def hstack(tensors: Sequence[Tensor]) -> Tensor:
@@ -215,7 +215,7 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
         kept = tuple(slice(max(-before, 0), n - max(-after, 0)) for n, (before, after) in zip(shape, padded))
         input = apply_unary(indexing.getitem, input, kept)
     first, last = (tuple(max(count[side], 0) for count in padded) for side in (0, 1))
-    return apply_unary(shapes.pad, input, first, last, 0 if value is None else value)
+    return apply_unary(joining.pad, input, first, last, 0 if value is None else value)
 
 
 def repeated(input: Tensor, *times: Any, repeats: Any = None) -> Tensor:

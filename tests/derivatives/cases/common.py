@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
+
 from ...helpers import positive_halves
 
 ONE: list[Any] = [((),), ((1,),), ((3,),), ((2, 3),), ((0,),), ((2, 0, 3),)]
@@ -27,3 +29,8 @@ positive = (positive_halves,)
 
 def zero(*_: Any) -> float:
     return 0.0
+
+
+def functional(m: Any) -> Any:
+    """Where `pad` is: torch keeps it apart."""
+    return torch.nn.functional if m is torch else m

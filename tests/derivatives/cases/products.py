@@ -27,13 +27,6 @@ MATRICES: list[Any] = [
 ]
 
 
-def _einsum(equation: str, *shapes: Any) -> Case:
-    count = equation.count(",") + 1
-    return Case(
-        products.einsum.of(count), f"einsum {equation}", lambda m, *operands: m.einsum(equation, *operands), shapes
-    )
-
-
 CASES: list[Case] = [
     Case(products.matmul, "a @ b", lambda m, a, b: a @ b, MATRICES),
     Case(products.matmul, "matmul(a, b).sum()", lambda m, a, b: m.matmul(a, b).sum(), MATRICES),
@@ -54,66 +47,6 @@ CASES: list[Case] = [
         lambda m, x, w, b: apply_operation(products.linear, x, w, b),
         [((5, 3), (2, 3), (2,)), ((1, 1), (1, 1), (1,)), ((0, 3), (2, 3), (2,))],
         torch_call=lambda m, x, w, b: m.nn.functional.linear(x, w, b),
-    ),
-    _einsum("ij,jk->ik", ((2, 3), (3, 4)), ((2, 0), (0, 4)), ((2, 1), (3, 4)), ((2, 3), (1, 4))),
-    _einsum("ij,jk", ((2, 3), (3, 4))),
-    _einsum("ij,kj->", ((2, 3), (4, 3))),
-    _einsum("ij->ji", ((2, 3),)),
-    _einsum("ij->i", ((2, 3),), ((2, 0),)),
-    _einsum("ij->", ((2, 3),)),
-    _einsum("ba", ((2, 3),)),
-    _einsum("ii", ((3, 3),)),
-    _einsum("ii->i", ((3, 3),)),
-    _einsum("iij->j", ((3, 3, 2),)),
-    _einsum("iii->i", ((3, 3, 3),)),
-    _einsum("ijij->ij", ((2, 3, 2, 3),)),
-    _einsum("i,j->ij", ((2,), (3,))),
-    _einsum("i,i->i", ((3,), (3,)), ((1,), (3,))),
-    _einsum("i,i->", ((3,), (1,)), ((1,), (3,)), ((3,), (3,))),
-    _einsum("ii,i->i", ((3, 3), (3,))),
-    Case(
-        products.einsum.of(2),
-        "einsum ii,i->i with one repeated",
-        lambda m, a, b: m.einsum("ii,i->i", a, b),
-        [((1, 1), (3,))],
-        # torch's einsum fails here when its gradient is differentiated
-        torch_call=lambda m, a, b: a.diagonal() * b,
-    ),
-    _einsum("ii,jk->k", ((3, 3), (2, 4))),
-    _einsum("...ij,...jk->...ik", ((5, 2, 3), (3, 4)), ((1, 2, 3), (5, 3, 4)), ((2, 3), (3, 4))),
-    _einsum("i...,i...", ((3, 2), (3, 1)), ((3, 4, 2), (3, 2))),
-    _einsum("...i->i", ((2, 4, 3),)),
-    _einsum("...ii->...i", ((2, 3, 3),)),
-    _einsum("ij,jk,kl->il", ((2, 3), (3, 4), (4, 2))),
-    _einsum("ij,jk,lk->il", ((9, 10), (10, 11), (12, 11))),
-    _einsum("aij,akj->aik", ((5, 6, 7), (5, 8, 7)), ((1, 6, 7), (5, 8, 7))),
-    _einsum("bn,anm,bm->ba", ((2, 3), (4, 3, 2), (2, 2))),
-    _einsum(",i->i", ((), (3,))),
-    Case(
-        products.einsum.of(2), "inner", lambda m, a, b: m.inner(a, b), [((2, 3), (4, 3)), ((3,), (3,)), ((3,), (2, 3))]
-    ),
-    Case(products.einsum.of(2), "tensordot", lambda m, a, b: m.tensordot(a, b), [((4, 2, 3), (2, 3, 5))]),
-    Case(products.einsum.of(2), "tensordot, 1", lambda m, a, b: m.tensordot(a, b, 1), [((2, 3), (3, 4)), ((3,), (3,))]),
-    Case(
-        products.einsum.of(2),
-        "tensordot of chosen dimensions",
-        lambda m, a, b: m.tensordot(a, b, dims=([2, 0], [1, -1])),
-        [((4, 2, 3), (5, 3, 4))],
-    ),
-    Case(products.einsum.of(1), "trace", lambda m, a: m.trace(a), [((3, 3),), ((2, 3),), ((4, 3),), ((0, 0),)]),
-    Case(
-        products.on_diagonal,
-        "on the diagonal",
-        lambda m, x: apply_operation(products.on_diagonal, x * x, "i", "ii", (3, 3)),
-        [((3,),)],
-        torch_call=lambda m, x: m.diag_embed(x * x),
-    ),
-    Case(
-        products.on_diagonal,
-        "one number on the diagonal",
-        lambda m, x: apply_operation(products.on_diagonal, x * x, "i", "ii", (3, 3)),
-        [((1,),)],
-        torch_call=lambda m, x: x * x * m.eye(3, dtype=x.dtype),
     ),
     Case(arithmetic.multiply, "outer", lambda m, a, b: m.outer(a, b), [((2,), (3,)), ((0,), (3,))]),
     Case(

@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import torch
-
 import tinygrad_poly as tg
 from tinygrad_poly.derivatives import shapes
 from tinygrad_poly.engine.apply import apply_operation
 
 from ..checks import Case
 from .common import ONE
-
-
-def functional(m: Any) -> Any:
-    """Where `pad` is: torch keeps it apart."""
-    return torch.nn.functional if m is torch else m
-
 
 CASES: list[Case] = [
     Case(shapes.reshape, "view(-1, 1)", lambda m, x: x.view(-1, 1), [((),), ((3,),), ((2, 3),), ((0,),)]),
@@ -64,36 +54,6 @@ CASES: list[Case] = [
     Case(shapes.roll, "roll(2)", lambda m, x: (x * x).roll(2), [((5,),), ((2, 3),), ((0,),)]),
     Case(shapes.roll, "roll(-1, 1)", lambda m, x: m.roll(x * x, -1, 1), [((2, 4),), ((2, 3, 2),)]),
     Case(shapes.roll, "roll((1, 7), (0, 2))", lambda m, x: (x * x).roll((1, 7), (0, 2)), [((3, 2, 4),)]),
-    Case(shapes.pad, "pad", lambda m, x: functional(m).pad(x * x, (1, 2)), [((3,),), ((2, 3),), ((0,),)]),
-    Case(
-        shapes.pad,
-        "pad two, value",
-        lambda m, x: functional(m).pad(x, (1, 0, 0, 3), value=7.0),
-        [((2, 3),), ((2, 2, 2),)],
-    ),
-    Case(shapes.pad, "pad, negative", lambda m, x: functional(m).pad(x * x, (-1, 2, 1, -1)), [((2, 3),), ((4, 2, 2),)]),
-    *(
-        Case(row, f"{name}({k})", lambda m, x, name=name, k=k: getattr(m, name)(x * x, k), [((3, 4),), ((2, 4, 3),)])
-        for name, row in {"tril": shapes.tril, "triu": shapes.triu}.items()
-        for k in (0, 1, -2, 5)
-    ),
-    Case(shapes.cat.of(2), "cat", lambda m, a, b: m.cat([a * b[0], b]), [((2, 3), (4, 3)), ((0,), (2,))]),
-    Case(shapes.cat.of(2), "cat of one and itself", lambda m, a: m.cat((a * a, a), dim=-1), [((3,),), ((2, 3, 2),)]),
-    Case(
-        shapes.cat.of(3),
-        "cat of three",
-        lambda m, a, b, c: m.cat([a, b * b, c], 1),
-        [((2, 1), (2, 3), (2, 2)), ((2, 1, 3), (2, 0, 3), (2, 1, 3))],
-    ),
-    Case(shapes.cat.of(2), "hstack", lambda m, a, b: m.hstack([a, b * 2]), [((2, 1), (2, 3)), ((3,), (2,)), ((), ())]),
-    Case(shapes.cat.of(2), "vstack", lambda m, a, b: m.vstack([a, b * 2]), [((1, 2), (3, 2)), ((3,), (3,)), ((), ())]),
-    Case(shapes.stack.of(2), "stack", lambda m, a, b: m.stack([a * b, b]), [((2, 3), (2, 3)), ((), ()), ((0,), (0,))]),
-    Case(
-        shapes.stack.of(3),
-        "stack of three",
-        lambda m, a, b, c: m.stack([a, b * c, c], dim=-1),
-        [((2,), (2,), (2,)), ((2, 3), (2, 3), (2, 3))],
-    ),
     *(
         Case(shapes.broadcast_to, f"meshgrid {how}", lambda m, *v, how=how: m.stack(m.meshgrid(*v, indexing=how)), axes)
         for how in ("ij", "xy")

@@ -12,8 +12,11 @@ from typing import Any
 from tinygrad_poly.derivatives import (
     activations,
     arithmetic,
+    contractions,
+    diagonals,
     elementwise,
     indexing,
+    joining,
     linalg,
     norms,
     ordering,
@@ -29,8 +32,11 @@ from tinygrad_poly.derivatives import (
 from ..checks import Case
 from .activations import CASES as ACTIVATIONS
 from .arithmetic import CASES as ARITHMETIC
+from .contractions import CASES as CONTRACTIONS
+from .diagonals import CASES as DIAGONALS
 from .elementwise import CASES as ELEMENTWISE
 from .indexing import CASES as INDEXING
+from .joining import CASES as JOINING
 from .linalg import CASES as LINALG
 from .norms import CASES as NORMS
 from .ordering import CASES as ORDERING
@@ -54,7 +60,10 @@ CASES: dict[ModuleType, list[Case]] = {
     ordering: ORDERING,
     shapes: SHAPES,
     indexing: INDEXING,
+    joining: JOINING,
+    diagonals: DIAGONALS,
     products: PRODUCTS,
+    contractions: CONTRACTIONS,
     linalg: LINALG,
     polynomials: POLYNOMIALS,
 }

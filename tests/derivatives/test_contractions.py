@@ -1,6 +1,7 @@
 import pytest
 
-from tinygrad_poly.derivatives import products
+from tinygrad_poly.derivatives import contractions
+from tinygrad_poly.derivatives.products import as_columns
 
 from ..engine.test_operation import MISTAKES, cases_of, is_caught, planted
 
@@ -8,7 +9,7 @@ from ..engine.test_operation import MISTAKES, cases_of, is_caught, planted
 @pytest.mark.parametrize("mistake", MISTAKES.values(), ids=MISTAKES)
 @pytest.mark.parametrize(("count", "i"), [(1, 0), (2, 0), (2, 1), (3, 0), (3, 1), (3, 2)])
 def test_a_wrong_rule_of_einsum_is_noticed(monkeypatch, count, i, mistake):
-    row = products.einsum.of(count)
+    row = contractions.einsum.of(count)
     rules = list(row.rules)
     rules[i] = planted(rules[i], mistake)
     monkeypatch.setattr(row, "rules", tuple(rules))
@@ -16,5 +17,5 @@ def test_a_wrong_rule_of_einsum_is_noticed(monkeypatch, count, i, mistake):
 
 
 def test_an_einsum_that_forgets_the_diagonal_is_noticed(monkeypatch):
-    monkeypatch.setattr(products, "on_diagonal", lambda x, indices, repeated, shape: products.as_columns(x))
-    assert is_caught(cases_of(products.einsum.of(1)))
+    monkeypatch.setattr(contractions, "on_diagonal", lambda x, indices, repeated, shape: as_columns(x))
+    assert is_caught(cases_of(contractions.einsum.of(1)))
