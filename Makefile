@@ -9,7 +9,13 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 # A file of tests stays in one process, which makes its fixtures once. Nothing is measured here and no log is looked at.
 TESTS := $(BIN)/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -p no:benchmark -p no:logging
 
-.PHONY: help fit test test-all lint types size wheel docs bench gpu prove clean
+# The first NumPy 2 that there is for a Python; a newer one has to do where it was not made yet.
+NUMPY_OLDEST := 'numpy==2.0.0; python_version<"3.13"' 'numpy==2.1.0; python_version=="3.13"' \
+	'numpy==2.3.2; python_version>"3.13"'
+CORE := tests/engine tests/functions tests/func tests/optim tests/nn tests/test_tensor.py tests/test_autograd.py \
+	tests/test_creation.py $(filter-out %_on_device.py %_other_libraries.py, $(wildcard tests/derivatives/test_*.py))
+
+.PHONY: help fit test test-all test-numpy-oldest lint types size wheel docs bench gpu prove clean
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*##/make \1\t/p' $(MAKEFILE_LIST)
@@ -22,6 +28,11 @@ test: $(VENV)/.test  ## Run the tests, on all cores (JOBS=1: on one), but for th
 
 test-all: $(VENV)/.test  ## Run all tests, with five times as many random examples
 	$(TESTS) --hypothesis-profile=thorough
+
+test-numpy-oldest: $(VENV)/.test  ## Run the core's tests with the oldest NumPy that pyproject.toml allows
+	rm -rf build/numpy-oldest
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target build/numpy-oldest $(NUMPY_OLDEST)
+	PYTHONPATH=build/numpy-oldest $(TESTS) -m "not slow" $(CORE)
 
 lint: $(VENV)/.lint  ## Check style
 	$(BIN)/ruff check .

@@ -16,8 +16,9 @@ def test_the_program_runs():
     right()
 
 
+@pytest.mark.slow
 def test_mypy_finds_its_mistakes_and_no_others():
-    """Each `assert_type` holds, and each `type: ignore` is needed."""
+    """Each `assert_type` holds, and each `type: ignore` is needed: what `make types` checks with the package."""
     pytest.importorskip("mypy")
     command = [sys.executable, "-m", "mypy", "--cache-dir", ".pytest_cache/mypy", "tests/user_program.py"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

@@ -101,6 +101,7 @@ def test_two_columns_are_read(written, content):
         ("x,y\n1_0,2\n", "line 2, column 1: expected a number, but found '1_0': write 10"),
         ("1,1_000_000\n", "line 1, column 2: expected a number, but found '1_000_000': write 1000000"),
         ("1,٣\n", "line 1, column 2: expected a number, but found '٣'"),
+        ("½,½\n1,2\n", "line 1, column 1: expected a number, but found '½', nor a column's name"),
         ("1,−2\n", "line 1, column 2: expected a number, but found '−2'"),
         ("1,0x1p3\n", "line 1, column 2: expected a number, but found '0x1p3'"),
         ('1,"2"3\n', "line 1: ',' expected after '\"'"),

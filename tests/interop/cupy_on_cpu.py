@@ -519,7 +519,7 @@ def modules(devices: int = 2, memory: int = 1 << 28) -> dict[str, ModuleType]:
     for line, name, kind in names():
         found: Any
         if not hasattr(np.linalg if "linalg" in name else np, name.removeprefix("linalg.")):
-            continue  # NumPy has dropped it since
+            continue  # this NumPy has dropped it, or is older than CuPy's
         if kind.startswith("ufunc"):
             found = ufunc(machine, name, int(kind.rpartition(" ")[2]))
         elif kind == "numpy's":

@@ -57,9 +57,15 @@ def _round(x: Array, decimals: int) -> Array:
     return xp.round(x * scale) / scale if decimals > 0 else xp.round(x / scale) * scale
 
 
+def _whole(name: str) -> Callable[[Array], Array]:
+    """A function that leaves integers as they are; NumPy 2.0 made floats of them."""
+    function = of_library(name)
+    return lambda x: x if getattr(x.dtype, "kind", "f") in "biu" else function(x)
+
+
 floor = Operation(
     "Floor",
-    of_library("floor"),
+    _whole("floor"),
     flat,
     saves="nothing",
     formula="⌊x⌋",
@@ -69,7 +75,7 @@ floor = Operation(
 
 ceil = Operation(
     "Ceil",
-    of_library("ceil"),
+    _whole("ceil"),
     flat,
     saves="nothing",
     formula="⌈x⌉",
@@ -79,7 +85,7 @@ ceil = Operation(
 
 trunc = Operation(
     "Trunc",
-    of_library("trunc"),
+    _whole("trunc"),
     flat,
     saves="nothing",
     formula="x without its fraction",

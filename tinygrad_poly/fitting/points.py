@@ -29,7 +29,7 @@ NOT_FINITE = re.compile(r"[+-]?(nan|inf|infinity)", re.ASCII | re.IGNORECASE)
 
 # A header is two of these. What may be a number or stand for one, such as "1,5", "O.5" or "NA", is none: in the first
 # line it is refused as in every other, because a point must not vanish.
-NAME = re.compile(r"[^\W\d_](?!.*[.,]\d).*", re.DOTALL)
+NAME = re.compile(r"(?!.*[.,]\d).+", re.DOTALL)
 MISSING = re.compile(
     r"n/?a|n\.a\.|nan|nat|nil|none|null|missing|undefined|unknown|err(or)?|inf(inity)?|true|false", re.IGNORECASE
 )
@@ -103,7 +103,7 @@ def _wrong_columns(row: list[str], delimiter: str) -> str:
 
 def _is_name(cell: str) -> bool:
     name = cell.strip(PADDING)
-    return bool(NAME.fullmatch(name) and not MISSING.fullmatch(name))
+    return name[:1].isalpha() and bool(NAME.fullmatch(name)) and not MISSING.fullmatch(name)
 
 
 def _number(cell: str, place: str, first: bool) -> float:
