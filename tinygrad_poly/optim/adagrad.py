@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Unpack
+
 from tinygrad_poly.creation import zeros_like
 from tinygrad_poly.engine.apply import wrap
 from tinygrad_poly.engine.arrays import namespace
-from tinygrad_poly.optim.optimizer import Group, Optimizer, Params, gradients, not_negative
+from tinygrad_poly.optim.optimizer import Group, Optimizer, Params, TorchsOptions, gradients, not_negative
 
 
 class Adagrad(Optimizer):
@@ -21,6 +23,7 @@ class Adagrad(Optimizer):
         initial_accumulator_value: what v starts from.
         eps: what keeps the quotient finite where the gradients are 0.
         maximize: whether to go uphill.
+        torchs: `foreach`, `fused`, `capturable` and `differentiable`, None or False: there is one way to compute here.
 
     Raises:
         ValueError: for options that are negative.
@@ -43,6 +46,7 @@ class Adagrad(Optimizer):
         eps: float = 1e-10,
         *,
         maximize: bool = False,
+        **torchs: Unpack[TorchsOptions],
     ) -> None:
         super().__init__(
             params,
@@ -54,6 +58,7 @@ class Adagrad(Optimizer):
                 "initial_accumulator_value": initial_accumulator_value,
                 "maximize": maximize,
             },
+            torchs,
         )
 
     def _check(self, group: Group) -> None:

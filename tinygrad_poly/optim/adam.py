@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Unpack
+
 from tinygrad_poly.creation import zeros_like
 from tinygrad_poly.engine.apply import wrap
 from tinygrad_poly.engine.arrays import Array, namespace
-from tinygrad_poly.optim.optimizer import Group, Optimizer, Params, gradients, not_negative, number
+from tinygrad_poly.optim.optimizer import Group, Optimizer, Params, TorchsOptions, gradients, not_negative, number
 
 
 class Adam(Optimizer):
@@ -24,6 +26,7 @@ class Adam(Optimizer):
         weight_decay: λ of the penalty ½ λ w², whose gradient is added to g.
         amsgrad: whether to divide by the largest √v so far.
         maximize: whether to go uphill.
+        torchs: `foreach`, `fused`, `capturable` and `differentiable`, None or False: there is one way to compute here.
 
     Raises:
         ValueError: for options that are out of range.
@@ -48,6 +51,7 @@ class Adam(Optimizer):
         amsgrad: bool = False,
         *,
         maximize: bool = False,
+        **torchs: Unpack[TorchsOptions],
     ) -> None:
         super().__init__(
             params,
@@ -59,6 +63,7 @@ class Adam(Optimizer):
                 "amsgrad": amsgrad,
                 "maximize": maximize,
             },
+            torchs,
         )
 
     def _check(self, group: Group) -> None:
@@ -119,5 +124,6 @@ class AdamW(Adam):
         amsgrad: bool = False,
         *,
         maximize: bool = False,
+        **torchs: Unpack[TorchsOptions],
     ) -> None:
-        super().__init__(params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize)
+        super().__init__(params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize, **torchs)

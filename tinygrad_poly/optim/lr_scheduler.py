@@ -65,9 +65,6 @@ class LRScheduler:
     def _rates(self) -> list[float]:
         return [float(group["lr"]) for group in self.optimizer.param_groups]
 
-    def _times(self, factor: float) -> list[float]:
-        return self._rates() if self._is_first else [lr * factor for lr in self._rates()]
-
     def state_dict(self) -> dict[str, Any]:
         """What a later run needs to go on as this one would have; functions are not in it."""
         return {
@@ -130,7 +127,8 @@ class StepLR(LRScheduler):
 
     def get_lr(self) -> list[float]:
         """The present rates, times `gamma` at every multiple of `step_size`."""
-        return self._times(1 if self.last_epoch % self.step_size else self.gamma)
+        at_a_multiple = self.last_epoch and not self.last_epoch % self.step_size
+        return [lr * self.gamma for lr in self._rates()] if at_a_multiple else self._rates()
 
 
 class MultiStepLR(LRScheduler):
@@ -154,7 +152,8 @@ class MultiStepLR(LRScheduler):
 
     def get_lr(self) -> list[float]:
         """The present rates, times `gamma` at a milestone."""
-        return self._times(self.gamma ** self.milestones.count(self.last_epoch))
+        factor = self.gamma ** self.milestones.count(self.last_epoch)
+        return [lr * factor for lr in self._rates()]
 
 
 class ExponentialLR(LRScheduler):
@@ -174,7 +173,7 @@ class ExponentialLR(LRScheduler):
 
     def get_lr(self) -> list[float]:
         """The present rates times `gamma`."""
-        return self._times(self.gamma)
+        return self._rates() if self._is_first else [lr * self.gamma for lr in self._rates()]
 
 
 class CosineAnnealingLR(LRScheduler):

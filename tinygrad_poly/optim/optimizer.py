@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, TypedDict
 
 from tinygrad_poly.engine.apply import wrap
 from tinygrad_poly.engine.arrays import Array, namespace
@@ -14,8 +14,18 @@ from tinygrad_poly.engine.recording import enable_grad
 from tinygrad_poly.tensor import Tensor
 
 Group = dict[str, Any]
-Params = Iterable[Tensor] | Iterable[Group]
+Params = Iterable[Tensor] | Iterable[tuple[str, Tensor]] | Iterable[Group]
 Closure = Callable[[], Any]
+
+
+class TorchsOptions(TypedDict, total=False):
+    """Options that say how torch computes a step, and not what: they are accepted where they ask for nothing."""
+
+    foreach: bool | None
+    fused: bool | None
+    capturable: bool
+    differentiable: bool
+    decoupled_weight_decay: bool
 
 
 class Optimizer:
@@ -24,9 +34,11 @@ class Optimizer:
     A subclass defines `_update(group)`, or `step` as one would for torch.
 
     Args:
-        params: leaves to update, or groups of them: dicts with "params" and the options that differ
-            from the defaults, such as `[{"params": [w]}, {"params": [b], "lr": 0.1}]`.
+        params: leaves to update, with or without names, `[w, b]` or `[("w", w), ("b", b)]`; or groups of them: dicts
+            with "params" and the options that differ from the defaults, such as
+            `[{"params": [w]}, {"params": [b], "lr": 0.1}]`.
         defaults: the options of groups that do not say otherwise.
+        torchs: options of torch's that are no options here.
 
     Attributes:
         param_groups: the groups, each with all options. Changing `group["lr"]` changes the next step.
@@ -36,7 +48,17 @@ class Optimizer:
     needs_closure = False
     """Whether `step` evaluates the loss itself."""
 
-    def __init__(self, params: Params, defaults: dict[str, Any]) -> None:
+    @property
+    def is_plain_descent(self) -> bool:
+        """Whether a step is w ← w − lr · ∂L/∂w for every weight, with one lr, and nothing more.
+
+        Of such steps everything can be foretold (`fitting.Verdict`). An optimizer of your own is not taken for one
+        unless it says so.
+        """
+        return False
+
+    def __init__(self, params: Params, defaults: dict[str, Any], torchs: TorchsOptions | None = None) -> None:
+        _check_nothing_asked(type(self).__name__, torchs or {})
         if isinstance(params, Tensor):
             raise DtypeError("an optimizer takes a list of parameters: write [w] instead of w")
         if isinstance(params, (Mapping, set, frozenset)):
@@ -64,7 +86,7 @@ class Optimizer:
         if not isinstance(param_group, dict) or "params" not in param_group:
             raise DtypeError(f"a group of parameters is a dict with a key 'params', not {param_group!r:.60}")
         params = param_group["params"]
-        group = self.defaults | param_group | {"params": [params] if isinstance(params, Tensor) else list(params)}
+        group = self.defaults | param_group | _with_names([params] if isinstance(params, Tensor) else list(params))
         known = {p for other in self.param_groups for p in other["params"]}
         for position, p in enumerate(group["params"]):
             self._check_parameter(position, p)
@@ -103,7 +125,7 @@ class Optimizer:
     @lr.setter
     def lr(self, value: float) -> None:
         for group in self.param_groups:
-            group["lr"] = float(value)
+            group["lr"] = number(value, "lr", 0, math.inf, "must be 0 or more")
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients, so that the next `backward` does not add to them."""
@@ -164,6 +186,22 @@ class Optimizer:
             if number in state_dict["state"]:
                 self.state[p] = _copied(state_dict["state"][number], p)
 
+    def snapshot(self) -> Any:
+        """What `go_back` needs in order to undo the steps that follow; cheap enough to be taken before each step."""
+        if type(self).state_dict is not Optimizer.state_dict:
+            return self.state_dict()
+        state = {p: _copied(values) for p, values in self.state.items()} if self.state else None
+        return [group.copy() for group in self.param_groups], state
+
+    def go_back(self, snapshot: Any) -> None:
+        """Undo all steps since a `snapshot`; the weights are left as they are."""
+        if isinstance(snapshot, dict):
+            return self.load_state_dict(snapshot)
+        groups, state = snapshot
+        self.param_groups[:] = [group.copy() for group in groups]
+        self.state.clear()
+        self.state.update({p: _copied(values) for p, values in (state or {}).items()})
+
     def _parameters(self) -> Iterator[Tensor]:
         for group in self.param_groups:
             yield from group["params"]
@@ -201,6 +239,30 @@ def gradients(group: Group, weight_decay: float) -> Iterator[tuple[Tensor, Array
         yield p, g + weight_decay * p.array if weight_decay else g
 
 
+def _with_names(params: list[Any]) -> Group:
+    """Parameters, and their names where each comes with one: `("w", w)`, as `named_parameters()` gives them."""
+    if not any(isinstance(p, tuple) and len(p) == 2 and isinstance(p[0], str) for p in params):
+        return {"params": params}
+    if not all(isinstance(p, tuple) and len(p) == 2 for p in params):
+        raise ValueError("either all parameters of a group have names, as in ('w', w), or none")
+    return {"params": [p for _, p in params], "param_names": [name for name, _ in params]}
+
+
+def _check_nothing_asked(optimizer: str, torchs: Mapping[str, Any]) -> None:
+    """Refuse what is no option at all, and what asks torch for another way to compute.
+
+    Raises:
+        TypeError: for an option that nobody knows.
+        ValueError: for one that asks for something.
+    """
+    for name, value in torchs.items():
+        if name not in TorchsOptions.__annotations__:
+            raise TypeError(f"{optimizer}() got an unexpected keyword argument {name!r}")
+        if value:
+            instead = "take AdamW" if name == "decoupled_weight_decay" else "leave it out"
+            raise ValueError(f"{name}={value!r} asks for another way to take a step, and there is one here: {instead}")
+
+
 def not_negative(group: Group, *names: str) -> None:
     """Make these options Python numbers.
 
@@ -216,10 +278,16 @@ def number(value: Any, name: str, low: float, end: float, wanted: str) -> float:
     """`value` as a Python number.
 
     Raises:
+        DtypeError: for what is no number.
         ValueError: unless low ≤ value < end; `wanted` says so in words.
     """
-    found = value if type(value) is int else float(value)
+    what = "the learning rate" if name == "lr" else name
+    try:
+        found = value if type(value) is int else float(value)
+    except (TypeError, ValueError):
+        found = None
+    if found is None or isinstance(value, str | bytes):
+        raise DtypeError(f"{what} must be a number, not {value!r}")
     if not low <= found < end:
-        what = "the learning rate" if name == "lr" else name
         raise ValueError(f"{what} {wanted}, not {value}")
     return found

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Unpack
+
 from tinygrad_poly.creation import zeros_like
 from tinygrad_poly.engine.apply import wrap
 from tinygrad_poly.engine.arrays import namespace
-from tinygrad_poly.optim.optimizer import Group, Optimizer, Params, gradients, not_negative
+from tinygrad_poly.optim.optimizer import Group, Optimizer, Params, TorchsOptions, gradients, not_negative
 
 
 class RMSprop(Optimizer):
@@ -20,6 +22,7 @@ class RMSprop(Optimizer):
         momentum: μ of b ← μ b + g / (√v + eps), which is then what is stepped along.
         centered: whether to subtract from v the square of the average gradient, which leaves the variance.
         maximize: whether to go uphill.
+        torchs: `foreach`, `fused`, `capturable` and `differentiable`, None or False: there is one way to compute here.
 
     Raises:
         ValueError: for options that are negative.
@@ -43,6 +46,7 @@ class RMSprop(Optimizer):
         centered: bool = False,
         *,
         maximize: bool = False,
+        **torchs: Unpack[TorchsOptions],
     ) -> None:
         super().__init__(
             params,
@@ -55,6 +59,7 @@ class RMSprop(Optimizer):
                 "weight_decay": weight_decay,
                 "maximize": maximize,
             },
+            torchs,
         )
 
     def _check(self, group: Group) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+from typing import Unpack
+
 from tinygrad_poly.engine.apply import wrap
-from tinygrad_poly.optim.optimizer import Group, Optimizer, Params, gradients, not_negative
+from tinygrad_poly.optim.optimizer import Group, Optimizer, Params, TorchsOptions, gradients, not_negative, number
 
 
 class SGD(Optimizer):
@@ -20,6 +23,7 @@ class SGD(Optimizer):
         weight_decay: λ of the penalty ½ λ w², whose gradient is added to g.
         nesterov: whether to step along g + μ v.
         maximize: whether to go uphill.
+        torchs: `foreach`, `fused`, `capturable` and `differentiable`, None or False: there is one way to compute here.
 
     Raises:
         ValueError: for options that are negative, and Nesterov without momentum or with dampening.
@@ -42,6 +46,7 @@ class SGD(Optimizer):
         nesterov: bool = False,
         *,
         maximize: bool = False,
+        **torchs: Unpack[TorchsOptions],
     ) -> None:
         super().__init__(
             params,
@@ -53,15 +58,27 @@ class SGD(Optimizer):
                 "nesterov": nesterov,
                 "maximize": maximize,
             },
+            torchs,
         )
 
     def _check(self, group: Group) -> None:
         not_negative(group, "lr", "momentum", "weight_decay")
+        group["dampening"] = number(group["dampening"], "dampening", -math.inf, math.inf, "must be a finite number")
         if group["nesterov"] and not (group["momentum"] > 0 and group["dampening"] == 0):
             raise ValueError(
                 f"nesterov needs a momentum above 0 and no dampening, not momentum {group['momentum']} "
                 f"and dampening {group['dampening']}"
             )
+
+    @property
+    def is_plain_descent(self) -> bool:
+        """Whether there is neither momentum nor weight decay, all groups have one lr, and none goes uphill.
+
+        A subclass, or an object whose `step` was replaced, does more than that, such as clipping.
+        """
+        extended = type(self) is not SGD or not {"step", "zero_grad", "_update"}.isdisjoint(vars(self))
+        more = any(group[name] for group in self.param_groups for name in ("momentum", "weight_decay", "maximize"))
+        return not extended and not more and len({group["lr"] for group in self.param_groups}) == 1
 
     def _update(self, group: Group) -> None:
         lr, momentum, weight_decay = float(group["lr"]), group["momentum"], group["weight_decay"]
