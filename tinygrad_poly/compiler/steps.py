@@ -32,9 +32,10 @@ class CompiledSteps:
     Args:
         loss: `loss(params, *data)`, a scalar tensor.
         arrange: makes `params` of the weights by name.
-        weights: the arrays to start from, by name; only their shapes and dtypes matter, unless `hoist` is given.
+        weights: the weights to start from, by name: those that `optimizer` updates, or arrays in its order, of which
+            only the shapes and dtypes matter, unless `hoist` is given.
         data: the arrays that `loss` gets, by name, in order.
-        optimizer: the optimizer of the weights, in the same order.
+        optimizer: the optimizer of the weights.
         hoist: "algebra" to sum over the data once and take each step from the sums, see `moments`.
 
     Raises:
@@ -58,10 +59,10 @@ class CompiledSteps:
         with nothing_kept(loss):
             self.step = trace(loss, arrange, weights, data, optimizer)
         self.data = [np.asarray(array) if namespace(array) is np else array for array in data.values()]
-        places = map(device_of, (*self.data, *weights.values()))
-        gpu = next((place for place in places if place.type == "cuda"), None)
+        arrays = [getattr(w, "array", w) for w in weights.values()]
+        gpu = next((place for place in map(device_of, (*self.data, *arrays)) if place.type == "cuda"), None)
         if hoist == "algebra":
-            start = carried_values(self.step, list(weights.values()), optimizer)
+            start = self.values(arrays)
             with suppress(NotFinite):
                 hoisted = centered_moments(self.step, list(map(on_cpu, self.data)), list(map(on_cpu, start)))
                 self.step, self.data = hoisted.step, [np.asarray(value) for value in hoisted.values]
@@ -91,6 +92,29 @@ class CompiledSteps:
             return f"# Executed by NumPy, call by call: {self.why_not_fused}.\n{self.step.program}\n"
         return printer(self.plan, self.captured, typed=not pretty).steps(self.step.carried)
 
+    def values(self, weights: list[Any]) -> list[Any]:
+        """All that a step changes: these weights, and what the optimizer remembers."""
+        return carried_values(self.step, weights, self.optimizer)
+
+    def take(self, first: int, last: int, losses: Any, values: list[Any], log_every: int = 1) -> list[Any]:
+        """Take the steps `first` to before `last`; returns the values that they lead to, and changes nothing.
+
+        Args:
+            first: the number of the first step.
+            last: the number after the last step.
+            losses: an array with room for the losses of the steps that are logged, filled from its start.
+            values: those of the weights and of the optimizer's state, in the order of `step.carried`.
+            log_every: the loss of step t is written if t % log_every == log_every − 1.
+        """
+        if self._run is None:
+            self._run = self._with_numba() if self.plan and numba_runner.available() else self._with_numpy()
+        results = self._run(first, last, log_every, losses, values)
+        return [_like(value, s) for value, s in zip(results, self.step.carried, strict=True)]
+
+    def put_back(self, values: list[Any]) -> list[Any]:
+        """Give the optimizer what it remembers among these values; returns the weights."""
+        return put_back(self.step, values, self.optimizer)
+
     def run(
         self, first: int, last: int, log_every: int, losses: Any, weights: list[Any], final: bool = True
     ) -> list[Any]:
@@ -108,20 +132,14 @@ class CompiledSteps:
             final: whether to look at the loss that the steps led to, which takes as long as a step; where more steps
                 follow, they will.
         """
-        if self._run is None:
-            self._run = self._with_numba() if self.plan and numba_runner.available() else self._with_numpy()
-        values = carried_values(self.step, weights, self.optimizer)
-        results = self._run(first, last, log_every, losses, values)
-        # Numba hands a float32 number out as a Python float.
-        arrays = [namespace(w).asarray(w, dtype=s.dtype) for w, s in zip(results, self.step.carried, strict=True)]
-        shaped = [w.reshape(s.shape) for w, s in zip(arrays, self.step.carried, strict=True)]
+        values = self.take(first, last, losses, self.values(weights), log_every)
         led_to = np.zeros(1)
         if final:
-            self._run(last, last + 1, 1, led_to, shaped)
-        count = len(weights)
-        if not all(np.isfinite(x).all() for x in (losses, led_to, *shaped[:count])):
-            return [np.full(w.shape, np.nan, w.dtype) for w in shaped[:count]]
-        return put_back(self.step, shaped, self.optimizer)
+            self.take(last, last + 1, led_to, values)
+        updated = values[: len(weights)]
+        if not all(np.isfinite(x).all() for x in (losses, led_to, *updated)):
+            return [np.full(w.shape, np.nan, w.dtype) for w in updated]
+        return self.put_back(values)
 
     def _with_numba(self) -> Callable[..., tuple[Any, ...]]:
         assert self.plan is not None
@@ -144,6 +162,13 @@ class CompiledSteps:
         return lambda first, last, log_every, losses, values: run(
             first, last, log_every, losses, *(v[()] if getattr(v, "shape", None) == () else v for v in values)
         )
+
+
+def _like(value: Any, s: Symbol) -> Any:
+    """A value in the shape and dtype of its symbol: Numba hands a float32 number out as a Python float."""
+    if s.weak:
+        return float(value)
+    return namespace(value).asarray(value, dtype=s.dtype).reshape(s.shape)
 
 
 def captured_arrays(program: Program) -> dict[str, Any]:

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-import copy
+import inspect
 import sys
+import unicodedata
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import FrameType
 from typing import Any
 
 import numpy as np
 
+from tinygrad_poly.autograd import grad
 from tinygrad_poly.compiler.loops.fuse import is_view
 from tinygrad_poly.compiler.trace.program import Program
 from tinygrad_poly.compiler.trace.simplify import simplify
 from tinygrad_poly.compiler.trace.symbols import Symbol, phase, placeholder, recorded
 from tinygrad_poly.engine.apply import wrap
 from tinygrad_poly.engine.errors import TraceError
+from tinygrad_poly.engine.recording import Observer
 from tinygrad_poly.engine.walk import leaf
 from tinygrad_poly.tensor import Tensor
 
@@ -58,94 +62,204 @@ def trace(
     Args:
         loss: `loss(params, *data)`.
         arrange: makes `params` of the weights by name.
-        weights: arrays by name.
+        weights: the weights by name; or arrays like those that `optimizer` updates, in its order.
         data: arrays by name, in the order in which `loss` takes them.
-        optimizer: the optimizer of the weights, in the same order; it is not changed.
+        optimizer: what updates the weights. It takes a step, and is then put back to where it was.
 
     Raises:
         TraceError: where the step depends on numbers that a trace does not have.
         StateAppears: where the optimizer has to take one ordinary step first.
     """
-    symbols = {name: placeholder(name, w.shape, w.dtype) for name, w in weights.items()}
+    parameters = _parameters_by_name(weights, optimizer)
+    # Two names may be one and the same word for Python; printed they will differ.
+    names = {p: unicodedata.normalize("NFKC", str(name)) for name, p in parameters.items()}
     given = {name: placeholder(name, array.shape, array.dtype) for name, array in data.items()}
-    tensors = {name: wrap(symbol, leaf(symbol)) for name, symbol in symbols.items()}
-    with phase("forward"), _names_of_locals(loss) as named:
-        output = loss(arrange(tensors), *(wrap(symbol, None) for symbol in given.values()))
-    if not isinstance(output, Tensor) or not isinstance(output.array, Symbol):
-        raise TraceError("the loss does not depend on the weights and the data that it was given")
-    for name, tensor in named.items():
-        _name(tensor, name)
-        if tensor.node is not None:
-            tensor.node.keeps_grad = True
-    _name(output, "loss", even_if_named=True)
-    with phase("backward"):
-        output.backward()
-    for name, tensor in (named | tensors).items():
-        if tensor.grad is not None:
-            _name(tensor.grad, f"grad_{name}")
-    update, before = _on_symbols(optimizer, list(tensors.values()), list(tensors))
-    with phase("update"):
-        update.step()
-    after = _state(update)
-    if after.keys() != before.keys():
-        raise StateAppears
-    outputs = [*(tensor.array for tensor in tensors.values()), *after.values(), output.array]
-    carried = (*symbols.values(), *before.values())
-    _check_changes(optimizer, update)
+    symbols = [placeholder(name, p.shape, p.dtype) for p, name in names.items()]
+    with _on_symbols(optimizer, names) as before:
+        for p, symbol in zip(names, symbols, strict=True):
+            p.array, p.node = symbol, leaf(symbol)
+        with phase("forward"), _Locals(loss) as local:
+            output = loss(arrange(parameters), *(wrap(symbol, None) for symbol in given.values()))
+        if not isinstance(output, Tensor) or not isinstance(output.array, Symbol) or output.node is None:
+            raise TraceError("the loss does not depend on the weights and the data that it was given")
+        inputs = names | _named(local.found, names)
+        _name(output, "loss", even_if_named=True)
+        with phase("backward"):
+            gradients = dict(zip(inputs, grad(output, list(inputs), allow_unused=True), strict=True))
+        for tensor, gradient in gradients.items():
+            if gradient is not None:
+                _name(gradient, f"grad_{inputs[tensor]}")
+        _take_step(optimizer, {p: gradients[p] for p in names})
+        after, updated = _state(optimizer), [p.array for p in names]
+        if after.keys() != before.keys() or _kinds(updated, after) != _kinds(symbols, before):
+            raise StateAppears
+        outputs = [*updated, *after.values(), output.array]
+        del local, inputs, gradients, gradient, tensor, output
+    carried = (*symbols, *before.values())
     recorded.set(None)  # what comes now is kept
     program = simplify(Program.of((*given.values(), *carried), outputs))
     return TrainingStep(program, carried, tuple(given.values()), tuple(before))
 
 
-def _on_symbols(optimizer: Any, tensors: list[Tensor], names: list[str]) -> tuple[Any, dict[StateKey, Symbol]]:
-    """A copy of an optimizer that updates `tensors`, with symbols for all that it remembers; and these symbols."""
-    theirs = [p for group in optimizer.param_groups for p in group["params"]]
-    ours = dict(zip(theirs, tensors, strict=True))
-    update = copy.copy(optimizer)
-    update.param_groups = [{**group, "params": [ours[p] for p in group["params"]]} for group in optimizer.param_groups]
-    update.state = defaultdict(dict)
-    symbols: dict[StateKey, Symbol] = {}
-    for number, p in enumerate(theirs):
-        for key, value in optimizer.state[p].items() if p in optimizer.state else ():
-            name = f"{key}_{names[number]}"
-            if isinstance(value, Tensor):
-                symbol = placeholder(name, value.shape, value.dtype)
-                update.state[ours[p]][key] = wrap(symbol, None)
-            else:
-                symbol = placeholder(name, (), np.float64, weak=True)
-                update.state[ours[p]][key] = symbol
-            symbols[number, key] = symbol
-    return update, symbols
+def _named(variables: Mapping[str, Any], weights: Mapping[Tensor, str]) -> dict[Tensor, str]:
+    """The tensors in a loss's variables that have a gradient; all get the names of the variables."""
+    found: dict[Tensor, str] = {}
+    for name, value in variables.items():
+        if isinstance(value, Tensor) and value not in weights:
+            _name(value, name)
+            if value.node is not None:
+                found[value] = name
+    return found
 
 
-def _check_changes(before: Any, after: Any) -> None:
-    """Refuse an optimizer whose step changes more than weights and its `state`: the program would not.
+def _parameters_by_name(weights: Mapping[str, Any], optimizer: Any) -> dict[str, Tensor]:
+    """The tensors that a fit changes.
 
     Raises:
-        TraceError: naming what changes.
+        TraceError: where the optimizer changes others as well.
     """
-    changed = [
-        key
-        for key, value in vars(after).items()
-        if key not in ("param_groups", "state") and value is not vars(before).get(key)
+    theirs = [p for group in optimizer.param_groups for p in group["params"]]
+    if not all(isinstance(w, Tensor) for w in weights.values()):
+        return dict(zip(weights, theirs, strict=True))
+    known = set(weights.values())
+    for position, p in enumerate(theirs):
+        if p not in known:
+            raise TraceError(
+                f"parameter {position} of the optimizer, of shape {p.shape}, is none of the weights that the loss is "
+                "given, so a compiled program cannot change it: pass it as one of them"
+            )
+    return dict(weights)
+
+
+def _kinds(weights: Sequence[Any], state: Mapping[StateKey, Any]) -> list[Any]:
+    """What carried values are, which is the same after a step as before it: numbers, or arrays of some kind."""
+    return [
+        "number" if isinstance(x, int | float) or getattr(x, "weak", False) else (x.shape, x.dtype)
+        for x in (*weights, *state.values())
     ]
-    for old, new in zip(before.param_groups, after.param_groups, strict=True):
-        changed += [key for key, value in new.items() if key != "params" and value is not old.get(key)]
-    if changed:
+
+
+@contextmanager
+def _on_symbols(optimizer: Any, names: Mapping[Tensor, str]) -> Iterator[dict[StateKey, Symbol]]:
+    """Let an optimizer take steps on symbols, and then put it and its weights back to where they were.
+
+    Inside it has symbols in the place of what it remembers, which are yielded.
+
+    Raises:
+        TraceError: where a step changes more than weights and the state: the program would not.
+    """
+    arrays = [(p, p.array, p.node) for p in names]
+    attributes = dict(vars(optimizer))
+    groups = attributes["param_groups"]
+    watched = _watched({key: value for key, value in attributes.items() if key not in OWN}, names)
+    symbols: dict[StateKey, Symbol] = {}
+    vars(optimizer).update(param_groups=[dict(group) for group in groups], state=defaultdict(dict))
+    for number, p in enumerate(_parameters(optimizer)):
+        for key, value in attributes["state"].get(p, {}).items():
+            symbol = _placeholder(f"{key}_{names[p]}", value)
+            optimizer.state[p][key] = value
+            if symbol is not None:
+                symbols[number, key] = symbol
+                optimizer.state[p][key] = wrap(symbol, None) if isinstance(value, Tensor) else symbol
+    try:
+        yield symbols
+        changed = [key for key, value in vars(optimizer).items() if key not in OWN and value is not attributes.get(key)]
+        changed += [key for key, value, content in watched if not _is_still(value, content)]
+        for old, new in zip(groups, optimizer.param_groups, strict=True):
+            changed += [key for key, value in new.items() if value is not old.get(key)]
+        if changed:
+            raise TraceError(
+                f"a step of {type(optimizer).__name__} changes {', '.join(map(repr, dict.fromkeys(changed)))}, which a "
+                "compiled program does not know of: keep what changes from step to step in optimizer.state[parameter]"
+            )
+    finally:
+        vars(optimizer).clear()
+        vars(optimizer).update(attributes)
+        for _, value, content in watched:
+            if isinstance(value, Tensor):
+                value.array = content
+            elif isinstance(value, list):
+                value[:] = content
+            else:
+                value.clear()
+                value.update(content)
+        for p, array, node in arrays:
+            p.array, p.node = array, node
+
+
+OWN = ("param_groups", "state")
+"""The attributes of an optimizer that hold what a step reads and changes."""
+
+
+def _watched(attributes: Mapping[str, Any], weights: Container[Tensor]) -> list[tuple[str, Any, Any]]:
+    """The lists, dicts and tensors in attributes, which may change and stay the same objects; and what is in them."""
+    found: dict[int, tuple[str, Any, Any]] = {}
+    stack = list(attributes.items())
+    while stack:
+        name, value = stack.pop()
+        if id(value) in found:
+            continue
+        if isinstance(value, Tensor):
+            if value not in weights:
+                found[id(value)] = name, value, value.array
+        elif isinstance(value, list | dict):
+            found[id(value)] = name, value, value.copy()
+            stack += [(name, inside) for inside in (value.values() if isinstance(value, dict) else value)]
+        elif isinstance(value, tuple):
+            stack += [(name, inside) for inside in value]
+    return list(found.values())
+
+
+def _is_still(value: Any, content: Any) -> bool:
+    """Whether a list, dict or tensor holds what it held."""
+    if isinstance(value, Tensor):
+        return value.array is content
+    if isinstance(value, dict):
+        return value.keys() == content.keys() and all(value[key] is content[key] for key in content)
+    return len(value) == len(content) and all(a is b for a, b in zip(value, content))
+
+
+def _placeholder(name: str, value: Any) -> Symbol | None:
+    """A symbol for something that an optimizer remembers; None for what is no number, and has to stay as it is."""
+    if isinstance(value, bool) or not isinstance(value, Tensor | np.ndarray | np.generic | int | float):
+        return None
+    if isinstance(value, int | float) and not isinstance(value, np.generic):
+        return placeholder(name, (), np.float64, weak=True)
+    return placeholder(name, value.shape, value.dtype)
+
+
+def _take_step(optimizer: Any, gradients: Mapping[Tensor, Tensor | None]) -> None:
+    """The update of a training step.
+
+    Raises:
+        TraceError: where gradients are kept for the next step.
+    """
+    optimizer.zero_grad()
+    for p, gradient in gradients.items():
+        if p.node is not None:
+            p.node.grad = gradient
+    with phase("update"):
+        optimizer.step()
+    optimizer.zero_grad()
+    kept = [p.grad for p in _parameters(optimizer) if p.grad is not None and p.grad.array.function != "full"]
+    if kept:
         raise TraceError(
-            f"a step of {type(before).__name__} changes {', '.join(map(repr, changed))}, which a compiled program does "
-            "not know of: keep what changes from step to step in optimizer.state[parameter]"
+            f"zero_grad() of {type(optimizer).__name__} keeps gradients for the next step, which a compiled program "
+            "does not know of: keep what changes from step to step in optimizer.state[parameter]"
         )
+
+
+def _parameters(optimizer: Any) -> list[Tensor]:
+    return [p for group in optimizer.param_groups for p in group["params"]]
 
 
 def _state(optimizer: Any) -> dict[StateKey, Any]:
     """What an optimizer remembers: arrays, symbols and numbers."""
-    params = [p for group in optimizer.param_groups for p in group["params"]]
     return {
         (number, key): value.array if isinstance(value, Tensor) else value
-        for number, p in enumerate(params)
-        if p in optimizer.state
-        for key, value in optimizer.state[p].items()
+        for number, p in enumerate(_parameters(optimizer))
+        for key, value in optimizer.state.get(p, {}).items()
+        if isinstance(value, Symbol) or _placeholder("", value) is not None
     }
 
 
@@ -157,11 +271,15 @@ def carried_values(step: TrainingStep, weights: list[Any], optimizer: Any) -> li
 
 def put_back(step: TrainingStep, values: list[Any], optimizer: Any) -> list[Any]:
     """Give an optimizer the state that a compiled program led to; returns the weights."""
-    params = [p for group in optimizer.param_groups for p in group["params"]]
+    params = _parameters(optimizer)
     count = len(values) - len(step.state)
     for (number, key), value in zip(step.state, values[count:], strict=True):
         old = optimizer.state[params[number]][key]
-        optimizer.state[params[number]][key] = wrap(value, None) if isinstance(old, Tensor) else type(old)(value)
+        if hasattr(old, "shape"):
+            value = value if value.shape else value[()]  # as NumPy has it
+        optimizer.state[params[number]][key] = (
+            wrap(value, None) if isinstance(old, Tensor) else value if hasattr(old, "shape") else type(old)(value)
+        )
     return values[:count]
 
 
@@ -174,22 +292,27 @@ def _name(tensor: Tensor, name: str, even_if_named: bool = False) -> None:
         (symbol,) = symbol.inputs
 
 
-@contextmanager
-def _names_of_locals(function: Callable[..., Any]) -> Iterator[dict[str, Tensor]]:
-    """The tensors that a function had in local variables when it returned, by the names of the variables.
+class _Locals(Observer):
+    """The local variables that a function has when it returns, in `found` once that is left.
 
-    The program is printed for the person who wrote the function, in that person's words.
+    The program is printed for the person who wrote the function, in that person's words. The frame of the call is
+    looked for when an operation is recorded, and outlives the call for as long as it is held here.
     """
-    code = getattr(function, "__code__", None)
-    found: dict[str, Tensor] = {}
 
-    def on_event(frame: Any, event: str, _: Any) -> None:
-        if event == "return" and frame.f_code is code:
-            found.update({name: value for name, value in frame.f_locals.items() if isinstance(value, Tensor)})
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.code = getattr(inspect.unwrap(function), "__code__", None)
+        self.frame: FrameType | None = None
+        self.found: dict[str, Any] = {}
 
-    before = sys.getprofile()
-    sys.setprofile(on_event)
-    try:
-        yield found
-    finally:
-        sys.setprofile(before)
+    def recorded(self, operation: Any, inputs: tuple[Any, ...], options: tuple[Any, ...], result: Any) -> None:
+        """Look for the frame, unless it was found before."""
+        frame = self.frame or sys._getframe(1)
+        while frame is not None and frame.f_code is not self.code:
+            frame = frame.f_back
+        self.frame = frame
+
+    def __exit__(self, *exception: object) -> None:
+        super().__exit__(*exception)
+        if self.frame is not None:
+            self.found = dict(self.frame.f_locals)
+            self.frame = None

@@ -9,7 +9,8 @@ import numpy as np
 
 from tinygrad_poly.creation import as_tensor, tensor
 from tinygrad_poly.engine import arrays
-from tinygrad_poly.engine.errors import DeviceError
+from tinygrad_poly.engine.errors import DeviceError, DtypeError
+from tinygrad_poly.engine.recording import no_grad
 from tinygrad_poly.fitting.loops import blocks
 from tinygrad_poly.fitting.objective import Loss, Objective, Params, Weights
 from tinygrad_poly.tensor import Tensor
@@ -20,37 +21,94 @@ def objective(loss: Loss, params: Params, x: Any, y: Any) -> tuple[Objective, We
 
     Where x or y is a Dask array the objective computes block by block.
 
-    Python numbers take the dtype of x, so that data in float64 is not fitted in float32.
+    Python numbers take the dtype of x, or else of y, so that data in float64 is not fitted in float32. Whole numbers
+    in the data take the dtype of the weights, where x³ does not overflow; unless the loss needs them as they are, for
+    indices or class labels.
 
     Raises:
         TypeError: where the loss is no function or `params` neither a dict nor a list.
+        DtypeError: for complex data and weights.
         ValueError: where there are no weights.
     """
     if not callable(loss):
         raise TypeError(f"fit() expects a function loss(params, x, y), not {type(loss).__name__}")
-    in_blocks = any(hasattr(data, "__dask_graph__") for data in (x, y))
-    if in_blocks:
-        x, y = blocks.aligned(x, y)
-    else:
-        x, y = as_tensor(x).detach(), as_tensor(y).detach()
-        _check_devices(x, y, params)
-    weights = {name: _weight(value, x.dtype) for name, value in _named(params)}
-    if not weights:
+    named, listed = _named(params), not isinstance(params, Mapping)
+    if not named:
         raise ValueError("fit() needs at least one weight to learn, and params is empty")
-    listed = not isinstance(params, Mapping)
-    if in_blocks:
+    if blocks.are_blocks(x) or blocks.are_blocks(y):
+        x, y = blocks.aligned(x, y)
+        weights = _weights(named, x, y)
+        dtype = _dtype_of(weights)
+        x, y = (data.astype(dtype) if data.dtype.kind in "iu" else data for data in (x, y))
         return blocks.BlockObjective(blocks.BlockLoss(loss, listed, weights, x, y), x, y, listed), weights
-    return Objective(loss, x, y, listed), weights
+    x, y = (_data(name, data) for name, data in (("x", x), ("y", y)))
+    _check_devices(x, y, named)
+    weights = _weights(named, x, y)
+    given = Objective(loss, x, y, listed)
+    return _without_integers(given, weights), weights
 
 
-def _check_devices(x: Tensor, y: Tensor, params: Params) -> None:
+def _data(name: str, data: Any) -> Tensor:
+    """Data as a tensor that is no part of a graph, in the byte order of this machine.
+
+    Raises:
+        DtypeError: for complex numbers, of which no loss is smallest.
+    """
+    found = as_tensor(data).detach()
+    if arrays.namespace(found.array) is np:
+        if found.dtype.kind == "c":
+            raise DtypeError(f"{name} is {found.dtype}, and a fit is one of real numbers: pass its .real, .imag or abs")
+        if not found.dtype.isnative:
+            return as_tensor(found.array.astype(found.dtype.newbyteorder("=")))
+    return found
+
+
+def _without_integers(given: Objective, weights: Weights) -> Objective:
+    """The same with whole numbers in the dtype of the weights, if the loss can be computed of them so."""
+    dtype = _dtype_of(weights)
+    x, y = (data.to(dtype) if _is_whole(data.dtype) else data for data in (given.x, given.y))
+    if x is given.x and y is given.y:
+        return given
+    found = Objective(given.loss, x, y, given.listed)
+    try:
+        with found.device.active(), no_grad(), np.errstate(all="ignore"):
+            found(weights)
+    except (IndexError, TypeError, ValueError):
+        return given  # as indices, for instance; what else is wrong will be seen again
+    return found
+
+
+def _is_whole(dtype: Any) -> bool:
+    return not arrays.is_floating(dtype) and dtype != np.bool_
+
+
+def _dtype_of(weights: Weights) -> Any:
+    """The dtype that holds the numbers of all weights."""
+    return np.result_type(*(w.dtype for w in weights.values()))
+
+
+def _weights(named: list[tuple[str, Any]], x: Any, y: Any) -> Weights:
+    """Copies of the weights, with numbers in the dtype of the data."""
+    floating = [data.dtype for data in (x, y) if arrays.is_floating(data.dtype)]
+    dtype = floating[0] if floating else arrays.get_default_dtype()
+    return {name: _weight(name, value, dtype) for name, value in named}
+
+
+def _weight(name: str, value: Any, dtype: Any) -> Tensor:
+    weight = _data(f"params[{name!r}]", tensor(value))
+    if isinstance(value, Tensor | np.ndarray):
+        return weight if arrays.is_floating(weight.dtype) else weight.to(dtype)
+    return tensor(value, dtype=dtype)
+
+
+def _check_devices(x: Tensor, y: Tensor, named: list[tuple[str, Any]]) -> None:
     """Raise unless all tensors are where x is: numbers and arrays go there, tensors stay where they were put.
 
     Raises:
         DeviceError: which says what to move.
     """
     place = x.device
-    for what, value in (("y", y), *((f"params[{name!r}]", value) for name, value in _named(params))):
+    for what, value in (("y", y), *((f"params[{name!r}]", value) for name, value in named)):
         if isinstance(value, Tensor) and value.device != place:
             raise DeviceError(f"x is on {place} and {what} is on {value.device}: move one of them with .to()")
 
@@ -61,9 +119,3 @@ def _named(params: Params) -> list[tuple[str, Any]]:
     if isinstance(params, Sequence) and not isinstance(params, str):
         return [(str(position), value) for position, value in enumerate(params)]
     raise TypeError(f"params must be a dict of names to weights, or a list of weights, not {type(params).__name__}")
-
-
-def _weight(value: Any, dtype: Any) -> Tensor:
-    if isinstance(value, Tensor | np.ndarray):
-        return tensor(value)
-    return tensor(value, dtype=dtype if arrays.is_floating(dtype) else arrays.get_default_dtype())

@@ -6,18 +6,19 @@ import dataclasses
 import math
 from collections.abc import Callable
 from contextlib import ExitStack
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tinygrad_poly.engine.arrays import on_cpu
-from tinygrad_poly.engine.errors import DataError, DivergenceError
+from tinygrad_poly.engine.errors import DataError, DivergenceError, TraceError
 from tinygrad_poly.fitting import saved
 from tinygrad_poly.fitting.arguments import objective
+from tinygrad_poly.fitting.loops.compiled import compiled_loop, compiled_steps
 from tinygrad_poly.fitting.loops.device import device_loop
-from tinygrad_poly.fitting.loops.eager import End, compiled_loop, compiled_steps, eager_loop
+from tinygrad_poly.fitting.loops.eager import eager_loop
+from tinygrad_poly.fitting.loops.state import End, State
 from tinygrad_poly.fitting.objective import Loss, Objective, Params, Weights, leaves
 from tinygrad_poly.fitting.optimizers import Factory, named
 from tinygrad_poly.fitting.progress import Report, nothing, shown
@@ -88,7 +89,7 @@ def fit(
     """
     _check(steps, "steps", 0)
     _check(log_every, "log_every", 1)
-    _check_lr(lr)
+    lr = _checked_lr(lr)
     target, weights = objective(loss, params, x, y)
     name, factory = named(optimizer)
     start = {key: np.asarray(on_cpu(w.array)) for key, w in weights.items()}
@@ -133,8 +134,7 @@ def resume(
     except ValueError as error:
         raise DataError(f"the fit was made with an optimizer that has to be passed again: {error}") from None
     if lr is not None:
-        _check_lr(lr)
-        saved_run = dataclasses.replace(saved_run, lr=lr)
+        saved_run = dataclasses.replace(saved_run, lr=_checked_lr(lr))
     return _descend(target, saved_run, factory, saved_run.steps if steps is None else steps, progress, compile, hoist)
 
 
@@ -176,17 +176,22 @@ def program(
             w = next_w
         return (w,)
     """
-    target, weights = objective(loss, params, x, y)
+    lr = _checked_lr(lr)
+    target, start = objective(loss, params, x, y)
     if target.in_blocks:
         raise ValueError("there is a program for each length of a block of Dask arrays: pass one block of x and y")
     _, factory = named(optimizer)
-    weights = leaves(weights, target.device)
-    made = factory(list(weights.values()), lr=lr)
-    compiled = compiled_steps(target, weights, made, hoist)
+    weights = leaves(start, target.device)
+    state = State(target, weights, factory(list(weights.values()), lr=lr), range(1))
+    compiled = compiled_steps(state, hoist)
     if compiled is None:
-        eager_loop(target, weights, made, range(1), 1, {}, nothing)
-        compiled = compiled_steps(target, weights, made, hoist)
-    return str(compiled.source(pretty=True))
+        # What the optimizer remembers appears with its first step, if that can be taken.
+        fit(loss, params, x, y, steps=1, lr=lr, optimizer=optimizer, progress=False)
+        eager_loop(state)
+        compiled = compiled_steps(state, hoist)
+    if compiled is None:
+        raise TraceError("the optimizer remembers something else after each step, so there is no program of its steps")
+    return compiled.source(pretty=True)
 
 
 def _descend(
@@ -212,22 +217,26 @@ def _descend(
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             raise DataError(f"the saved state is not one of this optimizer: {error}") from error
         optimizer.lr = run.lr
-    losses = dict(run.losses)
     with ExitStack() as stack:
         stack.enter_context(target.device.active())
         report = stack.enter_context(shown(run.step, steps)) if progress is True else progress or nothing
-        eager = eager_loop if target.device.type == "cpu" else device_loop
-        loop = partial(compiled_loop, hoist=hoist) if compile and not target.in_blocks else eager
-        end = loop(target, weights, optimizer, range(run.step, steps), run.log_every, losses, report)
+        state = State(target, weights, optimizer, range(run.step, steps), run.log_every, dict(run.losses), report)
+        if compile and not target.in_blocks:
+            end = compiled_loop(state, hoist)
+        else:
+            end = eager_loop(state) if target.device.type == "cpu" else device_loop(state)
     now = dataclasses.replace(
         run,
         params=_numbers(weights),
         step=end.step,
         steps=steps,
-        losses=losses,
+        # What a loop found out about a step that it could not complete is found out again by the next one.
+        losses={t: loss for t, loss in state.losses.items() if t < end.step},
         optimizer_state=optimizer.state_dict(),
     )
-    result = FitResult(target, now, _further(target, factory, compile, hoist), end.interrupted)
+    result = FitResult(
+        target, now, _further(target, factory, compile, hoist), end.interrupted, _is_plain(optimizer, weights, run.lr)
+    )
     if end.diverged:
         raise _divergence(result, end)
     if end.failed:
@@ -236,6 +245,13 @@ def _descend(
     if progress is True:
         print(result.verdict)
     return result
+
+
+def _is_plain(optimizer: Any, weights: Weights, lr: float) -> bool:
+    """Whether the steps are w ← w − lr · ∂L/∂w for each of the weights, as the optimizer says itself."""
+    plain = getattr(optimizer, "is_plain_descent", False)
+    updated = [p for group in optimizer.param_groups for p in group["params"]] if plain else []
+    return plain and set(updated) == set(weights.values()) and optimizer.lr == lr
 
 
 def _numbers(weights: Weights) -> saved.Arrays:
@@ -250,9 +266,10 @@ def _further(
 
 def _divergence(result: FitResult, end: End) -> DivergenceError:
     if end.last_loss is None:
+        where = "before any update" if not end.step else "where the fit goes on"
         message = (
-            f"the loss is not a finite number at step {end.step}, before any update: look for NaN and huge numbers "
-            "in the data and in the weights to start from"
+            f"the loss is not a finite number at step {end.step}, {where}: look for NaN and huge numbers in the data "
+            "and in the weights to start from"
         )
         return DivergenceError(message, step=end.step, result=result)
     stable = result.largest_stable_lr
@@ -274,6 +291,7 @@ def _check(value: Any, name: str, least: int) -> None:
         raise ValueError(f"{name} must be a whole number of {least} or more{why}, not {value!r}")
 
 
-def _check_lr(lr: Any) -> None:
-    if not (isinstance(lr, int | float | np.floating) and 0 < lr < math.inf):
+def _checked_lr(lr: Any) -> float:
+    if isinstance(lr, bool) or not (isinstance(lr, int | float | np.integer | np.floating) and 0 < lr < math.inf):
         raise ValueError(f"lr must be a positive number, not {lr!r}")
+    return lr if isinstance(lr, int) else float(lr)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -32,6 +33,17 @@ class Objective:
     def __call__(self, weights: Weights) -> Tensor:
         """L(weights), a scalar tensor."""
         return self.loss(self.arranged(weights), self.x, self.y)
+
+    def checked(self) -> Loss:
+        """The loss as a function that makes sure of its result."""
+
+        @functools.wraps(self.loss)
+        def loss(*given: Any) -> Tensor:
+            output = self.loss(*given)
+            check_scalar(output)
+            return output
+
+        return loss
 
     def arranged(self, weights: Mapping[str, Any]) -> Any:
         """The weights in the kind of container that the loss expects."""

@@ -33,8 +33,3 @@ def named(optimizer: str | Factory) -> tuple[str, Factory]:
     if optimizer not in OPTIMIZERS:
         raise ValueError(f"unknown optimizer {optimizer!r}; the optimizers are: {', '.join(sorted(OPTIMIZERS))}")
     return optimizer, OPTIMIZERS[optimizer]
-
-
-def is_plain_descent(name: str) -> bool:
-    """Whether the steps are w ← w − lr · ∂L/∂w and nothing more, of which everything can be foretold."""
-    return OPTIMIZERS.get(name) is optim.SGD

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -14,9 +14,6 @@ from tinygrad_poly.engine.arrays import on_cpu
 from tinygrad_poly.engine.errors import DataError, ShapeError
 from tinygrad_poly.fitting import files
 from tinygrad_poly.tensor import Tensor
-
-if TYPE_CHECKING:
-    from tinygrad_poly.fitting.result import FitResult
 
 Model = Callable[[Any, Tensor], Tensor]
 
@@ -40,8 +37,8 @@ def check_picture(path: str | Path) -> None:
     files.check_writable(path)
 
 
-def draw(result: FitResult, path: str | Path, model: Model | None, title: str) -> None:
-    """Draw a fit; see `FitResult.plot`."""
+def draw(result: Any, path: str | Path, model: Model | None, title: str) -> None:
+    """Draw a `FitResult`; see its `plot`."""
     check_picture(path)
     try:
         from matplotlib import rc_context
@@ -71,7 +68,7 @@ def draw(result: FitResult, path: str | Path, model: Model | None, title: str) -
     files.write(path, content.getvalue())
 
 
-def _draw_curves(panel: Any, result: FitResult, model: Model) -> None:
+def _draw_curves(panel: Any, result: Any, model: Model) -> None:
     x, y = result.objective.points()
     if x.size != y.size or x.size != len(x):
         raise ShapeError(f"only one x for each y can be drawn, but x has shape {x.shape} and y has shape {y.shape}")
@@ -95,7 +92,7 @@ def _draw_curves(panel: Any, result: FitResult, model: Model) -> None:
     panel.set_ylim(low - margin, high + margin)
 
 
-def _draw_losses(panel: Any, result: FitResult) -> None:
+def _draw_losses(panel: Any, result: Any) -> None:
     losses = {0: result.start_loss} | result.losses | {result.step: result.loss}
     _frame(panel, "steps", "loss")
     panel.plot(list(losses), list(losses.values()), color=FIT, linewidth=2, marker="o", markersize=3, label="loss")

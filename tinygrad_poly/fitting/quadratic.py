@@ -13,6 +13,7 @@ errors, has such a loss: lines, polynomials of any degree, and the sin fit.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -34,6 +35,7 @@ LARGEST = 100
 ROUNDING = 1e-9
 """What gradient(w + p) − gradient(w) and H p may differ by, relative to the terms they are made of."""
 
+NOT_DETERMINED = "rounding hides it, since weights can stand in for one another; try to centre and scale x"
 
 SINGULAR = 10 * float(np.finfo(np.float64).eps)
 """An eigenvalue of H, scaled to a diagonal of ones, that is below n times this is rounding."""
@@ -61,7 +63,13 @@ class Quadratic:
 
     @property
     def minimum(self) -> tuple[dict[str, Vector], float]:
-        """The best weights by name, in float64, and their loss."""
+        """The best weights by name, in float64, and their loss; with a warning where they are not `determined`."""
+        if not self.determined:
+            warnings.warn(
+                f"these weights and their loss are not known to be the best: {NOT_DETERMINED}",
+                np.exceptions.RankWarning,
+                stacklevel=2,
+            )
         return split(self.optimum, self.shapes), self.least_loss
 
     @cached_property

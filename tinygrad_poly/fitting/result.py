@@ -13,7 +13,6 @@ import numpy as np
 from tinygrad_poly.creation import tensor
 from tinygrad_poly.fitting import quadratic, saved
 from tinygrad_poly.fitting.objective import Objective
-from tinygrad_poly.fitting.optimizers import is_plain_descent
 from tinygrad_poly.fitting.quadratic import Quadratic
 from tinygrad_poly.fitting.saved import Run
 from tinygrad_poly.fitting.verdict import Verdict
@@ -37,6 +36,8 @@ class FitResult(Generic[W]):
     _descend: Callable[[Run, int, Any], FitResult[W]]
     interrupted: bool = False
     """Whether Ctrl-C ended the fit before its last step."""
+    is_plain_descent: bool = False
+    """Whether the steps are w ← w − lr · ∂L/∂w and nothing more, of which everything can be foretold."""
 
     @property
     def params(self) -> W:
@@ -92,13 +93,12 @@ class FitResult(Generic[W]):
     @property
     def largest_stable_lr(self) -> float | None:
         """The learning rate from which this fit diverges, where it can be known."""
-        known = self.quadratic is not None and is_plain_descent(self.run.optimizer)
-        return self.quadratic.largest_stable_lr if known and self.quadratic else None
+        return self.quadratic.largest_stable_lr if self.is_plain_descent and self.quadratic else None
 
     @cached_property
     def verdict(self) -> Verdict:
         """How far the fit is from the optimum, and whether it has converged; print it to read it."""
-        return Verdict.of(self.run, self.loss, self.quadratic)
+        return Verdict.of(self.run, self.loss, self.quadratic, self.is_plain_descent)
 
     def resume(self, steps: int, lr: float | None = None, progress: Any = True) -> FitResult[W]:
         """Go on to `steps` steps in all, exactly as if the fit had not stopped; with another `lr` if given."""
@@ -125,10 +125,14 @@ class FitResult(Generic[W]):
             DataError: where `path` cannot be written, or has an extension that is no picture's.
             ImportError: where matplotlib is not installed.
         """
+        # matplotlib is imported where it is asked for, and so is what draws with it.
         from tinygrad_poly.fitting.picture import draw
 
         draw(self, path, model, title)
 
     def __repr__(self) -> str:
         state = "interrupted" if self.interrupted else "complete"
-        return f"FitResult(step={self.step}, loss={self.loss:.6g}, {state})"
+        # Where the data are elsewhere, to look at the loss may take long, or be what has just failed.
+        elsewhere = self.objective.in_blocks or self.objective.device.type != "cpu"
+        loss = "" if elsewhere and "loss" not in vars(self) else f"loss={self.loss:.6g}, "
+        return f"FitResult(step={self.step}, {loss}{state})"

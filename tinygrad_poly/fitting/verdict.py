@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tinygrad_poly.fitting.optimizers import is_plain_descent
-from tinygrad_poly.fitting.quadratic import Quadratic
+from tinygrad_poly.fitting.quadratic import NOT_DETERMINED, Quadratic
 from tinygrad_poly.fitting.saved import Run
 
 CLOSE = 1e-3
@@ -18,7 +17,6 @@ BLUR = 1e-7
 """… or above it by less than errors of this part of the data's size (or of 100 roundings, if that is more) would do."""
 
 NOT_QUADRATIC = "the loss is not quadratic in the weights"
-NOT_DETERMINED = "rounding hides it, since weights can stand in for one another; try to centre and scale x"
 
 
 @dataclass(frozen=True)
@@ -55,13 +53,12 @@ class Verdict:
     more_steps_at_fastest: int | None = None
 
     @classmethod
-    def of(cls, run: Run, loss: float, quadratic: Quadratic | None) -> Verdict:
-        """The verdict on a run whose weights have this loss."""
+    def of(cls, run: Run, loss: float, quadratic: Quadratic | None, is_plain_descent: bool) -> Verdict:
+        """The verdict on a run whose weights have this loss, and whose optimizer says what its steps are."""
         verdict = cls(run.step, loss, run.lr)
         if quadratic is None:
             return replace(verdict, unknown=NOT_QUADRATIC)
-        foreseeable = is_plain_descent(run.optimizer)
-        if foreseeable:
+        if is_plain_descent:
             verdict = replace(verdict, largest_stable_lr=quadratic.largest_stable_lr)
         if not quadratic.determined:
             return replace(verdict, unknown=NOT_DETERMINED)
@@ -78,7 +75,7 @@ class Verdict:
             distance=quadratic.distance(run.params),
             converged=excess <= enough,
         )
-        if not foreseeable:
+        if not is_plain_descent:
             return verdict
         fastest = rounded_down(quadratic.fastest_lr)
         return replace(

@@ -14,6 +14,7 @@ import numpy as np
 
 from tinygrad_poly.autograd import grad
 from tinygrad_poly.engine.apply import wrap
+from tinygrad_poly.engine.errors import ShapeError
 from tinygrad_poly.engine.recording import enable_grad
 from tinygrad_poly.engine.walk import leaf
 from tinygrad_poly.fitting.objective import Loss, check_scalar
@@ -155,6 +156,20 @@ class Step:
     def of(self, block: tuple[Any, Any]) -> Sums:
         """The sums of a block."""
         return self.gradient(self.weights, *block)
+
+    def of_declared(self, block: tuple[Any, Any], length: int) -> Sums:
+        """The sums of a block that should have `length` points.
+
+        Raises:
+            ShapeError: where it has not: means and their gradients would be wrong.
+        """
+        for name, data in zip("xy", block):
+            if len(data) != length:
+                raise ShapeError(
+                    f"a block of {name} has {len(data)} points, and {length} according to its chunks: a function that "
+                    "drops or adds points needs map_blocks(..., chunks=...), or compute_chunk_sizes() afterwards"
+                )
+        return self.of(block)
 
 
 def added(sums: list[Sums]) -> Sums:

@@ -33,8 +33,12 @@ SAMPLE = 2000
 
 
 def are_blocks(data: Any) -> bool:
-    """Whether `data` is one of Dask's collections; tells it without importing Dask."""
-    return hasattr(data, "__dask_graph__")
+    """Whether `data` is one of Dask's collections; tells it without importing Dask.
+
+    Objects of xarray always have the method, and a graph only where their data are Dask arrays.
+    """
+    graph = getattr(data, "__dask_graph__", None)
+    return graph is not None and not isinstance(data, type) and graph() is not None
 
 
 class BlockLoss:
@@ -129,7 +133,7 @@ class BlockLoss:
         for i, (length, block) in enumerate(zip(self._blocks.chunks[0], self._blocks.__dask_keys__(), strict=True)):
             if length:
                 level.append((f"gradient-of-block-{name}", i))
-                layer[level[-1]] = (Step.of, told, block)
+                layer[level[-1]] = (Step.of_declared, told, block, length)
         depth = 0
         while len(level) > 1 or not depth:
             groups = [level[i : i + TOGETHER] for i in range(0, len(level), TOGETHER)]
@@ -202,7 +206,13 @@ def aligned(x: Any, y: Any) -> tuple[Any, Any]:
     """
     import dask.array as da
 
-    given: list[Any] = [data if are_blocks(data) else as_tensor(data).detach().numpy() for data in (x, y)]
+    given: list[Any] = []
+    for data in (x, y):
+        if not are_blocks(data):
+            data = as_tensor(data).detach().numpy()
+        elif not isinstance(data, da.Array) and isinstance(getattr(data, "data", None), da.Array):
+            data = data.data  # of xarray
+        given.append(data)
     for name, data in zip("xy", given):
         if are_blocks(data) and not isinstance(data, da.Array):
             raise DtypeError(

@@ -1,0 +1,75 @@
+"""The state of a fit on its way: what is minimized, what changes, and what is known of the steps so far."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from tinygrad_poly.cuda import OutOfMemoryError
+from tinygrad_poly.engine.errors import BlockError
+from tinygrad_poly.fitting.loops.interrupt import Interrupt
+from tinygrad_poly.fitting.objective import Objective, Weights
+from tinygrad_poly.fitting.progress import Report, nothing
+
+
+@dataclass(frozen=True)
+class End:
+    """How a loop ended."""
+
+    step: int
+    """How many steps are complete, with a finite loss at the weights that they led to."""
+    interrupted: bool = False
+    diverged: bool = False
+    failed: BlockError | OutOfMemoryError | None = None
+    """Why the data could not be read any further, where it is elsewhere."""
+    last_loss: float | None = None
+    """The loss after `step` steps where the fit diverged in the next; None if there was no finite one."""
+
+
+Mark = tuple[int, list[Any], Any]
+"""How many steps are complete, the weights' arrays then, and what the optimizer needs to go back."""
+
+
+@dataclass
+class State:
+    """What a loop is handed: it takes the `steps`, changes the weights and the optimizer, and fills in `losses`."""
+
+    target: Objective
+    weights: Weights
+    optimizer: Any
+    steps: range
+    log_every: int = 1
+    losses: dict[int, float] = field(default_factory=dict)
+    """The losses so far of each `log_every`-th step."""
+    report: Report = nothing
+    """What is told of each of these losses, once."""
+    interrupt: Interrupt = field(default_factory=Interrupt)
+    reported: int = -1
+    """The last step that was reported: steps that are taken again are not reported again."""
+
+    def __post_init__(self) -> None:
+        self._tensors = list(self.weights.values())
+        self._snapshot = getattr(self.optimizer, "snapshot", None) or self.optimizer.state_dict
+        self._go_back = getattr(self.optimizer, "go_back", None) or self.optimizer.load_state_dict
+
+    def mark(self, t: int) -> Mark:
+        """What `go_back` needs in order to come back here, where `t` steps are complete.
+
+        Arrays are never written into, so holding on to them is a snapshot that costs nothing.
+        """
+        return t, [w.array for w in self._tensors], self._snapshot()
+
+    def go_back(self, mark: Mark) -> int:
+        """Set the weights and the optimizer to what they were; returns the number of steps that are complete then."""
+        step, arrays, snapshot = mark
+        for tensor, array in zip(self._tensors, arrays, strict=True):
+            tensor.array = array
+        self._go_back(snapshot)
+        return step
+
+    def note(self, t: int, loss: float) -> None:
+        """Keep the loss of a step, and report it unless that was done before the step was taken again."""
+        self.losses[t] = loss
+        if t > self.reported:
+            self.reported = t
+            self.report(t, loss)
