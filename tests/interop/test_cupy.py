@@ -3,6 +3,7 @@
 import copy
 import math
 import pickle
+from functools import partial
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import pytest
 import tinygrad_poly as tg
 from tinygrad_poly.engine.errors import DeviceError, DtypeError, SingularMatrixError
 
+from ..optim.choices import FITTING
 from . import cupy_on_cpu
 
 GPU = "cuda:0"
@@ -399,12 +401,11 @@ def test_a_state_goes_where_the_module_is(cupy):
         np.testing.assert_array_equal(mine.detach().cpu().numpy(), other.detach().numpy())
 
 
+# One of each, with the last of the options to try that do not go uphill.
 OPTIMIZERS = {
-    "SGD": lambda p: tg.optim.SGD(p, lr=0.05, momentum=0.9, weight_decay=0.01, nesterov=True),
-    "Adam": lambda p: tg.optim.Adam(p, lr=0.05, amsgrad=True),
-    "AdamW": lambda p: tg.optim.AdamW(p, lr=0.05),
-    "RMSprop": lambda p: tg.optim.RMSprop(p, lr=0.01, centered=True, momentum=0.5),
-    "Adagrad": lambda p: tg.optim.Adagrad(p, lr=0.1, initial_accumulator_value=0.5),
+    name: partial(getattr(tg.optim, name), lr=0.05, **options)
+    for name, options in FITTING
+    if not options.get("maximize")
 }
 
 

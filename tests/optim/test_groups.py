@@ -11,6 +11,7 @@ from tinygrad_poly.engine.errors import DtypeError, GraphError
 from tinygrad_poly.fitting import saved
 
 from ..helpers import assert_like, both, leaf
+from .choices import CHOICES, OPTIMIZERS
 
 
 def test_groups_have_their_own_options_and_the_defaults():
@@ -113,8 +114,8 @@ def test_a_state_dict_is_a_snapshot():
     assert str(state) == before
 
 
-@pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW", "RMSprop", "Adagrad", "LBFGS"])
-def test_states_survive_json(name):
+@pytest.mark.parametrize(("name", "options"), CHOICES, ids=str)
+def test_states_survive_json(name, options):
     def closure():
         optimizer.zero_grad()
         loss = ((w - b) ** 2).sum()
@@ -125,13 +126,12 @@ def test_states_survive_json(name):
     dtype = tg.float64 if name == "LBFGS" else tg.float32
     w = tg.tensor([1 / 3, 2.0], dtype=dtype, requires_grad=True)
     b = tg.tensor(np.float64(0.1), requires_grad=True)
-    options = {"momentum": 0.9} if name in ("SGD", "RMSprop") else {}
-    optimizer = getattr(tg.optim, name)([w, b], lr=0.01, **options)
+    optimizer = getattr(tg.optim, name)([w, b], **{"lr": 0.01} | options)
     for _ in range(3):
         optimizer.step(closure)
     state = optimizer.state_dict()
     back = saved._rich(json.loads(json.dumps(saved._plain(state))))
-    other = getattr(tg.optim, name)([w, b], lr=0.5, **options)
+    other = getattr(tg.optim, name)([w, b], **{"lr": 0.5} | options)
     other.load_state_dict(back)
     assert str(other.state_dict()) == str(state)
 
@@ -158,6 +158,91 @@ def test_the_learning_rate_of_equal_groups_is_one_number():
     optimizer.param_groups[0]["lr"] = 1.0
     with pytest.raises(ValueError, match=r"\[0.25, 1.0\]: see param_groups"):
         optimizer.lr
+
+
+@both
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_parameters_may_come_with_their_names(m, name):
+    model = m.nn.Linear(2, 1)
+    optimizer = getattr(m.optim, name)(model.named_parameters())
+    assert optimizer.param_groups[0]["params"] == list(model.parameters())
+    assert optimizer.param_groups[0]["param_names"] == ["weight", "bias"]
+    assert optimizer.state_dict()["param_groups"][0]["param_names"] == ["weight", "bias"]
+
+
+@both
+def test_groups_may_have_names_too(m):
+    w, b = leaf(m, [1.0]), leaf(m, 2.0)
+    optimizer = m.optim.SGD([{"params": [("w", w)]}, {"params": [("b", b)], "lr": 1.0}], lr=0.5)
+    assert [group["param_names"] for group in optimizer.param_groups] == [["w"], ["b"]]
+    (w.sum() * b).backward()
+    optimizer.step()
+    assert (w.tolist(), b.item()) == ([0.0], 1.0)
+
+
+@pytest.mark.parametrize(("name", "options"), CHOICES, ids=str)
+def test_a_snapshot_undoes_steps_whatever_they_change(name, options):
+    def closure():
+        optimizer.zero_grad()
+        loss = (w * w).sum()
+        loss.backward()
+        return loss
+
+    w = leaf(tg, [2.0, -1.0])
+    optimizer = getattr(tg.optim, name)([w], **({"lr": 0.01} | options))
+    for steps in (0, 2):
+        for _ in range(steps):
+            optimizer.step(closure)
+        before, snapshot = str(optimizer.state_dict()), optimizer.snapshot()
+        for _ in range(2):  # it can be gone back to more than once
+            optimizer.step(closure)
+            optimizer.param_groups[0]["lr"] = 0.5
+            optimizer.go_back(snapshot)
+            assert str(optimizer.state_dict()) == before
+
+
+def test_a_snapshot_of_an_optimizer_with_a_state_of_its_own_holds_that():
+    class Counting(tg.optim.SGD):
+        count = 0
+
+        def step(self):
+            self.count += 1
+
+        def state_dict(self):
+            return super().state_dict() | {"count": self.count}
+
+        def load_state_dict(self, state_dict):
+            super().load_state_dict(state_dict)
+            self.count = state_dict["count"]
+
+    optimizer = Counting([leaf(tg, 1.0)])
+    optimizer.step()
+    snapshot = optimizer.snapshot()
+    optimizer.step()
+    optimizer.go_back(snapshot)
+    assert optimizer.count == 1
+
+
+def test_only_steps_that_are_nothing_but_descent_are_plain():
+    class Clipping(tg.optim.SGD):
+        def step(self, closure=None):
+            tg.nn.utils.clip_grad_norm_(self.param_groups[0]["params"], 1.0)
+            return super().step(closure)
+
+    class Plain(Clipping):
+        is_plain_descent = True
+
+    w = leaf(tg, [1.0])
+    for name, options in CHOICES:
+        optimizer = getattr(tg.optim, name)([w], **({"lr": 0.01} | options))
+        assert optimizer.is_plain_descent == (name == "SGD" and not options)
+    assert not Clipping([w]).is_plain_descent
+    assert Plain([w]).is_plain_descent
+    replaced = tg.optim.SGD([w])
+    replaced.step = lambda: None
+    assert not replaced.is_plain_descent
+    assert not tg.optim.SGD([{"params": [w]}, {"params": [leaf(tg, 1.0)], "lr": 0.5}], lr=0.1).is_plain_descent
+    assert tg.optim.SGD([{"params": [w]}, {"params": [leaf(tg, 1.0)]}], lr=0.1).is_plain_descent
 
 
 # misuse
@@ -233,3 +318,43 @@ def test_a_state_for_other_parameters_is_refused_and_changes_nothing():
     with pytest.raises(ValueError, match="-1"):
         other.load_state_dict(state)
     assert other.lr == 0.1
+
+
+ASKED_FOR_NOTHING = dict.fromkeys(("foreach", "fused", "capturable", "differentiable"), (None, False))
+
+
+@pytest.mark.parametrize("name", [name for name in OPTIMIZERS if name != "LBFGS"])
+def test_options_of_torchs_are_taken_where_they_ask_for_nothing(name):
+    make = getattr(tg.optim, name)
+    for option, values in ASKED_FOR_NOTHING.items():
+        for value in values:
+            make([leaf(tg, 1.0)], **{option: value})
+        with pytest.raises(ValueError, match=f"{option}=True asks for another way to take a step"):
+            make([leaf(tg, 1.0)], **{option: True})
+    with pytest.raises(TypeError, match=rf"{name}\(\) got an unexpected keyword argument 'momentun'"):
+        make([leaf(tg, 1.0)], momentun=0.9)
+
+
+def test_decoupled_weight_decay_is_adamw():
+    tg.optim.Adam([leaf(tg, 1.0)], decoupled_weight_decay=False)
+    with pytest.raises(ValueError, match="take AdamW"):
+        tg.optim.Adam([leaf(tg, 1.0)], decoupled_weight_decay=True)
+
+
+@both
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_a_learning_rate_that_is_a_text_is_refused(m, name):
+    with pytest.raises(TypeError):
+        getattr(m.optim, name)([leaf(m, 1.0)], lr="1")
+
+
+@pytest.mark.parametrize("option", ["momentum", "dampening", "weight_decay", "lr"])
+@pytest.mark.parametrize("value", ["1", b"1", None, 1j, [0.5, 0.5]], ids=repr)
+def test_options_that_are_no_numbers_are_named(option, value):
+    with pytest.raises(DtypeError, match="must be a number, not "):
+        tg.optim.SGD([leaf(tg, 1.0)], **{option: value})
+
+
+def test_some_names_and_some_not_are_refused():
+    with pytest.raises(ValueError, match="either all parameters of a group have names"):
+        tg.optim.SGD([("w", leaf(tg, 1.0)), leaf(tg, 1.0)])

@@ -9,6 +9,7 @@ import tinygrad_poly as tg
 from tinygrad_poly.engine.errors import DtypeError, GraphError
 
 from ..helpers import DTYPES, assert_like, both, leaf
+from .choices import OPTIMIZERS
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -79,7 +80,7 @@ def test_the_learning_rate_never_promotes(lr):
     assert (w.dtype, w.grad.dtype) == (np.float32, np.float32)
 
 
-@pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW", "RMSprop", "Adagrad", "LBFGS"])
+@pytest.mark.parametrize("name", OPTIMIZERS)
 def test_any_array_library_will_do(name):
     found = []
     for make in (np.asarray, strict.asarray):
@@ -102,7 +103,7 @@ def test_any_array_library_will_do(name):
 
 
 @pytest.mark.parametrize("lr", [np.float64(0.1), np.float32(0.1)], ids=repr)
-@pytest.mark.parametrize("name", ["SGD", "Adam", "RMSprop", "Adagrad", "LBFGS"])
+@pytest.mark.parametrize("name", OPTIMIZERS)
 def test_a_learning_rate_set_by_hand_never_promotes(name, lr):
     w = leaf(tg, [1.0, 2.0])
     optimizer = getattr(tg.optim, name)([w])

@@ -15,6 +15,7 @@ SCHEDULERS = [
     ("StepLR", {"step_size": 3}),
     ("StepLR", {"step_size": 1, "gamma": 0.7}),
     ("MultiStepLR", {"milestones": [2, 5, 5, 9], "gamma": 0.3}),
+    ("MultiStepLR", {"milestones": [0, 2, 0], "gamma": 0.5}),
     ("ExponentialLR", {"gamma": 0.9}),
     ("CosineAnnealingLR", {"T_max": 7}),
     ("CosineAnnealingLR", {"T_max": 10, "eta_min": 0.01}),
@@ -55,6 +56,24 @@ def test_the_rates_are_torchs(name, options):
         for m in (tg, torch)
     )
     assert mine == theirs
+
+
+@pytest.mark.parametrize("last_epoch", [0, 1, 2, 4, 8])
+@pytest.mark.parametrize(("name", "options"), SCHEDULERS, ids=label)
+def test_rates_go_on_from_an_epoch_as_torchs_do(name, options, last_epoch):
+    if name == "CosineAnnealingLR":
+        pytest.skip("torch's rate is another one there, computed anew")
+    found = []
+    for m in (tg, torch):
+        optimizer = optimizer_of(m)
+        getattr(m.optim.lr_scheduler, name)(optimizer, **options)
+        scheduler = getattr(m.optim.lr_scheduler, name)(optimizer, **options, last_epoch=last_epoch)
+        found.append([scheduler.get_last_lr()])
+        for _ in range(5):
+            optimizer.step()
+            scheduler.step()
+            found[-1].append(scheduler.get_last_lr())
+    assert found[0] == found[1]
 
 
 @pytest.mark.parametrize("options", PLATEAUS, ids=label)

@@ -11,49 +11,9 @@ from tinygrad_poly.engine.apply import wrap
 from tinygrad_poly.engine.walk import leaf
 
 from ..helpers import DTYPES, numbers
+from .choices import CHOICES, OPTIMIZERS
 from .rounded import Rounded
 
-OPTIONS = {
-    "SGD": [
-        {},
-        {"momentum": 0.9},
-        {"momentum": 0.9, "dampening": 0.5},
-        {"momentum": 0.9, "nesterov": True},
-        {"weight_decay": 0.1},
-        {"maximize": True},
-        {"momentum": 0.5, "dampening": 0.25, "weight_decay": 0.1, "maximize": True},
-    ],
-    "RMSprop": [
-        {},
-        {"alpha": 0.6},
-        {"eps": 1e-2},
-        {"weight_decay": 0.1},
-        {"momentum": 0.9},
-        {"centered": True},
-        {"maximize": True},
-        {"alpha": 0.9, "momentum": 0.5, "centered": True, "weight_decay": 0.1, "maximize": True, "eps": 1e-4},
-    ],
-    "Adagrad": [
-        {},
-        {"lr_decay": 0.1},
-        {"weight_decay": 0.1},
-        {"initial_accumulator_value": 0.5},
-        {"eps": 1e-2},
-        {"maximize": True},
-        {"lr_decay": 0.5, "weight_decay": 0.1, "initial_accumulator_value": 2.0, "maximize": True},
-    ],
-    "LBFGS": [{"max_iter": 1}, {"max_iter": 1, "lr": 0.5, "history_size": 3}],
-}
-OPTIONS["Adam"] = OPTIONS["AdamW"] = [
-    {},
-    {"betas": (0.6, 0.7)},
-    {"eps": 1e-2},
-    {"weight_decay": 0.1},
-    {"amsgrad": True},
-    {"maximize": True},
-    {"betas": (0.8, 0.99), "weight_decay": 0.1, "amsgrad": True, "maximize": True, "eps": 1e-4},
-]
-CHOICES = [(name, options) for name, choices in OPTIONS.items() for options in choices]
 LR = {"SGD": 1e-3, "LBFGS": 1.0}
 
 
@@ -170,7 +130,7 @@ def test_a_state_that_is_loaded_goes_on_bit_for_bit(name, options):
     assert str(resumed.state_dict()) == str(optimizer.state_dict())
 
 
-@pytest.mark.parametrize("name", sorted(OPTIONS))
+@pytest.mark.parametrize("name", OPTIMIZERS)
 def test_the_defaults_and_their_text_are_torchs(name):
     mine, theirs = (getattr(m.optim, name)([m.zeros(1)], **({"lr": 0.5} if name == "SGD" else {})) for m in (tg, torch))
     known = mine.param_groups[0]

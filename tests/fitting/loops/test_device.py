@@ -11,6 +11,7 @@ from tinygrad_poly.cli import main
 from tinygrad_poly.cuda import OutOfMemoryError
 from tinygrad_poly.engine.errors import DeviceError, DivergenceError
 from tinygrad_poly.fitting.loops import device as device_loop
+from tinygrad_poly.fitting.optimizers import OPTIMIZERS
 
 GPU = "cuda:0"
 
@@ -34,7 +35,7 @@ def numbers(result):
 
 
 @pytest.mark.parametrize("log_every", [7, 100, 1000])
-@pytest.mark.parametrize("optimizer", ["sgd", "adam", "rmsprop", "adagrad", "adamw"])
+@pytest.mark.parametrize("optimizer", sorted(OPTIMIZERS))
 def test_it_is_the_fit_of_the_cpu(cupy, optimizer, log_every):
     mine, reference = (fitted(d, optimizer=optimizer, log_every=log_every) for d in (GPU, "cpu"))
     assert numbers(mine) == numbers(reference)
