@@ -65,6 +65,21 @@ def test_class_labels_and_indices_stay_whole_numbers():
     assert fit(loss, start, x, labels, steps=5, lr=0.1, progress=False).loss < target(weights).item()
 
 
+def test_blocks_of_whole_numbers_take_the_dtype_of_the_weights_unless_they_are_labels():
+    da = pytest.importorskip("dask.array")
+    x, y = da.from_array(YEARS.astype("i4"), chunks=2), da.from_array(2.0 * YEARS**3, chunks=2)
+    result = fit(cubic, {"d": 1.0}, x, y, lr=1e-21, steps=200, progress=False)
+    assert result.params["d"].item() == pytest.approx(2.0, abs=0.1)
+    labels = da.from_array(np.array([0, 1, 2, 1, 0, 0]), chunks=2)
+    points = da.from_array(np.arange(12.0).reshape(6, 2), chunks=(2, 2))
+
+    def loss(params, x, y):
+        return ((x @ params["w"]) * (y.reshape(-1, 1) == tg.arange(3)).double()).sum()
+
+    target, _ = objective(loss, {"w": np.zeros((2, 3))}, points, labels)
+    assert target({"w": tg.ones((2, 3), dtype=tg.float64)}).item() == 66.0
+
+
 @pytest.mark.parametrize("place", ["x", "y", "params"])
 def test_complex_numbers_are_refused_by_name(place):
     given = {"x": [1.0, 2.0], "y": [1.0, 2.0], "params": {"d": 1.0}}

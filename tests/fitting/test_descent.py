@@ -6,7 +6,7 @@ import pytest
 
 import tinygrad_poly as tg
 from tinygrad_poly.engine.errors import DivergenceError, GraphError, ShapeError
-from tinygrad_poly.fitting import fit
+from tinygrad_poly.fitting import fit, resume
 
 
 def by_hand(problem, steps, lr):
@@ -95,6 +95,8 @@ def test_any_optimizer_can_be_passed(sine):
         ({"log_every": 0}, "log_every must be a whole number of 1 or more, not 0"),
         ({"lr": 0}, "lr must be a positive number, not 0"),
         ({"lr": math.nan}, "lr must be a positive number, not nan"),
+        ({"lr": True}, "lr must be a positive number, not True"),
+        ({"lr": "1"}, "lr must be a positive number, not '1'"),
         ({"params": {}}, "at least one weight"),
     ],
 )
@@ -267,3 +269,52 @@ def test_the_stated_learning_rate_is_the_threshold(sine):
     assert above.loss > above.losses[4999] > 1e6 * below.loss
     assert above.verdict.diverges
     assert not below.verdict.diverges
+
+
+@pytest.mark.parametrize("lr", [np.float32(0.25), np.float64(0.25), np.int64(1), 1], ids=repr)
+def test_the_learning_rate_may_be_a_number_of_numpys(lr):
+    result = fit(
+        lambda p, x, y: ((p["w"] * x - y) ** 2).sum(), {"w": 0.0}, [0.5], [1.0], steps=1, lr=lr, progress=False
+    )
+    assert result.params["w"].item() == lr
+    assert type(result.lr) in (int, float)
+
+
+def test_after_divergence_the_optimizer_is_that_of_the_last_good_step(sine):
+    how = {"optimizer": lambda params, lr: tg.optim.SGD(params, lr=lr, momentum=0.9), "lr": 1e-2, "progress": False}
+    with pytest.raises(DivergenceError) as caught:
+        fit(*sine.arguments, steps=1000, **how)
+    result = caught.value.result
+    clean = fit(*sine.arguments, steps=result.step, **how)
+    assert str(result.run.optimizer_state) == str(clean.run.optimizer_state)
+    assert result.losses == clean.losses
+    resumed, expected = (r.resume(500, lr=1e-9, progress=False) for r in (result, clean))
+    assert numbers(resumed.params) == numbers(expected.params)
+
+
+def test_a_resumed_fit_whose_loss_is_no_number_says_where_it_went_on(sine):
+    run = fit(*sine.arguments, steps=3, progress=False).run
+    with pytest.raises(DivergenceError, match="not a finite number at step 3, where the fit goes on"):
+        resume(run, sine.loss, sine.x, sine.y * math.nan, steps=5, progress=False)
+
+
+@pytest.mark.parametrize("compile", [False, True])
+def test_a_report_may_change_the_learning_rate_of_the_steps_to_come(sine, compile):
+    made = []
+
+    def factory(params, lr):
+        made.append(tg.optim.SGD(params, lr=lr))
+        return made[-1]
+
+    def report(t, loss):
+        seen.append(t)
+        if t == 19:
+            made[-1].lr = 1e-7
+
+    seen = []
+    how = {"optimizer": factory, "log_every": 5, "progress": report, "compile": compile}
+    found = fit(*sine.arguments, steps=100, **how)
+    assert seen == list(range(4, 100, 5)) == list(found.losses)
+    expected = fit(*sine.arguments, steps=19, progress=False).resume(100, lr=1e-7, progress=False)
+    np.testing.assert_allclose(numbers(found.params), numbers(expected.params), rtol=1e-12)
+    assert not found.is_plain_descent

@@ -141,3 +141,16 @@ def test_data_in_float32_is_analysed_in_float64(sine_in_float32):
     quadratic = as_quadratic(*sine_in_float32.arguments)
     assert quadratic.hessian.dtype == np.float64
     assert math.isclose(quadratic.least_loss, 8.817167, rel_tol=1e-6)
+
+
+def test_an_optimum_that_is_not_determined_is_not_handed_out_without_a_word():
+    def loss(params, x, y):
+        return (((params["v"] + params["w"]) * x - y) ** 2).mean()
+
+    quadratic = as_quadratic(loss, {"v": 0.0, "w": 0.0}, [1.0, 2.0], [3.0, 5.0])
+    with pytest.warns(
+        np.exceptions.RankWarning, match="not known to be the best: rounding hides it, .* centre and scale x"
+    ):
+        weights, least = quadratic.minimum
+    assert weights["v"] + weights["w"] == pytest.approx(2.6)
+    assert least == pytest.approx(0.1)

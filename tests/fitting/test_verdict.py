@@ -73,3 +73,63 @@ def test_nothing_is_claimed_of_an_optimum_that_rounding_hides():
 @pytest.mark.parametrize(("lr", "rounded"), [(3.5579e-6, 3.55e-6), (0.0625618, 0.0625), (1.0, 1.0), (12345.0, 12300.0)])
 def test_learning_rates_are_rounded_down(lr, rounded):
     assert rounded_down(lr) == rounded
+
+
+def clipped(params, lr):
+    """Plain gradient descent whose gradients are clipped, by another `step` of the object."""
+    optimizer = tg.optim.SGD(params, lr=lr)
+    step = optimizer.step
+
+    def clip_and_step():
+        tg.nn.utils.clip_grad_norm_(params, 1e-3)
+        step()
+
+    optimizer.step = clip_and_step
+    return optimizer
+
+
+class Clipped(tg.optim.SGD):
+    def step(self, closure=None):
+        tg.nn.utils.clip_grad_norm_(self.param_groups[0]["params"], 1e-3)
+        return super().step(closure)
+
+
+class Plain(Clipped):
+    """Clips so late that it never does, and says so."""
+
+    is_plain_descent = True
+
+    def step(self, closure=None):
+        return tg.optim.SGD.step(self, closure)
+
+
+@pytest.mark.parametrize("compile", [False, True])
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        Clipped,
+        clipped,
+        lambda params, lr: tg.optim.SGD(params, lr=lr, momentum=0.5),
+        lambda params, lr: tg.optim.SGD(params, lr=lr, weight_decay=1e-9),
+        lambda params, lr: tg.optim.SGD(params[1:], lr=lr),
+        lambda params, lr: tg.optim.SGD(params, lr=lr / 1e6),
+        lambda params, lr: tg.optim.SGD([{"params": params[:1], "lr": lr}, {"params": params[1:]}], lr=lr / 2),
+        "adam",
+    ],
+    ids=["class", "object", "momentum", "decay", "frozen", "another rate", "two rates", "adam"],
+)
+def test_nothing_is_foretold_of_steps_that_are_not_plain_descent(sine, optimizer, compile):
+    # With this rate plain descent diverges.
+    result = fit(*sine.arguments, lr=3.6e-6, steps=20, optimizer=optimizer, progress=False, compile=compile)
+    verdict = result.verdict
+    assert verdict.optimum == pytest.approx(8.817165, abs=5e-7)
+    assert (result.largest_stable_lr, verdict.largest_stable_lr, verdict.more_steps) == (None, None, None)
+    assert str(verdict).endswith("It has not converged.")
+    assert not verdict.diverges
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", tg.optim.SGD, lambda p, lr: tg.optim.SGD(p, lr, dampening=0.5), Plain])
+def test_plain_descent_is_believed_by_what_it_says_of_itself(sine, optimizer):
+    verdict = fit(*sine.arguments, lr=3.6e-6, steps=20, optimizer=optimizer, progress=False).verdict
+    assert verdict.largest_stable_lr == pytest.approx(3.557948e-06)
+    assert verdict.diverges

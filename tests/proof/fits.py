@@ -5,7 +5,7 @@ optimizer, a learning rate that may let the fit diverge at once, late or never, 
 
 - **the same end**: step, error, its message, advice and verdict, the logged losses, weights and the optimizer's state.
   Compiled programs add up in another order, so numbers may differ by what rounding does to the eager fit itself: by
-  eight times what changes if the weights and data are moved by some roundings. Where such a change moves the step at
+  eight times what changes if weights, data and learning rate are moved by some roundings. Where such a change moves the step at
   which the eager fit diverges, the end is not determined by the problem, and only its own consistency is judged.
 - **going back**: a fit that ends early is, to the last bit, the fit of so many steps in the same way, the optimizer's
   state included; and resumed it ends where the one ends that was not interrupted.
@@ -214,7 +214,8 @@ def taken(case: Case, compile: bool, moved: float = 0.0, **changed: Any) -> Outc
                 signal.raise_signal(signal.SIGINT)
 
     start, x, y = case.data(moved)
-    how = {"steps": case.steps, "lr": case.lr, "log_every": case.log_every, "optimizer": case.factory}
+    u = float(np.finfo(y.dtype).eps)
+    how = {"steps": case.steps, "lr": case.lr * (1 + moved * u), "log_every": case.log_every, "optimizer": case.factory}
     try:
         with interrupted_at(case.at if case.interruption == "anywhere" else -1):
             result = fit(LOSSES[case.loss], start, x, y, **how, progress=report, compile=compile)

@@ -35,17 +35,33 @@ def objective(loss: Loss, params: Params, x: Any, y: Any) -> tuple[Objective, We
     named, listed = _named(params), not isinstance(params, Mapping)
     if not named:
         raise ValueError("fit() needs at least one weight to learn, and params is empty")
-    if blocks.are_blocks(x) or blocks.are_blocks(y):
-        x, y = blocks.aligned(x, y)
-        weights = _weights(named, x, y)
-        dtype = _dtype_of(weights)
-        x, y = (data.astype(dtype) if data.dtype.kind in "iu" else data for data in (x, y))
-        return blocks.BlockObjective(blocks.BlockLoss(loss, listed, weights, x, y), x, y, listed), weights
-    x, y = (_data(name, data) for name, data in (("x", x), ("y", y)))
-    _check_devices(x, y, named)
+    in_blocks = blocks.are_blocks(x) or blocks.are_blocks(y)
+    x, y = blocks.aligned(x, y) if in_blocks else (_data(name, data) for name, data in (("x", x), ("y", y)))
+    if not in_blocks:
+        _check_devices(x, y, named)
     weights = _weights(named, x, y)
-    given = Objective(loss, x, y, listed)
-    return _without_integers(given, weights), weights
+
+    def target(x: Any, y: Any) -> Objective:
+        if in_blocks:
+            return blocks.BlockObjective(blocks.BlockLoss(loss, listed, weights, x, y), x, y, listed)
+        return Objective(loss, x, y, listed)
+
+    if not any(_is_whole(data.dtype) for data in (x, y)):
+        return target(x, y), weights
+    dtype = np.result_type(*(w.dtype for w in weights.values()))
+    try:
+        found = target(*(_cast(data, dtype) if _is_whole(data.dtype) else data for data in (x, y)))
+        if not in_blocks:
+            with found.device.active(), no_grad(), np.errstate(all="ignore"):
+                found(weights)
+    except (IndexError, TypeError, ValueError):
+        # As indices, for instance, they have to be whole; if something else was wrong, it still is.
+        found = target(x, y)
+    return found, weights
+
+
+def _cast(data: Any, dtype: Any) -> Any:
+    return data.to(dtype) if isinstance(data, Tensor) else data.astype(dtype)
 
 
 def _data(name: str, data: Any) -> Tensor:
@@ -63,28 +79,8 @@ def _data(name: str, data: Any) -> Tensor:
     return found
 
 
-def _without_integers(given: Objective, weights: Weights) -> Objective:
-    """The same with whole numbers in the dtype of the weights, if the loss can be computed of them so."""
-    dtype = _dtype_of(weights)
-    x, y = (data.to(dtype) if _is_whole(data.dtype) else data for data in (given.x, given.y))
-    if x is given.x and y is given.y:
-        return given
-    found = Objective(given.loss, x, y, given.listed)
-    try:
-        with found.device.active(), no_grad(), np.errstate(all="ignore"):
-            found(weights)
-    except (IndexError, TypeError, ValueError):
-        return given  # as indices, for instance; what else is wrong will be seen again
-    return found
-
-
 def _is_whole(dtype: Any) -> bool:
     return not arrays.is_floating(dtype) and dtype != np.bool_
-
-
-def _dtype_of(weights: Weights) -> Any:
-    """The dtype that holds the numbers of all weights."""
-    return np.result_type(*(w.dtype for w in weights.values()))
 
 
 def _weights(named: list[tuple[str, Any]], x: Any, y: Any) -> Weights:
@@ -95,7 +91,8 @@ def _weights(named: list[tuple[str, Any]], x: Any, y: Any) -> Weights:
 
 
 def _weight(name: str, value: Any, dtype: Any) -> Tensor:
-    weight = _data(f"params[{name!r}]", tensor(value))
+    with np.errstate(over="ignore"):  # numbers are made anew, in `dtype`
+        weight = _data(f"params[{name!r}]", tensor(value))
     if isinstance(value, Tensor | np.ndarray):
         return weight if arrays.is_floating(weight.dtype) else weight.to(dtype)
     return tensor(value, dtype=dtype)

@@ -355,3 +355,29 @@ def test_a_fit_of_arrays_imports_no_dask():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+@pytest.mark.parametrize("name", ["x", "y"])
+def test_a_block_that_is_shorter_than_declared_ends_the_fit(name):
+    points = np.random.default_rng(0).normal(size=40)
+    given = {key: da.from_array(points, chunks=10) for key in "xy"}
+    given[name] = given[name].map_blocks(lambda block: block[: len(block) // 2])
+    with pytest.raises(BlockError, match=rf"a block of {name} has 5 points, and 10 according to its chunks") as caught:
+        fit(LOSSES["mean"], {"a": 0.0, "b": 0.0}, **given, progress=False)
+    assert caught.value.result.step == 0
+
+
+def test_the_result_of_a_failed_fit_is_printed_without_its_data():
+    def broken(block):
+        if broken.left:
+            broken.left -= 1
+            return block
+        raise OSError("the disk is gone")
+
+    points = np.arange(4.0)
+    broken.left = 20
+    x = da.from_array(points, chunks=2).map_blocks(broken, meta=np.empty(0))
+    with pytest.raises(BlockError) as caught:
+        fit(LOSSES["mean"], {"a": 0.0, "b": 0.0}, x, points, lr=0.01, progress=False)
+    assert repr(caught.value.result) == f"FitResult(step={caught.value.result.step}, complete)"
+    assert caught.value.result.step > 0
