@@ -66,6 +66,7 @@ gpu: $(VENV)/.test  ## Test, measure and tune on a GPU in six minutes; without o
 prove: $(VENV)/.test  ## Check a hundred thousand generated programs, then wrong engines (about 20 minutes)
 	$(BIN)/python -m tests.proof.prove
 	$(BIN)/python -m tests.proof.prove --mutants
+	$(BIN)/python -m tests.proof.fits
 
 clean:  ## Remove what the other commands made
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks

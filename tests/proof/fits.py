@@ -5,8 +5,8 @@ optimizer, a learning rate that may let the fit diverge at once, late or never, 
 
 - **the same end**: step, error, its message, advice and verdict, the logged losses, weights and the optimizer's state.
   Compiled programs add up in another order, so numbers may differ by what rounding does to the eager fit itself: by
-  eight times what changes if weights, data and learning rate are moved by some roundings. Where such a change moves the step at
-  which the eager fit diverges, the end is not determined by the problem, and only its own consistency is judged.
+  eight times what changes if weights, data and learning rate are moved by some roundings. Where such a change moves
+  the step at which the eager fit diverges, the end is not determined, and only its own consistency is judged.
 - **going back**: a fit that ends early is, to the last bit, the fit of so many steps in the same way, the optimizer's
   state included; and resumed it ends where the one ends that was not interrupted.
 
@@ -175,13 +175,16 @@ class Outcome:
 @contextmanager
 def interrupted_at(line: int) -> Iterator[None]:
     """Raise KeyboardInterrupt, as a second Ctrl-C does, when so many lines of the loops and optimizers have run."""
-    left = line
+    left, marks = line, 0
 
     def trace(frame: Any, event: str, _: Any) -> Any:
-        nonlocal left
-        name = frame.f_code.co_filename
+        nonlocal left, marks
+        name, file = frame.f_code.co_name, frame.f_code.co_filename
         if event == "call":
-            return trace if frame.f_code.co_name in GUARDED and ("/loops/" in name or "/optim/" in name) else None
+            marks += name == "mark"
+            # The first mark is made before there is a step to keep.
+            guarded = name in GUARDED and ("/loops/" in file or "/optim/" in file) and (marks > 1 or name == "take")
+            return trace if guarded else None
         if event == "line":
             left -= 1
             if left == 0:
@@ -324,7 +327,7 @@ def main() -> int:
         case = Case.drawn(seed, routes)
         try:
             ends[judge(case)] += 1
-        except Exception:
+        except BaseException:
             print(f"seed {seed}: {case}")
             raise
         if time.monotonic() - begin > options.seconds:
