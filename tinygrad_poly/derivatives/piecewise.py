@@ -6,6 +6,7 @@ Between the pieces there is no derivative. What the rules return there is torch'
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from math import inf, nan
 
 from tinygrad_poly.derivatives.elementwise import where
