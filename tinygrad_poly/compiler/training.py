@@ -306,7 +306,7 @@ class _Locals(Observer):
 
     def recorded(self, operation: Any, inputs: tuple[Any, ...], options: tuple[Any, ...], result: Any) -> None:
         """Look for the frame, unless it was found before."""
-        frame = self.frame or sys._getframe(1)
+        frame: FrameType | None = self.frame or sys._getframe(1)
         while frame is not None and frame.f_code is not self.code:
             frame = frame.f_back
         self.frame = frame

@@ -278,7 +278,7 @@ def as_dtype(dtype: Any) -> np.dtype[Any]:
         ) from None
     if found.kind == "c":
         raise DtypeError(COMPLEX)
-    return found
+    return found if found.isnative else found.newbyteorder("=")
 
 
 def is_floating(dtype: Any) -> bool:

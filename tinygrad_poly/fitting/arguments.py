@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from tinygrad_poly.creation import as_tensor, tensor
 from tinygrad_poly.engine import arrays
-from tinygrad_poly.engine.errors import DeviceError, DtypeError
+from tinygrad_poly.engine.errors import DataError, DeviceError, DtypeError, ShapeError
 from tinygrad_poly.engine.recording import no_grad
 from tinygrad_poly.fitting.loops import blocks
 from tinygrad_poly.fitting.objective import Loss, Objective, Params, Weights
@@ -27,7 +27,7 @@ def objective(loss: Loss, params: Params, x: Any, y: Any) -> tuple[Objective, We
 
     Raises:
         TypeError: where the loss is no function or `params` neither a dict nor a list.
-        DtypeError: for complex data and weights.
+        DtypeError: for complex data and weights, under their name.
         ValueError: where there are no weights.
     """
     if not callable(loss):
@@ -64,19 +64,12 @@ def _cast(data: Any, dtype: Any) -> Any:
     return data.to(dtype) if isinstance(data, Tensor) else data.astype(dtype)
 
 
-def _data(name: str, data: Any) -> Tensor:
-    """Data as a tensor that is no part of a graph, in the byte order of this machine.
-
-    Raises:
-        DtypeError: for complex numbers, of which no loss is smallest.
-    """
-    found = as_tensor(data).detach()
-    if arrays.namespace(found.array) is np:
-        if found.dtype.kind == "c":
-            raise DtypeError(f"{name} is {found.dtype}, and a fit is one of real numbers: pass its .real, .imag or abs")
-        if not found.dtype.isnative:
-            return as_tensor(found.array.astype(found.dtype.newbyteorder("=")))
-    return found
+def _data(name: str, data: Any, make: Callable[[Any], Tensor] = as_tensor) -> Tensor:
+    """Data as a tensor that is no part of a graph; what `make` refuses is refused under its name."""
+    try:
+        return make(data).detach()
+    except (DataError, DtypeError, ShapeError) as error:
+        raise type(error)(f"{name}: {error}") from None
 
 
 def _is_whole(dtype: Any) -> bool:
@@ -92,7 +85,7 @@ def _weights(named: list[tuple[str, Any]], x: Any, y: Any) -> Weights:
 
 def _weight(name: str, value: Any, dtype: Any) -> Tensor:
     with np.errstate(over="ignore"):  # numbers are made anew, in `dtype`
-        weight = _data(f"params[{name!r}]", tensor(value))
+        weight = _data(f"params[{name!r}]", value, tensor)
     if isinstance(value, Tensor | np.ndarray):
         return weight if arrays.is_floating(weight.dtype) else weight.to(dtype)
     return tensor(value, dtype=dtype)

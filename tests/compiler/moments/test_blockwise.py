@@ -60,7 +60,7 @@ NOT_ADDITIVE = {
     "square of a sum": (lambda p, x, y: error(p, x, y).sum() ** 2, "multiply is taken of two sums"),
     "ratio": (lambda p, x, y: error(p, x, y).pow(2).sum() / y.pow(2).sum(), "divide is taken by a sum"),
     "variance": (lambda p, x, y: error(p, x, y).var(), r"subtract of shape \(\d+,\) brings each point together"),
-    "norm": (lambda p, x, y: error(p, x, y).norm(), "sqrt is taken of a sum"),
+    "norm": (lambda p, x, y: error(p, x, y).norm(), "max of shape .* runs over the points"),
     "N - 1": (lambda p, x, y: error(p, x, y).pow(2).sum() / (len(x) - 1), "not proportional to a power"),
     "differences": (lambda p, x, y: (error(p, x, y)[1:] - error(p, x, y)[:-1]).pow(2).sum(), "by their place"),
     "one point": (lambda p, x, y: error(p, x, y)[0], "by their place"),
