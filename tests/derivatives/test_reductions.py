@@ -154,6 +154,12 @@ def test_any_array_that_follows_the_standard_will_do(program, dtype):
         np.testing.assert_allclose(mine, reference, rtol=0, atol=100 * scale * np.finfo(dtype).eps)
 
 
+def test_a_broadcast_float16_gets_the_sum_of_more_than_2048_cotangents():
+    bias = tg.tensor(np.zeros(2, np.float16), requires_grad=True)
+    (bias + tg.tensor(np.ones((5000, 2), np.float16))).sum().backward()
+    assert bias.grad.tolist() == [5000.0, 5000.0]
+
+
 HALVES = {
     "sum": lambda x: x.sum(),
     "mean": lambda x: x.mean(),

@@ -64,7 +64,7 @@ def test_a_wrong_statement_is_noticed():
 
 def test_a_point_reads_as_a_sentence():
     row = Operation("F", abs, special=(Point((0, [1.5]), 2, -math.inf, math.nan, (1,), "so"),), note="and so on")
-    assert special_text(row) == "at (0, [1.5]) with 1: y = 2; y′ = −∞; y″ = NaN (so). and so on"
+    assert special_text(row) == "at (0, [1.5]) with option 1: y = 2; y′ = −∞; y″ = NaN (so). and so on"
 
 
 # A row goes by the name of its function in torch, but for these.

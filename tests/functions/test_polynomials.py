@@ -203,6 +203,13 @@ def test_the_gradients_of_a_fit_are_those_of_the_normal_equations():
             assert np.abs(numbers(a) - numbers(b)).max() <= 20**power * 11**2 * UNIT_ROUNDOFF["float64"]
 
 
+@pytest.mark.parametrize("scale", [1e-150, 1e150])
+def test_a_fit_to_very_large_or_small_points_neither_overflows_nor_underflows(scale):
+    x = tg.tensor([1.0, 2.0, 4.0], dtype=tg.float64) * scale
+    slope, intercept = (tg.polyfit(x, 3 * x + scale, 1) / tg.tensor([scale, 1.0], dtype=tg.float64)).tolist()
+    assert (slope, intercept) == pytest.approx((1.0, 3.0), rel=64 * 2.0**-53)
+
+
 def test_points_of_a_polynomial_give_it_back():
     x = tg.tensor([-1.0, 0.0, 1.0, 2.0], dtype=tg.float64)
     c = tg.polyfit(x, tg.polyval(tg.tensor([1.0, -2.0, 0.0, 3.0], dtype=tg.float64), x), 3)

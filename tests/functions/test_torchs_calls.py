@@ -73,6 +73,7 @@ def test_a_call_gives_what_it_gives_in_torch(call):
 
 REFUSED = {
     "a complex number in a mask": (lambda x: x.masked_fill(x > 0, 1 + 2j), "complex"),
+    "a complex number in a choice": (lambda x: tg.where(x > 0, x, 1j), "complex"),
     "the trace of a stack": (lambda x: tg.trace(tg.zeros(2, 2, 2)), "diagonal"),
     "a negative tolerance": (lambda x: tg.isclose(x, x, rtol=-1.0), "0 or more"),
     "another length": (lambda x: x.repeat_interleave(2, output_size=5), "length 12"),

@@ -24,7 +24,8 @@ ever building ∂y/∂x.
 
 Where no derivative exists, or the formula does not give it, the last column says what is returned: y, its slope y′ for
 each input, and y″, the Hessian matrix of all numbers in the inputs (one number stands for all of them). They are
-torch's, unless the column says otherwise. The points are data in the rows, and a test evaluates each of them.
+torch's, unless the column says otherwise; but torch refuses y″ of most functions made of straight pieces, such as
+max(a, b). The points are data in the rows, and a test evaluates each of them.
 """
 
 # From what is taught first to what is taught last; files that are not named here follow.

@@ -20,7 +20,7 @@ from tinygrad_poly.derivatives.elementwise import where
 from tinygrad_poly.derivatives.piecewise import tied
 from tinygrad_poly.derivatives.shapes import astype, reshape
 from tinygrad_poly.engine import arrays
-from tinygrad_poly.engine.arrays import Array, Shape, namespace, surely, total
+from tinygrad_poly.engine.arrays import HALF, Array, Shape, namespace, surely, total
 from tinygrad_poly.engine.operation import Operation, Point
 
 
@@ -43,9 +43,6 @@ def count(shape: Shape, axis: Shape | None) -> int:
     return math.prod(shape) if axis is None else math.prod(shape[i] for i in axis)
 
 
-HALF = np.dtype(np.float16)
-
-
 def in_single(forward: Callable[..., Array]) -> Callable[..., Array]:
     """`forward`, which adds up many numbers: float16, in which 70 000 is ∞, is added up in float32, as in torch."""
 
@@ -62,15 +59,7 @@ def single(x: Array) -> Array:
     return astype(x, np.float32) if x.dtype is HALF else x
 
 
-# `sum` and `mean` are in the hot path: `in_single` is written out for them.
-
-
-def _sum(x: Array, axis: Shape | None, keepdims: bool) -> Array:
-    if x.dtype is HALF:
-        return arrays.astype(total(arrays.astype(x, np.float32), axis, keepdims), HALF)
-    return total(x, axis, keepdims)
-
-
+# `in_single`, written out: the mean is in the hot path.
 def _mean(x: Array, axis: Shape | None, keepdims: bool) -> Array:
     if x.dtype is HALF:
         return arrays.astype(_mean(arrays.astype(x, np.float32), axis, keepdims), HALF)
@@ -79,7 +68,7 @@ def _mean(x: Array, axis: Shape | None, keepdims: bool) -> Array:
 
 sum = Operation(
     "Sum",
-    _sum,
+    total,
     with_axes,
     saves="shapes",
     expands=True,

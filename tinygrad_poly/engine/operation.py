@@ -35,7 +35,7 @@ class Point(NamedTuple):
 
     def __str__(self) -> str:
         y = "; ".join(f"y{prime} = {_text(value)}" for prime, value in zip(("", "′", "″"), self[1:4]))
-        options = f" with {', '.join(map(_text, self.options))}" if self.options else ""
+        options = f" with option {', '.join(map(_text, self.options))}" if self.options else ""
         return f"at {_text(self.at)}{options}: {y}" + (f" ({self.note})" if self.note else "")
 
 

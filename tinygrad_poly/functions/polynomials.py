@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tinygrad_poly.derivatives import indexing, linalg, polynomials
+from tinygrad_poly.derivatives import indexing, linalg, polynomials, reductions
 from tinygrad_poly.engine import arrays
 from tinygrad_poly.engine.apply import apply_operation, apply_unary, checked, wrap
 from tinygrad_poly.engine.errors import DtypeError, ShapeError
@@ -209,7 +209,7 @@ def polyfit(x: Tensor, y: Tensor, deg: int, *, w: Tensor | None = None) -> Tenso
             raise ShapeError(f"polyfit: w has shape {w.shape}, but x has shape {x.shape}")
         powers, values = powers * w[:, None], values * w[:, None]
     xp = arrays.namespace(x.array)
-    lengths = xp.sqrt(arrays.total(powers.array * powers.array, 0))
+    lengths = reductions.length(powers.array, (0,), False)
     scale = wrap(xp.where(lengths == 0, xp.ones_like(lengths), lengths), None)
     c = apply_operation(linalg.lstsq, powers / scale, values, None) / scale[:, None]
     return c[:, 0] if y.ndim == 1 else c
