@@ -35,7 +35,8 @@ def _slope(g: Array, x: Array, y: Array, p: float, axis: Shape | None, keepdims:
         return namespace(x).zeros_like(x)
     g, y = (with_axes(a, x.shape, axis, keepdims) for a in (g, y))
     if p == 2:
-        return where(y == 0, 0.0, g) * (x / where(y == 0, 1.0, y))
+        zero = y == 0
+        return where(zero, 0.0, g) * (x / where(zero, 1.0, y))
     if p == 1:
         return g * sign(x)
     size = abs(x)

@@ -1,6 +1,6 @@
 """Functions made of pieces: steps, absolute values, the larger of two numbers.
 
-Between the pieces there is no derivative. What the rules return there is torch's choice, given under `special`.
+Between the pieces there is no derivative. What the rules return there is torch's choice, given as special points.
 """
 
 from __future__ import annotations
