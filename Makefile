@@ -67,6 +67,7 @@ prove: $(VENV)/.test  ## Check a hundred thousand generated programs, then wrong
 	$(BIN)/python -m tests.proof.prove
 	$(BIN)/python -m tests.proof.prove --mutants
 	$(BIN)/python -m tests.proof.fits
+	$(BIN)/python -m tests.proof.files
 
 clean:  ## Remove what the other commands made
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks

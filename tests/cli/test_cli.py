@@ -478,6 +478,17 @@ def test_everything_is_printed_in_any_encoding(monkeypatch, encoding, arguments)
     assert main(arguments) == (2 if "점∂" in arguments else 0)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="no such shell")
+def test_a_program_without_an_output_fits_all_the_same(folder):
+    code = (
+        "import tinygrad_poly as tg; x = tg.tensor([1.0, 2.0]);"
+        "tg.fit(lambda p, x, y: ((p[0] * x - y) ** 2).sum(), [0.5], x, x, steps=100).save('run.json')"
+    )
+    done = subprocess.run(["sh", "-c", f"'{sys.executable}' -c \"{code}\" >&-"], capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert (folder / "run.json").exists()
+
+
 def test_a_warning_is_a_line():
     code = (
         "import sys; sys.modules['numba'] = None; from tinygrad_poly.cli import main;"

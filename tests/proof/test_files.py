@@ -7,8 +7,16 @@ import pytest
 from . import files
 
 
-@pytest.mark.parametrize(("kind", "count"), [("csv", 150), ("runs", 60), ("kills", 6), ("commands", 40)])
-@pytest.mark.parametrize("seed", [1])
+@pytest.mark.parametrize(
+    ("kind", "count", "seed"),
+    [
+        *[("csv", 150, 1), ("runs", 60, 1), ("kills", 6, 1), ("commands", 40, 1)],
+        pytest.param("csv", 500, 2, marks=pytest.mark.slow),
+        pytest.param("runs", 200, 2, marks=pytest.mark.slow),
+        pytest.param("kills", 20, 2, marks=pytest.mark.slow),
+        pytest.param("commands", 200, 2, marks=pytest.mark.slow),
+    ],
+)
 def test_nothing_is_wrong_in_silence(kind, count, seed):
     if kind == "kills" and sys.platform == "win32":
         pytest.skip("no fork")

@@ -14,10 +14,14 @@ def nothing(t: int, loss: float) -> None:
     """Report nothing."""
 
 
+def _on_a_terminal() -> bool:
+    return sys.stdout is not None and sys.stdout.isatty()  # None where the standard output is closed
+
+
 @contextmanager
 def shown(completed: int, steps: int) -> Iterator[Report]:
     """A report that prints `t loss` lines; above a bar where there is a terminal and Rich is installed."""
-    if sys.stdout.isatty():
+    if _on_a_terminal():
         try:
             from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
         except ImportError:
@@ -38,7 +42,7 @@ def shown(completed: int, steps: int) -> Iterator[Report]:
 
 def highlighted(source: str) -> None:
     """Print Python source, in colours where there is a terminal and Rich is installed."""
-    if sys.stdout.isatty():
+    if _on_a_terminal():
         try:
             from rich.console import Console
             from rich.syntax import Syntax
