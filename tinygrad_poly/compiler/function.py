@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import inspect
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
+from collections.abc import Callable, Iterator
+from types import MethodType
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, ParamSpec, TypeVar, overload
 
 import numpy as np
 
@@ -16,26 +18,29 @@ from tinygrad_poly.compiler.loops.numpy_runner import NumpyProgram, one_at_a_tim
 from tinygrad_poly.compiler.loops.parts import PartsPrinter
 from tinygrad_poly.compiler.moments.hoisted import HoistedProgram
 from tinygrad_poly.compiler.steps import captured_arrays
-from tinygrad_poly.compiler.trace.outside import Captured, nothing_kept
-from tinygrad_poly.compiler.trace.program import Program
-from tinygrad_poly.compiler.trace.simplify import simplify
-from tinygrad_poly.compiler.trace.symbols import Symbol, placeholder, record, recorded
+from tinygrad_poly.compiler.trace.outside import Trace, check_found, check_kept
+from tinygrad_poly.compiler.trace.places import PLAIN, Places, Use, slots
+from tinygrad_poly.compiler.trace.program import Program, in_order
+from tinygrad_poly.compiler.trace.symbols import Symbol, current
+from tinygrad_poly.compiler.trace.traced import Entrance, Runner, TracedFunction, entered, related
 from tinygrad_poly.engine.apply import is_recording, wrap
-from tinygrad_poly.engine.arrays import device_of, get_default_dtype, namespace
+from tinygrad_poly.engine.arrays import device_of, get_default_dtype
 from tinygrad_poly.engine.errors import DeviceError, TraceError
-from tinygrad_poly.engine.walk import leaf
+from tinygrad_poly.engine.walk import Node
 from tinygrad_poly.func.containers import flatten
+from tinygrad_poly.nn.module import Module
 from tinygrad_poly.tensor import Tensor
 
 if TYPE_CHECKING:
     import typing_extensions
 
-    from tinygrad_poly.compiler.cuda import runner as cuda_runner
-
     P = typing_extensions.ParamSpec("P", default=...)
     R = typing_extensions.TypeVar("R", default=Any)
 else:
     P, R = ParamSpec("P"), TypeVar("R")
+
+MOST_PROGRAMS = 256
+"""How many kinds of arguments a function keeps programs for: the oldest makes room."""
 
 
 @overload
@@ -99,113 +104,359 @@ class CompiledFunction(Generic[P, R]):
     def __init__(self, function: Callable[P, R], hoist: str | None = None) -> None:
         if not callable(function):
             raise TraceError(f"compile() expects a function, not {type(function).__name__}")
-        functools.update_wrapper(self, function)
+        functools.update_wrapper(self, function, updated=())
         self._function = function
         self._hoist = hoist
         self._programs: dict[Any, _Traced] = {}
         self._last: _Traced | None = None
 
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        """A method, where the function stands in a class."""
+        return self if instance is None else MethodType(self, instance)
+
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """What the function returns, computed by the program for arguments like these."""
-        leaves, structure = flatten((args, kwargs))
-        tensors = [x for x in leaves if isinstance(x, Tensor)]
-        if any(isinstance(x.array, Symbol) for x in tensors):
+        if current.get() is not None:
             return self._function(*args, **kwargs)  # part of a function that is being traced
-        key = (
-            repr(structure),
-            tuple(_kind(x) for x in leaves),
-            bool(is_recording()),
-            get_default_dtype(),
-        )
-        try:
-            traced = self._programs.get(key)
-        except TypeError:
-            raise TraceError(
-                "the arguments of a compiled function must be tensors, containers of them, or values that can be "
-                f"compared and hashed, not {', '.join(sorted({type(x).__name__ for x in leaves}))}"
-            ) from None
-        if traced is None or not traced.captured.unchanged():
-            traced = self._programs[key] = _Traced(self._function, leaves, structure, self._hoist)
-        results: R = traced(tensors)
+        given = _Arguments(args, kwargs)
+        if any(isinstance(x.array, Symbol) for x in given.tensors):
+            return self._function(*args, **kwargs)
+        key = (*given.key, bool(is_recording()), get_default_dtype())
+        traced = self._programs.get(key)
+        if traced is None or not traced.holds(given.tensors):
+            traced = _Traced(self._function, args, kwargs, given, self._hoist)
+            if len(self._programs) >= MOST_PROGRAMS:
+                del self._programs[next(iter(self._programs))]
+            self._programs[key] = traced
         self._last = traced
-        return results
+        results: R = traced(given.tensors)
+        return self._function(*args, **kwargs) if results is NotImplemented else results
 
     @property
     def source(self) -> str:
         """The program of the last call, as Python source."""
-        if self._last is None:
-            raise TraceError("there is no program yet: call the function first")
-        return self._last.run.source
+        return str(self._of_last_call().run.source)
 
     @property
     def program(self) -> Program:
         """The instructions of the program of the last call."""
+        program: Program = self._of_last_call().run.program
+        return program
+
+    def _of_last_call(self) -> TracedFunction:
         if self._last is None:
             raise TraceError("there is no program yet: call the function first")
-        return self._last.run.program
+        return self._last.function
+
+
+class _Arguments:
+    """The arguments of a call: what a program is made for, the tensors, and objects that are watched."""
+
+    __slots__ = ("key", "objects", "tensors")
+
+    def __init__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        self.key: list[Any] = []
+        self.tensors: list[Tensor] = []
+        self.objects: list[Any] = []
+        for x in args:
+            self._take(x)
+        if kwargs:
+            self._take(kwargs)
+        if len(self.tensors) > 1:
+            self.key.append(_repeated(self.tensors))
+
+    def _take(self, x: Any) -> None:
+        kind = type(x)
+        if isinstance(x, Tensor):
+            array, node = x.array, x.node
+            device = None if isinstance(array, (np.ndarray, np.generic)) else str(device_of(array))
+            self.key += (kind, array.shape, array.dtype, node and (node.operation is None), device)
+            self.tensors.append(x)
+        elif isinstance(x, PLAIN):
+            self.key += (kind, repr(x) if isinstance(x, (float, complex, np.generic, slice)) else x)
+        elif isinstance(x, (list, tuple)):
+            self.key += (kind, len(x))
+            for value in x:
+                self._take(value)
+        elif isinstance(x, dict):
+            self.key += (kind, len(x))
+            for key, value in x.items():
+                self.key.append(key if type(key) is str else (type(key), repr(key)))
+                self._take(value)
+        elif hasattr(kind, "__dataclass_fields__") and not isinstance(x, Module):
+            self.key += (kind, len(kind.__dataclass_fields__))
+            for name in kind.__dataclass_fields__:
+                self._take(getattr(x, name, None))
+        elif isinstance(x, np.ndarray):
+            raise TraceError(
+                "the arguments of a compiled function must be tensors, containers of them, or values that can be "
+                "compared, not NumPy arrays, of which a program would be made for each: pass tensor(array)"
+            )
+        else:
+            self.key += (kind, id(x))
+            self.objects.append(x)
+
+
+def _repeated(tensors: list[Tensor]) -> Any:
+    """Which tensors are the same, or have the same node; None if all are different."""
+    own = [id(x) for x in tensors]
+    nodes = [id(x.node if x.node is not None else x) for x in tensors]
+    if len(set(own)) == len(own) and len(set(nodes)) == len(nodes):
+        return None
+    return tuple(map(own.index, own)), tuple(map(nodes.index, nodes))
+
+
+class _Given(NamedTuple):
+    """A tensor that a trace is given, and what it is called."""
+
+    tensor: Tensor
+    name: str
+
+
+class _Outcome(NamedTuple):
+    """A tensor that a call hands out: an output, or a tensor that was there before, given or not."""
+
+    output: int | None
+    given: int | None = None
+    outside: Tensor | None = None
 
 
 class _Traced:
-    """The program of a function for one kind of arguments."""
+    """A function as a program for one kind of arguments, with all that is to be done around it in each call.
 
-    def __init__(self, function: Callable[..., Any], leaves: list[Any], structure: Any, hoist: str | None) -> None:
-        with nothing_kept(function):
-            self._trace(function, leaves, structure)
-        self._dtypes = [(s.shape, s.dtype) for s in self.program.outputs]
-        gpu = next((x.device for x in leaves if isinstance(x, Tensor) and x.is_cuda), None)
-        self.run: _Run | HoistedProgram | cuda_runner.Once
+    Raises:
+        TraceError: where what the function does cannot be told from a trace.
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        arguments: _Arguments,
+        hoist: str | None,
+    ) -> None:
+        self._hoist = hoist
+        self._objects = arguments.objects  # their ids are in the key
+        first: dict[int, _Given] = {}
+        self._positions = []
+        for i, (x, name) in enumerate(zip(arguments.tensors, _names(function, args, kwargs), strict=True)):
+            if id(x) not in first:
+                # A view is computed from its base: the trace sees a tensor of its own instead.
+                first[id(x)] = _Given(wrap(x.array, x.node) if getattr(x, "is_view", False) else x, name)
+                self._positions.append(i)
+        args, kwargs = _with_others((args, kwargs), {key: x for key, (x, _) in first.items() if id(x) != key})
+        if self._trace(function, args, kwargs, first):
+            # Something is not as it was. If it has been filled for later it will stay, if it only counts the program
+            # does not depend on it, and else there is no program.
+            before, once = str(self.function.program), self._places
+            if self._trace(function, args, kwargs, first) and str(self.function.program) != before:
+                name = self._places.changes()[0].name
+                once.put_back()
+                raise TraceError(
+                    f"{function!r} changes {name} and depends on it, so that no program does what it does: pass it as "
+                    "an argument, and return what it becomes"
+                )
+        self._places.close()
+
+    def _trace(
+        self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], first: dict[int, _Given]
+    ) -> bool:
+        """Run the function on symbols; whether it has changed plain values outside that it may read."""
+        self._places = places = Places()
+        for x in self._objects:
+            places.follow(x, type(x).__name__)
+        given = {**first}
+        for key, (x, name) in places.tensors.items():
+            if not getattr(x, "is_view", False):
+                given.setdefault(key, _Given(x, name.rpartition(".")[2]))
+        places.follow(function, getattr(function, "__name__", type(function).__name__))
+        # Which of them are arguments matters, and may be otherwise in another call.
+        self._reachable = {key: x for key, (x, _) in places.tensors.items()}
+        self._also_outside = {i: self._reachable.get(key) for i, key in zip(self._positions, first)}
+        places.follow((args, kwargs), "the arguments", Use.GIVEN)
+        places.settle()
+        self._bound = [x for key, (x, _) in given.items() if key not in first]
+        try:
+            return self._run_on_symbols(function, args, kwargs, [*given.values()])
+        except BaseException:
+            places.put_back()
+            raise
+
+    def _run_on_symbols(
+        self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], given: list[_Given]
+    ) -> bool:
+        arrays, nodes = [x.array for x, _ in given], [x.node for x, _ in given]
+        # A gradient that is there already may be added to: it is given too.
+        holders = [i for i, node in enumerate(nodes) if node is not None and node.operation is None]
+        known = {id(x): i for i, (x, _) in enumerate(given)}
+        gradients = {i: node.grad for i in holders if (node := nodes[i]) is not None and node.grad is not None}
+        self._gradient_of = dict[int, int]()
+        for i, gradient in gradients.items():
+            if id(gradient) not in known:
+                known[id(gradient)] = len(given)
+                self._gradient_of[len(given)] = i
+                given.append(_Given(gradient, f"grad_{given[i].name}"))
+                arrays.append(gradient.array)
+                nodes.append(gradient.node)
+        trace = Trace()
+        with trace.going_on():
+            pairs = [entered(name, array.shape, array.dtype) for (_, name), array in zip(given, arrays, strict=True)]
+            own: dict[Node, Entrance] = {}
+            for node, (_, seen) in zip(nodes, pairs, strict=True):
+                if node is not None and node not in own:
+                    own[node] = Entrance(seen, node)
+            entrances = [None if node is None else own[node] for node in nodes]
+            for i, gradient in gradients.items():
+                own[nodes[i]]._grad = gradient  # type: ignore[index]
+            for (x, _), (_, seen), entrance in zip(given, pairs, entrances, strict=True):
+                trace.give(x, array=seen, node=entrance)
+            leaves, self._structure = flatten(function(*args, **kwargs))
+            for x in leaves:
+                if not isinstance(x, Tensor):
+                    raise TraceError(
+                        f"a compiled function returns tensors, alone or in containers, and {function!r} returned "
+                        f"{type(x).__name__}"
+                    )
+            outputs: list[tuple[Any, Node | None]] = []
+            numbers: dict[int, int] = {}
+
+            def outcome(x: Any) -> _Outcome:
+                if id(x) in known:
+                    return _Outcome(None, known[id(x)])
+                if id(x) in trace.pages:
+                    return _Outcome(None, None, x)
+                if id(x) not in numbers:
+                    numbers[id(x)] = len(outputs)
+                    outputs.append((x.array, x.node))
+                return _Outcome(numbers[id(x)])
+
+            self._results = [outcome(x) for x in leaves]
+            touched = {node: e for node, e in own.items() if e.asked}
+            after = {node: None if e._grad is None else outcome(e._grad) for node, e in touched.items()}
+        self._changes = []
+        for i, page in enumerate([trace.pages[id(x)] for x, _ in given]):
+            if page.changed("array") or page.changed("node"):
+                self._changes.append((i, len(outputs), page.changed("node")))
+                outputs.append((page.now["array"], page.now["node"]))
+        self._new_leaves = [
+            (k, outcome(node.grad))
+            for k, (_, node) in enumerate(outputs)
+            if type(node) is Node and node.operation is None and node.grad is not None
+        ]
+        changed = check_kept(function, trace, self._places)
+        check_found(function, trace, self._places)
+        self._captured = [(p.of, p.before["array"], p.before["node"]) for p in trace.taken(Tensor)]
+        self._captured_gradients = [(p.of, p.before["grad"]) for p in trace.taken(Node) if "grad" in p.read]
+        self._walked = any(e.walked for e in own.values())
+        self._after = []
+        for i, node in enumerate(nodes):
+            if node in touched and touched.pop(node)._grad is not gradients.get(i):
+                self._after.append((i, after[node]))
+        # The gradients that were there are left out again where nobody asked for them.
+        used = set(in_order([array for array, _ in outputs if isinstance(array, Symbol)]))
+        self._asked = {i: known.get(id(gradients.get(i))) for i in holders}
+        if not after and used.isdisjoint(pairs[j][1] for j in self._gradient_of):
+            self._asked, self._gradient_of = {}, {}
+        count = len(self._positions) + len(self._bound) + len(self._gradient_of)
+        self.function = TracedFunction(
+            trace,
+            [symbol for symbol, _ in pairs[:count]],
+            entrances[:count],
+            [(node, array) for _, array, node in self._captured if node is not None],
+            outputs,
+            self._runner([x for x, _ in given[:count]]),
+        )
+        trace.pages, trace.given = {}, set()
+        return changed
+
+    def _runner(self, given: list[Tensor]) -> tuple[Runner, Runner]:
+        """What runs the program, and what runs its derivatives."""
+        gpu = next((x.device for x in given if x.is_cuda), None)
         if gpu is not None:
             from tinygrad_poly.compiler.cuda.runner import Once
 
-            if hoist is not None:
+            if self._hoist is not None:
                 raise DeviceError("functions are hoisted on the CPU only: leave out hoist, or move the tensors there")
-            self.run = Once(self.program, captured_arrays(self.program), gpu.active())
-        elif hoist is None:
-            self.run = _Run(self.program)
-        else:
-            tensors = [x for x in leaves if isinstance(x, Tensor)]
-            self.run = HoistedProgram(self.program, [x.requires_grad or x.numel() == 1 for x in tensors], _Run)
+            return (lambda program: Once(program, captured_arrays(program), gpu.active()),) * 2
+        if self._hoist is None:
+            return _Run, _Run
+        changing = [x.requires_grad or x.numel() == 1 for x in given]
+        return lambda program: HoistedProgram(program, changing, _Run), _Run
 
-    def _trace(self, function: Callable[..., Any], leaves: list[Any], structure: Any) -> None:
-        inputs: list[Symbol] = []
-        given: list[Any] = []
-        names = _names(function, structure)
-        for x, name in zip(leaves, names, strict=True):
-            if isinstance(x, Tensor):
-                symbol = placeholder(name, x.shape, x.dtype)
-                inputs.append(symbol)
-                # The function gets a symbol that the program has no need of, so that it shows if it is kept.
-                symbol = record("reshape", symbol, shape=x.shape)
-                given.append(wrap(symbol, leaf(symbol) if x.requires_grad else None))
-            else:
-                given.append(x)
-        args, kwargs = structure.unflatten(given)
-        results, self._structure = flatten(function(*args, **kwargs))
-        for result in results:
-            if not isinstance(result, Tensor):
-                raise TraceError(
-                    f"a compiled function returns tensors, alone or in containers, and {function!r} returned "
-                    f"{type(result).__name__}"
-                )
-        self._constants = {i: r.array for i, r in enumerate(results) if not isinstance(r.array, Symbol)}
-        program = Program.of(inputs, [r.array for r in results if isinstance(r.array, Symbol)])
-        self.captured = Captured(function)
-        recorded.set(None)  # what comes now is kept
-        self.program = simplify(program)
+    @property
+    def run(self) -> Any:
+        """The program as a function of arrays."""
+        return self.function.run
+
+    def holds(self, tensors: list[Tensor]) -> bool:
+        """Whether a trace with these arguments would be the same."""
+        if not self._places.unchanged():
+            return False
+        for x, array, node in self._captured:
+            if x.array is not array or x.node is not node:
+                return False
+        for node, gradient in self._captured_gradients:
+            if node.grad is not gradient:
+                return False
+        if self._reachable:
+            for i in self._positions:
+                x = tensors[i]
+                if (x if id(x) in self._reachable else None) is not self._also_outside.get(i):
+                    return False
+        return not self._asked or self._has_gradients_alike(tensors)
+
+    def _has_gradients_alike(self, tensors: list[Tensor]) -> bool:
+        given = [*(tensors[i] for i in self._positions), *self._bound]
+        for i, j in self._asked.items():
+            gradient = given[i].grad
+            if (gradient is None) is not (j is None):
+                return False
+            if j is not None and gradient is not None:
+                if j < len(given) and gradient is not given[j]:
+                    return False
+                if (gradient.dtype, gradient.node is None) != (given[i].dtype, self.function.entrances[j] is None):
+                    return False
+        return True
 
     def __call__(self, tensors: list[Tensor]) -> Any:
-        values = iter(self.run(*(t.array for t in tensors)))
-        kinds = iter(self._dtypes)
-        results = []
-        for i in range(len(self._dtypes) + len(self._constants)):
-            if i in self._constants:
-                array = self._constants[i]
-            else:
-                shape, dtype = next(kinds)
-                value = next(values)
-                array = np.asarray(value, dtype).reshape(shape) if namespace(value) is np else value
-            results.append(wrap(array[()] if array.shape == () else array, None))
-        return self._structure.unflatten(results)
+        """The results for these arguments; NotImplemented where a trace could not know what they have in common."""
+        given = [tensors[i] for i in self._positions]
+        if self._bound:
+            given += self._bound
+        for i in self._gradient_of.values():
+            given.append(given[i].grad)  # type: ignore[arg-type]
+        nodes = [x.node for x in given]
+        if self._walked and related([*nodes, *(node for _, _, node in self._captured)], self.function.entrances):
+            return NotImplemented
+        if self._changes and _share_memory([*given, *(x for x, _, _ in self._captured)]):
+            return NotImplemented
+        made = self.function([x.array for x in given], nodes)
+        for i, k, also_node in self._changes:
+            given[i].array = made[k].array
+            if also_node:
+                given[i].node = made[k].node
+
+        def found(outcome: _Outcome) -> Any:
+            if outcome.output is not None:
+                return made[outcome.output]
+            return outcome.outside if outcome.given is None else given[outcome.given]
+
+        for k, outcome in self._new_leaves:
+            made[k].node.grad = found(outcome)  # type: ignore[union-attr]
+        for i, after in self._after:
+            nodes[i].grad = None if after is None else found(after)  # type: ignore[union-attr]
+        return self._structure.unflatten([found(outcome) for outcome in self._results])
+
+
+def _share_memory(tensors: list[Tensor]) -> bool:
+    """Whether some of the tensors are views of others, or of the same."""
+    roots = []
+    for x in tensors:
+        while (base := next((y for y in slots(x).values() if isinstance(y, Tensor)), None)) is not None:
+            x = base
+        roots.append(id(x))
+    return len(set(roots)) < len(roots)
 
 
 class _Run:
@@ -237,25 +488,56 @@ class _Run:
         return self._run(*arrays)
 
 
-def _kind(x: Any) -> Any:
-    """What a program is made for, of an argument."""
-    if isinstance(x, Tensor):
-        return x.shape, x.dtype, x.requires_grad, str(device_of(x.array))
-    return type(x), x.hex() if isinstance(x, float) else x  # 0.0 == -0.0, but they are not the same
-
-
-def _names(function: Callable[..., Any], structure: Any) -> list[str]:
-    """For each argument a name to print: the function's own parameter, or the last key of a container."""
+def _names(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[str]:
+    """For each tensor a name to print: the function's own parameter, or the last key of a container."""
     try:
         parameters = list(inspect.signature(function).parameters)
     except (TypeError, ValueError):
         parameters = []
-    names = []
-    for number, path in enumerate(structure.paths()):
-        # Paths begin with [0] for arguments by position and [1] for those by name.
-        keys = [key.rstrip("]").strip("'\"") for key in path.split("[")[1:]]
-        position = int(keys[1]) if keys[0] == "0" else len(parameters)
-        own = parameters[position] if position < len(parameters) else f"x{number}"
-        last = keys[-1]
-        names.append(last if last.isidentifier() else own if len(keys) == 2 else f"{own}_{last}")
+    names: list[str] = []
+    for i, x in enumerate(args):
+        for path in _paths(x):
+            own = parameters[i] if i < len(parameters) else f"x{len(names)}"
+            names.append(own if not path else path[-1] if path[-1].isidentifier() else f"{own}_{path[-1]}")
+    for path in _paths(kwargs):
+        names.append(path[-1] if path[-1].isidentifier() else f"x{len(names)}_{path[-1]}")
     return names
+
+
+def _with_others(x: Any, others: dict[int, Tensor]) -> Any:
+    """Containers with other tensors in the place of some, by the ids of these."""
+    if not others or isinstance(x, PLAIN):
+        return x
+    if isinstance(x, Tensor):
+        return others.get(id(x), x)
+    if isinstance(x, (list, tuple)):
+        values = [_with_others(value, others) for value in x]
+        return type(x)(*values) if hasattr(x, "_fields") else type(x)(values)
+    if isinstance(x, dict):
+        made = copy.copy(x)
+        made.update({key: _with_others(value, others) for key, value in x.items()})
+        return made
+    if hasattr(type(x), "__dataclass_fields__") and not isinstance(x, Module):
+        made = copy.copy(x)
+        for name in type(x).__dataclass_fields__:
+            object.__setattr__(made, name, _with_others(getattr(x, name, None), others))
+        return made
+    return x
+
+
+def _paths(x: Any) -> Iterator[tuple[str, ...]]:
+    """For each tensor in nested containers, the keys that lead there."""
+    if isinstance(x, Tensor):
+        yield ()
+    elif isinstance(x, PLAIN):
+        return
+    elif isinstance(x, tuple) and (fields := getattr(x, "_fields", None)):
+        x = dict(zip(fields, x))
+    elif isinstance(x, (list, tuple)):
+        x = dict(enumerate(x))
+    elif hasattr(type(x), "__dataclass_fields__") and not isinstance(x, Module):
+        x = {name: getattr(x, name, None) for name in type(x).__dataclass_fields__}
+    if isinstance(x, dict):
+        for key, value in x.items():
+            for path in _paths(value):
+                yield (str(key), *path)

@@ -18,7 +18,7 @@ from tinygrad_poly.autograd import grad
 from tinygrad_poly.compiler.loops.fuse import is_view
 from tinygrad_poly.compiler.trace.program import Program
 from tinygrad_poly.compiler.trace.simplify import simplify
-from tinygrad_poly.compiler.trace.symbols import Symbol, phase, placeholder, recorded
+from tinygrad_poly.compiler.trace.symbols import Symbol, phase, placeholder
 from tinygrad_poly.engine.apply import wrap
 from tinygrad_poly.engine.errors import TraceError
 from tinygrad_poly.engine.recording import Observer
@@ -94,9 +94,7 @@ def trace(
         if after.keys() != before.keys() or _kinds(updated, after) != _kinds(symbols, before):
             raise StateAppears
         outputs = [*updated, *after.values(), output.array]
-        del local, inputs, gradients, gradient, tensor, output
     carried = (*symbols, *before.values())
-    recorded.set(None)  # what comes now is kept
     program = simplify(Program.of((*given.values(), *carried), outputs))
     return TrainingStep(program, carried, tuple(given.values()), tuple(before))
 

@@ -194,7 +194,7 @@ def test_all_kinds_of_calls(uncompiled, name):
         x = matrix(*rows).requires_grad_()
         for y, reference in zip(f(x), value_and_gradient(x), strict=True):
             # Called for the same numbers in the same order, sums of four elements included.
-            np.testing.assert_array_equal(y.numpy(), reference.detach().numpy())
+            np.testing.assert_array_equal(y.detach().numpy(), reference.detach().numpy())
     assert f.source.startswith("@njit\n")
 
 

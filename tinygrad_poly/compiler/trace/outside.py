@@ -1,122 +1,277 @@
-"""What a traced function has to do with the world outside: what it took from there, and that it left nothing there."""
+"""The world outside of a trace: what a function reads there is noted, and what it writes there stays in the trace.
+
+While a trace is going on, the fields of tensors and nodes are looked up through it. What it made itself is as ever. Of
+what was there before, it sees a page of its own, which begins as a copy: reading turns the page up, writing changes
+the page and not the object. So nothing has to be undone, no other thread sees a symbol, and the pages tell afterwards
+what the function has read and what it would have changed.
+"""
 
 from __future__ import annotations
 
-import gc
-import weakref
-from collections.abc import Callable, Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
-from types import CodeType, FunctionType, MethodType, ModuleType
+from contextvars import ContextVar
+from types import MemberDescriptorType
 from typing import Any
 
 from tinygrad_poly import random
-from tinygrad_poly.compiler.trace.symbols import Symbol, recorded
+from tinygrad_poly.compiler.trace.places import Places, Use
+from tinygrad_poly.compiler.trace.symbols import current, noted, user_line, written
 from tinygrad_poly.engine.errors import TraceError
+from tinygrad_poly.engine.recording import _outer, recording
 from tinygrad_poly.engine.walk import Node
+from tinygrad_poly.func.containers import flatten
 from tinygrad_poly.tensor import Tensor
 
 
-class Captured:
-    """The tensors that a function can see without being given them: they are constants of its program.
+class Page:
+    """What a trace sees of an object that was there before: its fields as they were, and as they are to the trace.
 
-    An update gives a tensor a new array, and then another program is needed.
+    Attributes:
+        read: the fields that it has looked at.
+        line: where that began.
+        kind: the class, which may change where a tensor becomes a view.
     """
 
-    def __init__(self, function: Callable[..., Any]) -> None:
-        self._tensors = [(tensor, tensor.array) for tensor in _seen_by(function)]
+    __slots__ = ("before", "kind", "line", "now", "of", "read")
 
-    def unchanged(self) -> bool:
-        """Whether all of them still have the arrays that they had."""
-        return all(tensor.array is array for tensor, array in self._tensors)
+    def __init__(self, of: Any, fields: dict[str, Any]) -> None:
+        self.of = of
+        self.kind = type(of)
+        self.before = fields
+        self.now = dict(fields)
+        self.read = set[str]()
+        self.line = user_line()
+
+    def changed(self, field: str) -> bool:
+        """Whether the trace has left something else there than it found."""
+        return self.now.get(field) is not self.before.get(field)
+
+    def close(self) -> None:
+        """The trace ends: a tensor that has become a view is none outside, and has the numbers that were seen."""
+        if type(self.of) is not self.kind:
+            self.now |= {"array": self.of.array, "node": self.of.node}
+            self.of.__class__ = self.kind
 
 
-MOST_OBJECTS = 10_000
+class Trace:
+    """A run of a function on symbols.
+
+    Attributes:
+        error: the first TraceError, whether or not the function caught it.
+        pages: what was read or written of objects that were there before, by their ids.
+        given: the ids of objects that it may change.
+    """
+
+    def __init__(self) -> None:
+        self.error: TraceError | None = None
+        self.pages: dict[int, Page] = {}
+        self.given: set[int] = set()
+        self._made: dict[int, Any] = {}
+
+    def give(self, of: Any, **fields: Any) -> None:
+        """Let the trace see other values in some fields of an object, which it may change."""
+        self.pages[id(of)] = Page(of, {**_fields(of), **fields})
+        self.given.add(id(of))
+
+    def page(self, of: Any) -> Page | None:
+        """The page of an object; None for one that the trace has made."""
+        key = id(of)
+        page = self.pages.get(key)
+        if page is None and key not in self._made:
+            fields = _fields(of)
+            if fields:
+                page = self.pages[key] = Page(of, fields)
+            else:
+                self._made[key] = of  # it has just been made: nothing is in its fields
+        return page
+
+    def taken(self, kind: type) -> list[Page]:
+        """The pages of tensors, or of nodes, that were read and not given."""
+        return [page for key, page in self.pages.items() if isinstance(page.of, kind) and key not in self.given]
+
+    @contextmanager
+    def going_on(self) -> Iterator[None]:
+        """Look at the world through this trace; nobody is told of its operations.
+
+        Raises:
+            TraceError: where one was raised inside, even if it was caught there.
+        """
+        settings: list[tuple[ContextVar[Any], Any]]
+        settings = [(current, self), (recording, bool(recording.get())), (_outer, None)]
+        tokens = [(variable, variable.set(value)) for variable, value in settings]
+        try:
+            with _LENSES:
+                try:
+                    yield
+                finally:
+                    for page in [*self.pages.values()]:
+                        page.close()
+        finally:
+            for variable, token in tokens:
+                variable.reset(token)
+            self._made = {}
+        if self.error is not None:
+            raise self.error
 
 
-def _seen_by(function: Any) -> list[Tensor]:
-    """The tensors in a function's variables, in what these contain, and in those of functions that it calls."""
-    found: list[Tensor] = []
-    stack, seen = [function], set[int]()
-    while stack and len(seen) < MOST_OBJECTS:
-        x = stack.pop()
-        if id(x) in seen or isinstance(x, (type, ModuleType)):
-            continue
-        seen.add(id(x))
-        if isinstance(x, Tensor):
-            found.append(x)
-        elif isinstance(x, FunctionType):
-            if not x.__module__.startswith("tinygrad_poly."):
-                stack += [x.__globals__[name] for name in _names(x.__code__) if name in x.__globals__]
-                stack += [inside for cell in x.__closure__ or () for inside in gc.get_referents(cell)]
-                stack += [x.__defaults__, x.__kwdefaults__]
-        elif isinstance(x, MethodType):
-            stack += [x.__func__, x.__self__]
-        elif isinstance(x, partial):
-            stack += [x.func, x.args, x.keywords]
-        elif isinstance(x, dict):
-            stack += x.values()
-        elif isinstance(x, (list, tuple, set)):
-            stack += x
-        elif hasattr(x, "__dict__"):
-            stack += vars(x).values()
-            stack += [method for method in vars(type(x)).values() if isinstance(method, FunctionType)]
+class _Lens:
+    """A field of tensors or nodes, looked up through the trace that is going on in this thread or task."""
+
+    def __init__(self, owner: type, name: str) -> None:
+        self.owner = owner
+        self.name = name
+        self.slot: Any = vars(owner)[name]
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        if instance is None:
+            return self
+        page = self._page(instance)
+        if page is None:
+            return self.slot.__get__(instance, owner)
+        page.read.add(self.name)
+        try:
+            return page.now[self.name]
+        except KeyError:
+            raise AttributeError(self.name) from None
+
+    def __set__(self, instance: Any, value: Any) -> None:
+        page = self._page(instance)
+        if page is None:
+            self.slot.__set__(instance, value)
+        else:
+            page.now[self.name] = value
+
+    def _page(self, instance: Any) -> Page | None:
+        trace = current.get()
+        return None if trace is None else trace.page(instance)
+
+
+def _slots_of(kind: type) -> Iterator[str]:
+    return (name for name, value in vars(kind).items() if isinstance(value, MemberDescriptorType))
+
+
+class _Lenses:
+    """The lenses are in their places while any trace is going on: else nobody pays for them."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._traces = 0
+        self.lenses = [_Lens(kind, name) for kind, names in _FIELDS.items() for name in names]
+        self._numbers = random._numbers
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._traces += 1
+            if self._traces == 1:
+                for lens in self.lenses:
+                    setattr(lens.owner, lens.name, lens)
+                setattr(random, "_numbers", self._draw)  # noqa: B010 - mypy minds an assignment
+
+    def __exit__(self, *exception: object) -> None:
+        with self._lock:
+            self._traces -= 1
+            if not self._traces:
+                for lens in self.lenses:
+                    setattr(lens.owner, lens.name, lens.slot)
+                setattr(random, "_numbers", self._numbers)  # noqa: B010
+
+    def _draw(self, *arguments: Any) -> Any:
+        if current.get() is not None:
+            raise noted(
+                "a compiled function draws random numbers, which would be the same in every call of the program: draw "
+                "them outside, and pass them as an argument"
+            )
+        return self._numbers(*arguments)
+
+
+_FIELDS = {
+    **{kind: [*_slots_of(kind)] for kind in Tensor.__mro__},
+    Node: ["parents", "saved", "grad", "keeps_grad"],
+}
+_LENSES = _Lenses()
+
+
+def _fields(of: Any) -> dict[str, Any]:
+    """The fields of a tensor or node as they are, without those that have not been filled."""
+    found = {}
+    for lens in _LENSES.lenses:
+        if isinstance(of, lens.owner):
+            try:
+                found[lens.name] = lens.slot.__get__(of, type(of))
+            except AttributeError:
+                continue
     return found
 
 
-def _names(code: CodeType) -> Iterator[str]:
-    """The global names in a function, and in the functions inside it."""
-    yield from code.co_names
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _names(constant)
-
-
 @contextmanager
-def nothing_kept(function: Callable[..., Any]) -> Iterator[None]:
-    """Check that no symbol that is recorded inside outlives it, and that no random numbers are drawn inside.
+def nothing_kept(function: Callable[..., Any]) -> Iterator[Trace]:
+    """A trace that may read what it likes, and has to leave everything as it was.
 
     Raises:
-        TraceError: naming where a symbol is kept, that will never be a number.
+        TraceError: naming what it would have changed.
     """
-    drawn = _random_state()
-    symbols: list[weakref.ref[Symbol]] = []
-    token = recorded.set(symbols)
+    trace, places = Trace(), Places()
+    places.follow(function, getattr(function, "__name__", type(function).__name__))
+    places.settle()
     try:
-        yield
-    finally:
-        recorded.reset(token)
-    if _random_state() != drawn:
-        raise TraceError(
-            f"{function!r} draws random numbers, which would be the same in every call of the program: draw them "
-            "outside, and pass them as an argument"
-        )
-    if any(symbol() is not None for symbol in symbols):
-        gc.collect()  # those that are only held by cycles
-    if alive := [symbol for ref in symbols if (symbol := ref()) is not None]:
-        raise TraceError(
-            f"{function!r} keeps a traced value that will never be a number{_holder(alive)}: return it instead, "
-            "take gradients with grad(), and change nothing outside of the function"
-        )
+        with trace.going_on():
+            yield trace
+        check_kept(function, trace, places)
+    except BaseException:
+        places.put_back()
+        raise
 
 
-def _random_state() -> Any:
-    """Something that changes when random numbers are drawn."""
-    if (generator := random._generator) is None:
-        return None
-    state = generator._words.state["state"]
-    return state["pos"], state["key"].tobytes(), generator._second_normal
+def check_kept(function: Any, trace: Trace, places: Places) -> bool:
+    """Refuse a trace that has left a traced value outside; whether it has changed plain values that it may read.
+
+    Raises:
+        TraceError: naming where.
+    """
+    advice = "return it instead, take gradients with grad(), and change nothing outside of the function"
+    kept = f"{function!r} keeps a traced value that will never be a number"
+    changes = places.changes()
+    for change in changes:
+        if change.use is Use.DRAWN:
+            raise TraceError(
+                f"{function!r} draws random numbers, which would be the same in every call of the program, from "
+                f"{change.name}: draw them outside, and pass them as an argument"
+            )
+        if any(isinstance(x, Tensor) for x in flatten(change.value)[0]):
+            raise TraceError(f"{kept} as {change.name!r}: {advice}")
+        if change.use is Use.GIVEN:
+            raise TraceError(f"{function!r} changes {change.name}: {advice}")
+    for page in trace.taken(Tensor):
+        if page.changed("array") or page.changed("node"):
+            raise TraceError(
+                f"{kept} in the tensor{_called(page.of, places)} from outside, which it changes in place: pass the "
+                f"tensor as an argument, or {advice}"
+            )
+    for page in trace.taken(Node):
+        if page.changed("grad") or page.changed("keeps_grad"):
+            tensor = next((p.of for p in trace.pages.values() if p.before.get("node") is page.of), None)
+            now = ", which is None now" if page.before["grad"] is None else ""
+            raise TraceError(f"{kept}, as the .grad of a tensor from outside{now}{_called(tensor, places)}: {advice}")
+    return any(change.use is Use.READ for change in changes)
 
 
-def _holder(symbols: Sequence[Symbol]) -> str:
-    """Who holds on to one of these symbols, as far as it can be told."""
-    tensors = [x for x in gc.get_referrers(*symbols) if isinstance(x, Tensor)]
-    for holder in gc.get_referrers(*tensors) if tensors else ():
-        if isinstance(holder, Node) and holder.grad is not None:
-            holder.grad = None
-            return ", as the .grad of a tensor from outside, which is None now"
-        if isinstance(holder, dict):
-            for key, value in holder.items():
-                if isinstance(key, str) and any(value is tensor for tensor in tensors):
-                    return f" as {key!r}"
-    return ""
+def check_found(function: Any, trace: Trace, places: Places) -> None:
+    """Refuse a trace that has read a tensor in a place that is not watched.
+
+    Raises:
+        TraceError: naming the line.
+    """
+    gradients = {id(page.before["grad"]) for page in trace.taken(Node)}
+    for page in trace.taken(Tensor):
+        if id(page.of) not in places.tensors and id(page.of) not in gradients:
+            raise TraceError(
+                f"{function!r} reads a tensor{written(page.line)} that no variable, attribute or container which its "
+                "code names leads to, so that nobody would notice when it is another one: pass it as an argument"
+            )
+
+
+def _called(tensor: Any, places: Places) -> str:
+    known = places.tensors.get(id(tensor))
+    return f" ({known[1]})" if known else ""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import functools
+import linecache
 import math
-import traceback
-import weakref
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -19,12 +19,14 @@ from tinygrad_poly.engine.arrays import Shape, library
 from tinygrad_poly.engine.errors import TraceError
 
 Attributes = tuple[tuple[str, Any], ...]
+Line = tuple[str, int]
+"""A file and the number of a line in it."""
 
-_LIBRARIES = (Path(__file__).parents[2], Path(np.__file__).parent)
+_LIBRARIES = tuple(str(folder) for folder in (Path(__file__).parents[2], Path(np.__file__).parent))
 _phase: ContextVar[str] = ContextVar("phase", default="")
 
-recorded: ContextVar[list[weakref.ref[Symbol]] | None] = ContextVar("recorded", default=None)
-"""Where to note each new symbol, if somebody wants to know of them."""
+current: ContextVar[Any] = ContextVar("current", default=None)
+"""The trace that is going on, an object with an attribute `error`; symbols are of use in their own trace alone."""
 
 
 @contextmanager
@@ -45,7 +47,7 @@ class Symbol:
     the ordinary tape runs on it: forward, backward and update leave behind one graph of symbols.
     """
 
-    __slots__ = ("__weakref__", "attributes", "dtype", "function", "inputs", "name", "phase", "shape", "weak")
+    __slots__ = ("attributes", "dtype", "function", "inputs", "line", "name", "phase", "shape", "trace", "weak")
     __hash__ = object.__hash__
 
     def __init__(
@@ -60,8 +62,8 @@ class Symbol:
         self.phase = _phase.get()
         # A Python number that changes from step to step, such as a step count: it promotes nothing.
         self.weak = False
-        if (noted := recorded.get()) is not None and function != "input":
-            noted.append(weakref.ref(self))
+        self.trace: Any = None
+        self.line: Line | None = None
 
     @property
     def ndim(self) -> int:
@@ -94,10 +96,19 @@ class Symbol:
 
     def _has_no_number(self, *_: Any, **__: Any) -> NoReturn:
         """Say that there is nothing to convert or to branch on."""
-        raise TraceError(
-            f"a traced value has no number yet, so Python cannot branch on it, print it or convert it{_where()}: "
+        self.check_alive()
+        raise noted(
+            f"a traced value has no number yet, so Python cannot branch on it, print it or convert it{_here()}: "
             "choose with where(condition, a, b), and look at numbers outside of the compiled function"
         )
+
+    def check_alive(self) -> None:
+        """Refuse a value that was kept after its trace had ended."""
+        if self.trace is not None and self.trace is not current.get():
+            raise noted(
+                f"this is a traced value of a compiled function that has returned, made{written(self.line)}, and it "
+                "will never be a number: let the function return it, and take what it returned"
+            )
 
     __bool__ = __float__ = __int__ = __index__ = __complex__ = __array__ = item = tolist = _has_no_number
 
@@ -121,12 +132,39 @@ class Symbol:
         return f"<{self.name or self.function}: {self.dtype}{list(self.shape)}>"
 
 
-def _where() -> str:
+def noted(message: str) -> TraceError:
+    """An error that ends the trace even where the function that is being traced catches it."""
+    error, trace = TraceError(message), current.get()
+    if trace is not None and trace.error is None:
+        trace.error = error
+    return error
+
+
+def user_line() -> Line | None:
     """The user's line that is being executed, as far as it can be told from the library's own."""
-    for frame in reversed(traceback.extract_stack()):
-        if not any(library in Path(frame.filename).parents for library in _LIBRARIES):
-            return f" ({frame.filename}, line {frame.lineno}: {frame.line})"
-    return ""
+    frame: Any = sys._getframe(1)
+    while frame is not None and frame.f_code.co_filename.startswith(_LIBRARIES):
+        frame = frame.f_back
+    return None if frame is None else (frame.f_code.co_filename, frame.f_lineno)
+
+
+def written(line: Line | None) -> str:
+    """A line for an error message."""
+    if line is None:
+        return ""
+    return f" ({line[0]}, line {line[1]}: {linecache.getline(*line).strip()})"
+
+
+def _here() -> str:
+    return written(user_line())
+
+
+def _of_this_trace(symbol: Symbol) -> Symbol:
+    """A symbol that a user's program recorded, bound to the trace that is going on."""
+    trace = current.get()
+    if trace is not None:
+        symbol.trace, symbol.line = trace, user_line()
+    return symbol
 
 
 def _operator(function: str, reflected: bool) -> Callable[..., Symbol]:
@@ -253,21 +291,26 @@ def record(function: str, *inputs: Any, **attributes: Any) -> Symbol:
         # One element tells the dtype, and the shapes alone tell the shape. Of several names NumPy's own is taken.
         function = getattr(getattr(np, function, None), "__name__", function)
         sorted_attributes = tuple(sorted(attributes.items()))
+        for x in inputs:
+            if isinstance(x, Symbol):
+                x.check_alive()
         samples = tuple(_sample(x) for x in inputs)
         shape = np.broadcast_shapes(*(getattr(x, "shape", ()) for x in inputs))
         with np.errstate(all="ignore"):
             dtype = call(function, samples, sorted_attributes).dtype
         symbol = Symbol(function, inputs, sorted_attributes, shape, dtype)
         symbol.weak = all(x.weak if isinstance(x, Symbol) else isinstance(x, (bool, int, float)) for x in inputs)
-        return symbol
+        return _of_this_trace(symbol)
     symbols: list[Any] = []
     arguments = _taken_out(inputs, symbols)
     count = len(symbols)
     attributes = {key: _taken_out(value, symbols) for key, value in attributes.items()}
+    for symbol in symbols:
+        symbol.check_alive()
     masked = function in ("getitem", "row") and any(s.dtype == np.bool_ for s in symbols[count:])
     if masked or function in _OF_UNKNOWN_SHAPE or (function == "where" and len(inputs) == 1):
-        raise TraceError(
-            f"how many elements are selected{_where()} depends on numbers, and a traced value has none yet: choose "
+        raise noted(
+            f"how many elements are selected{_here()} depends on numbers, and a traced value has none yet: choose "
             "with where(condition, a, b), which has as many elements as a and b"
         )
     if count < len(symbols) or any(isinstance(x, (tuple, list)) for x in inputs):
@@ -278,12 +321,14 @@ def record(function: str, *inputs: Any, **attributes: Any) -> Symbol:
         result = call(function, samples, sorted_attributes)
     if isinstance(result, tuple):
         symbols = [
-            Symbol(function, inputs, (*sorted_attributes, ("part", i)), np.shape(each), np.asarray(each).dtype)
+            _of_this_trace(
+                Symbol(function, inputs, (*sorted_attributes, ("part", i)), np.shape(each), np.asarray(each).dtype)
+            )
             for i, each in enumerate(result)
         ]
         return cast(Symbol, tuple(symbols))
     result = np.asarray(result)
-    return Symbol(function, inputs, sorted_attributes, result.shape, result.dtype)
+    return _of_this_trace(Symbol(function, inputs, sorted_attributes, result.shape, result.dtype))
 
 
 def _sample_array(x: Any, function: str) -> Any:
@@ -347,13 +392,13 @@ class _Namespace:
         """The symbol of a call, or a constant."""
         if name in ("ones_like", "zeros_like"):
             value = 1 if name == "ones_like" else 0
-            return constant(value, inputs[0].shape, keywords.get("dtype") or inputs[0].dtype)
+            return _of_this_trace(constant(value, inputs[0].shape, keywords.get("dtype") or inputs[0].dtype))
         if name in ("zeros", "ones", "full"):
             shape = inputs[0] if isinstance(inputs[0], tuple) else (inputs[0],)
             number = inputs[1] if name == "full" else int(name == "ones")
             if not isinstance(number, Symbol):
                 default = np.asarray(number).dtype if name == "full" else np.float64
-                return constant(number, shape, keywords.get("dtype") or default)
+                return _of_this_trace(constant(number, shape, keywords.get("dtype") or default))
         if name == "asarray" and isinstance(inputs[0], Symbol):
             return inputs[0]
         symbols: list[Any] = []

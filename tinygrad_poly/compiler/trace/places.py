@@ -1,0 +1,603 @@
+"""Places: where a function may read values that it is not given, and whether they are still what they were.
+
+They are found by following what code names: cells, globals, defaults, attributes, elements, and the functions that are
+found there. A place that is named and never read costs at most one trace too many.
+"""
+
+from __future__ import annotations
+
+import datetime
+import dis
+import enum
+import functools
+import inspect
+import logging
+import operator
+import random
+import re
+import sys
+import sysconfig
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from decimal import Decimal
+from fractions import Fraction
+from importlib import import_module
+from itertools import repeat
+from pathlib import Path, PurePath
+from types import CodeType, FunctionType, GetSetDescriptorType, MemberDescriptorType, MethodType, ModuleType
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tinygrad_poly.compiler.trace.symbols import noted
+from tinygrad_poly.nn.module import KINDS, Module
+from tinygrad_poly.tensor import Tensor
+
+PLAIN = (
+    bool, int, float, complex, str, bytes, type(None), type(...), type(NotImplemented), range, slice, np.generic,
+    np.dtype, enum.Enum, Decimal, Fraction, datetime.date, datetime.time, datetime.timedelta, PurePath, re.Pattern,
+)  # fmt: skip
+"""Values that never change: they are compared."""
+
+# What results do not depend on.
+_ASIDE = (
+    logging.Logger, logging.LoggerAdapter, type(threading.Lock()), type(threading.RLock()), MemberDescriptorType,
+    GetSetDescriptorType,
+)  # fmt: skip
+# Functions that return something else each time, by module ("*": all of them).
+_CHANGING = {
+    "time": {"*"}, "secrets": {"*"}, "uuid": {"uuid1", "uuid4"}, "os": {"getenv"}, "posix": {"urandom"},
+    "nt": {"urandom"}, "builtins": {"input", "globals", "eval", "exec"}, "io": {"open"}, "_io": {"open"},
+}  # fmt: skip
+_HARMLESS = {"sleep", "strftime", "compare_digest"}
+# Code that names one of these may read any attribute.
+_ANY_ATTRIBUTE = {"getattr", "vars", "__dict__", "__getattribute__", "attrgetter", "asdict", "astuple", "fields"}
+_MAKING = {"__init__", "__new__", "__post_init__"}
+_NEVER_CALLED = {"__del__", "__repr__", "__str__", "__reduce__", "__set_name__", "__init_subclass__"}
+_FOLDERS = tuple(
+    f"{Path(folder)}/"
+    for folder in (*map(sysconfig.get_paths().get, ("stdlib", "purelib", "platlib")), Path(__file__).parents[2])
+    if folder
+)
+_MADE_BY_CLASS = 1 << 9
+_ABSENT = object()
+
+
+class Use(enum.Enum):
+    """What a function does with a place."""
+
+    READ = enum.auto()
+    """A program belongs to what was there."""
+    GIVEN = enum.auto()
+    """It is in a container among the arguments, which are looked at in each call."""
+    LOGGED = enum.auto()
+    """Something is appended and never read."""
+    DRAWN = enum.auto()
+    """It holds the state of a generator of random numbers."""
+
+
+class Change(NamedTuple):
+    """Where a trace has left something else than it found, how that is used, and what is there now."""
+
+    name: str
+    use: Use
+    value: Any
+
+
+class _Group(NamedTuple):
+    """Values that are read together: what they are now and were, what they are called, and how to put them back."""
+
+    read: Callable[[], Sequence[Any]]
+    values: Sequence[Any]
+    label: Callable[[int], str]
+    write: Callable[[], None]
+    use: Use
+
+    def unchanged(self) -> bool:
+        now = self.read()
+        if len(now) != len(self.values):
+            return False
+        return all(map(operator.is_, now, self.values)) or all(map(same, now, self.values))
+
+    def changes(self) -> list[Change]:
+        now = self.read()
+        missing = len(self.values) - len(now)
+        pairs = zip(now, [*self.values, *repeat(_ABSENT, -missing)] if missing < 0 else self.values)
+        found = [Change(self.label(i), self.use, x) for i, (x, before) in enumerate(pairs) if not same(x, before)]
+        return found or [Change(self.label(0), self.use, None)] if found or missing > 0 else []
+
+
+def same(now: Any, before: Any) -> bool:
+    """Whether a value is the one that was there, or a plain one that cannot be told from it; −0 is not 0."""
+    if now is before or type(now) is not type(before) or not isinstance(now, PLAIN):
+        return now is before
+    return repr(now) == repr(before) if isinstance(now, (float, complex, np.generic)) else bool(now == before)
+
+
+class Places:
+    """The places that some values lead to.
+
+    Attributes:
+        tensors: by their ids, the tensors that were found, and what they are called.
+    """
+
+    def __init__(self) -> None:
+        self.tensors: dict[int, tuple[Tensor, str]] = {}
+        self._groups: list[_Group] = []
+        self._seen: dict[Any, Any] = {}
+        self._stack: list[tuple[Any, str]] = []
+        self._names: set[str] = set()
+        self._holders: list[_Holder] = []
+        self._use = Use.READ
+
+    def follow(self, value: Any, label: str, use: Use = Use.READ) -> None:
+        """Find the places that a value leads to.
+
+        Raises:
+            TraceError: naming what cannot be watched.
+        """
+        self._use = use
+        self._stack.append((value, label))
+        while self._stack or self._found_attributes():
+            self._visit(*self._stack.pop())
+
+    def settle(self) -> None:
+        """Note the attributes that were found; to be called when all has been followed."""
+        for holder in self._holders:
+            names = sorted(holder.taken)
+            if names or holder.of_instance:
+                self._use = holder.use
+                self._group(functools.partial(holder.read, names), holder.label(names), holder.put_back(names))
+        self._holders, self._names = [], set()
+
+    def unchanged(self) -> bool:
+        """Whether what was read in a trace is what a call would read now."""
+        return all(group.unchanged() for group in self._groups)
+
+    def changes(self) -> list[Change]:
+        """Where a trace has left something else than it found."""
+        return [change for group in self._groups for change in group.changes()]
+
+    def put_back(self) -> None:
+        """Undo what a trace has changed, as far as it can be."""
+        for group in self._groups:
+            if not group.unchanged():
+                group.write()
+
+    def close(self) -> None:
+        """The trace is over: keep what later calls depend on, which is not what the trace itself has changed."""
+        self._groups = [group for group in self._groups if group.use is Use.READ and group.unchanged()]
+        self._seen, self.tensors = {}, {}
+
+    def _group(
+        self,
+        read: Callable[[], Sequence[Any]],
+        label: Callable[[int], str],
+        write: Callable[[], None] = lambda: None,
+        use: Use = Use.READ,
+    ) -> None:
+        use = use if use is not Use.READ else self._use
+        self._groups.append(_Group(read, read(), label, write, use))
+
+    def _holder(
+        self,
+        inside: Any,
+        name: str,
+        always: set[str] | None = None,
+        of_instance: bool = False,
+        there: set[str] | None = None,
+    ) -> None:
+        self._holders.append(_Holder(inside, name, always, of_instance, self._use, there))
+
+    def _push(self, found: Iterable[tuple[Any, str]]) -> None:
+        self._stack += found
+
+    def _visit(self, x: Any, label: str) -> None:
+        if isinstance(x, PLAIN) or id(x) in self._seen:
+            return
+        self._seen[id(x)] = x
+        match x:
+            case Tensor():
+                self.tensors[id(x)] = x, label
+                # The base of a view, for one.
+                self._push((value, label) for value in slots(x).values() if isinstance(value, Tensor))
+            case FunctionType():
+                self._function(x)
+            case MethodType():
+                self._push([(x.__self__, _owner(label)), (x.__func__, label)])
+            case functools.partial():
+                self._push((part, label) for part in (x.func, x.args, x.keywords))
+            case staticmethod() | classmethod():
+                self._push([(x.__func__, label)])
+            case property():
+                self._push((f, label) for f in (x.fget, x.fset) if f)
+            case functools.cached_property():
+                self._push([(x.func, label)])
+            case ModuleType():
+                if not _is_library(x):
+                    self._holder(vars(x), label)
+            case type():
+                self._class(x, label, made=True)
+            case _ if callable(inner := getattr(x, "__dict__", {}).get("__wrapped__")):
+                self._push([(inner, label)])
+            case Mapping():
+                self._mapping(x, label)
+                self._object(x, label)
+            case list() | deque():
+                self._push((value, f"{label}[{i}]") for i, value in enumerate(x))
+                self._list(x, label)
+                self._object(x, label)
+            case tuple():
+                self._push((value, f"{label}[{i}]") for i, value in enumerate(x))
+                self._object(x, label)
+            case set() | frozenset():
+                self._push((value, label) for value in x)
+                self._group(lambda: [*x], lambda i: label)
+            case np.ndarray() if not x.dtype.hasobject:
+                self._group(lambda: (str(x.shape), x.dtype, x.tobytes()), lambda i: label)
+            case bytearray():
+                self._group(lambda: (bytes(x),), lambda i: label)
+            case _ if _is_generator(x):
+                self._group(lambda: (_state(x),), lambda i: label, use=Use.DRAWN)
+            case Module():
+                for kind in KINDS:
+                    self._mapping(vars(x).get(kind, {}), label, ".")
+                self._object(x, label, {*vars(x)} - {*KINDS} if _is_library(type(x)) else {"training"})
+            case _ if isinstance(x, _ASIDE):
+                pass
+            case _ if not _is_library(type(x)) or _is_of_attributes(x):
+                self._object(x, label)
+            case _ if type(x).__module__.startswith("tinygrad_poly."):
+                self._object(x, label, {name for name in _attributes(x) if not name.startswith("_")})
+            case _ if callable(x):
+                owner = getattr(x, "__self__", None)
+                if owner is not None and not isinstance(owner, (ModuleType, type)):
+                    self._push([(owner, _owner(label))])
+            case _:
+                raise noted(
+                    f"a compiled function reads {label}, which is of type {_full_name(type(x))}, and "
+                    "nobody can watch whether such an object changes: make tensors, numbers or containers of what is "
+                    "needed of it, or pass tensor(...) as an argument"
+                )
+
+    def _list(self, x: Any, label: str, use: Use = Use.READ) -> None:
+        before = [*x]
+
+        def write() -> None:
+            x.clear()
+            x.extend(before)
+
+        self._group(lambda: [*x], lambda i: f"{label}[{i}]", write, use)
+
+    def _mapping(self, x: Mapping[Any, Any], label: str, dot: str = "") -> None:
+        before = dict(x)
+        names = [f"{label}.{key}" if dot else f"{label}[{key!r}]" for key in before]
+        self._push(zip(before.values(), names))
+        if isinstance(x, dict):
+            self._push((key, label) for key in x)
+
+        def write() -> None:
+            if isinstance(x, dict):
+                x.clear()
+                x.update(before)
+
+        def spot(i: int) -> str:
+            key = ([*x] * 2)[i] if x else None
+            return f"{label}.{key}" if dot else f"{label}[{key!r}]"
+
+        self._group(lambda: [*x, *x.values()], spot, write)
+
+    def _object(self, x: Any, label: str, always: set[str] | None = None) -> None:
+        """Something with attributes; those that code names are read, and those in `always`."""
+        if type(x) in _CONTAINERS:
+            return
+        if hasattr(x, "__dict__"):
+            self._holder(vars(x), label, always or set(), of_instance=True)
+        if in_slots := slots(x):
+            self._holder(_Slots(x, [*in_slots]), label, always or set(), of_instance=True)
+        self._class(type(x), label, made=False)
+
+    def _class(self, x: type, label: str, made: bool) -> None:
+        for each in x.__mro__:
+            if not _is_library(each) and (each, made) not in self._seen:
+                self._seen[each, made] = each
+                # Python calls these where no name says so.
+                called = {name for name, f in vars(each).items() if name[:2] == "__" and isinstance(f, FunctionType)}
+                called -= _NEVER_CALLED | (set() if made else _MAKING)
+                # One that a class gets later would hide that of its base.
+                there = {name for base in each.__mro__ if not _is_library(base) for name in vars(base)}
+                self._holder(vars(each), each.__qualname__, called, there=there)
+
+    def _found_attributes(self) -> bool:
+        """Whether there are attributes that code names and that have not been followed."""
+        for holder in self._holders:
+            for name in holder.new(self._names):
+                holder.taken.add(name)
+                if (value := holder.inside.get(name, _ABSENT)) is not _ABSENT:
+                    self._stack.append((value, f"{holder.name}.{name}"))
+        return bool(self._stack)
+
+    def _function(self, function: FunctionType) -> None:
+        code, cells = function.__code__, function.__closure__ or ()
+        free = dict(zip(code.co_freevars, (_content(cell) for cell in cells)))
+        label = f"a default of {function.__name__}"
+        is_library = code.co_filename.startswith(_FOLDERS)
+        read = _read_by(code)
+        for name, value in free.items():
+            if isinstance(value, list) and name in read.logged and not is_library:
+                self._list(value, name, Use.LOGGED)
+            elif value is not _ABSENT:
+                self._stack.append((value, name))
+        self._push((value, label) for value in _defaults(function))
+        if is_library:
+            return
+        if cells:
+            self._group(lambda: [*map(_content, cells)], [*free].__getitem__, lambda: _fill(cells, free.values()))
+        if function.__defaults__ or function.__kwdefaults__:
+            self._group(lambda: _defaults(function), lambda i: label)
+        if function.__dict__:
+            self._holder(function.__dict__, function.__name__)
+        self._names |= read.attributes | (_ANY_ATTRIBUTE & {*read.variables})
+        for name in read.modules:
+            with suppress(ImportError):
+                self._stack.append((import_module(name), name))
+        variables = function.__globals__
+        builtins = variables.get("__builtins__", {})
+        builtins = builtins if isinstance(builtins, dict) else vars(builtins)
+        names = [name for name in read.variables if name in variables or name in builtins or name in read.set]
+        if names:
+            holder = _Holder(variables, "")
+            self._group(functools.partial(holder.read, names), names.__getitem__, holder.put_back(names))
+        for name in variables.keys() & names:
+            if isinstance(variables[name], list) and name in read.logged:
+                self._list(variables[name], name, Use.LOGGED)
+            else:
+                self._stack.append((variables[name], name))
+        for is_free, chain in read.chains:
+            start = (free if is_free else variables if chain[0] in variables else builtins).get(chain[0])
+            x = _at_the_end(start, chain[1:])
+            _check_that_it_does_not_change(x, ".".join(chain))
+            if x is not start and isinstance(x, (Mapping, list, set, np.ndarray, Tensor)):  # os.environ["HOME"]
+                self._stack.append((x, ".".join(chain)))
+
+
+class _Holder:
+    """A mapping from the names of attributes to their values."""
+
+    def __init__(
+        self,
+        inside: Any,
+        name: str,
+        always: set[str] | None = None,
+        of_instance: bool = False,
+        use: Use = Use.READ,
+        there: set[str] | None = None,
+    ) -> None:
+        self.inside = inside
+        self._there = there
+        self.name = name
+        self.use = use
+        self.taken: set[str] = set()
+        self._always = always or set()
+        self.of_instance = of_instance
+
+    def new(self, names: set[str]) -> set[str]:
+        """Which attributes are read where code names these, and have not been taken."""
+        there = self._there or self.inside.keys()
+        named = {*there} if self.of_instance and names & _ANY_ATTRIBUTE else names & there
+        return (named | (self._always & there)) - self.taken
+
+    def read(self, names: Sequence[str]) -> list[Any]:
+        """The values; of an instance also how many there are, as a new one may hide its class's."""
+        values = [*map(self.inside.get, names, repeat(_ABSENT))]
+        return [*values, len(self.inside)] if self.of_instance else values
+
+    def label(self, names: Sequence[str]) -> Callable[[int], str]:
+        """What the values are called."""
+        return lambda i: f"{self.name}.{names[i] if i < len(names) else [*self.inside][-1]}"
+
+    def put_back(self, names: Sequence[str]) -> Callable[[], None]:
+        """A function that makes the values what they are now, where they may be written."""
+        before = dict(self.inside) if self.of_instance else {name: self.inside.get(name, _ABSENT) for name in names}
+
+        def write() -> None:
+            if isinstance(self.inside, (dict, _Slots)):
+                for name in {*before, *(self.inside if self.of_instance else ())}:
+                    value = before.get(name, _ABSENT)
+                    if value is not _ABSENT:
+                        self.inside[name] = value
+                    elif name in self.inside:
+                        del self.inside[name]
+
+        return write
+
+
+class _Slots(Mapping[str, Any]):
+    """The attributes of an object with `__slots__`, as a mapping."""
+
+    def __init__(self, of: Any, names: list[str]) -> None:
+        self._of = of
+        self._names = names
+
+    def __getitem__(self, name: str) -> Any:
+        return getattr(self._of, name)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return getattr(self._of, name, default)
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        object.__setattr__(self._of, name, value)
+
+    def __delitem__(self, name: str) -> None:
+        object.__delattr__(self._of, name)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names
+
+    def __iter__(self) -> Any:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+_CONTAINERS = (list, tuple, dict, set, frozenset, deque)
+
+
+def slots(x: Any) -> dict[str, Any]:
+    """What is in the slots of an object, the two fields of a tensor aside."""
+    names = [name for c in type(x).__mro__ if c is not Tensor for name in _as_tuple(vars(c).get("__slots__", ()))]
+    names = [name for name in names if name not in ("__dict__", "__weakref__")]
+    found = {name: getattr(x, name, _ABSENT) for name in names}
+    return {name: value for name, value in found.items() if value is not _ABSENT}
+
+
+def _as_tuple(names: Any) -> tuple[str, ...]:
+    return (names,) if isinstance(names, str) else tuple(names)
+
+
+def _attributes(x: Any) -> dict[str, Any]:
+    return {**getattr(x, "__dict__", {}), **slots(x)}
+
+
+def _owner(label: str) -> str:
+    return label.rpartition(".")[0] or "self"
+
+
+def _content(cell: Any) -> Any:
+    try:
+        return cell.cell_contents
+    except ValueError:
+        return _ABSENT
+
+
+def _fill(cells: Iterable[Any], values: Iterable[Any]) -> None:
+    for cell, value in zip(cells, values):
+        if value is not _ABSENT:
+            cell.cell_contents = value
+
+
+def _defaults(function: FunctionType) -> tuple[Any, ...]:
+    return (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values())
+
+
+def _full_name(kind: type) -> str:
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _is_library(x: Any) -> bool:
+    """Whether a module, or the module of a class, is Python's or an installed package, which is as it is."""
+    name = x.__name__ if isinstance(x, ModuleType) else x.__module__
+    if name == "builtins" and isinstance(x, type) and x.__flags__ & _MADE_BY_CLASS:
+        return False  # of code that was executed without a module
+    if name.partition(".")[0] in sys.stdlib_module_names:
+        return True
+    try:
+        return inspect.getfile(x).startswith(_FOLDERS)
+    except (TypeError, OSError):  # made by hand, or of a session
+        return False
+
+
+def _is_of_attributes(x: Any) -> bool:
+    """Whether an object of Python's library is nothing but its attributes, such as an `argparse.Namespace`."""
+    return type(x).__module__.partition(".")[0] in sys.stdlib_module_names and hasattr(x, "__dict__")
+
+
+def _is_generator(x: Any) -> bool:
+    """Whether `x` draws random numbers."""
+    numpys = vars(np).get("random")  # where it has not been imported, nobody has one
+    kinds = (numpys.Generator, numpys.RandomState, numpys.BitGenerator) if numpys is not None else ()
+    return isinstance(x, (random.Random, *kinds))
+
+
+def _state(generator: Any) -> str:
+    """Something that is another one when random numbers were drawn."""
+    if isinstance(generator, random.Random):
+        return repr(generator.getstate()) if not isinstance(generator, random.SystemRandom) else ""
+    state = getattr(generator, "bit_generator", getattr(generator, "_bit_generator", generator)).state
+    return repr({key: getattr(value, "items", lambda v=value: v)() for key, value in state.items()})
+
+
+def _at_the_end(x: Any, names: Sequence[str]) -> Any:
+    """What attributes lead to, as far as these are of modules and classes."""
+    for name in names:
+        if not isinstance(x, (ModuleType, type)):
+            break
+        x = getattr(x, name, None)
+    return x
+
+
+def _check_that_it_does_not_change(x: Any, name_of_it: str) -> None:
+    """Refuse functions such as `time.time` and `np.random.rand`, whose answer is another one each time."""
+    if isinstance(x, type) or not callable(x):
+        return
+    owner, name, module = getattr(x, "__self__", None), getattr(x, "__name__", ""), getattr(x, "__module__", None) or ""
+    changing = _CHANGING.get(module, set())
+    if _is_generator(owner) and name not in ("seed", "getstate", "setstate"):
+        what = "draws random numbers, which"
+    elif (changing & {"*", name} and name not in _HARMLESS) or (
+        isinstance(owner, type) and issubclass(owner, datetime.date) and name in ("now", "utcnow", "today")
+    ):
+        what = "gives an answer that"
+    else:
+        return
+    raise noted(
+        f"{name_of_it}() inside a compiled function {what} would be the same in every call: call it outside, "
+        "and pass what it returned as an argument"
+    )
+
+
+class _Read(NamedTuple):
+    """What code reads by name."""
+
+    variables: tuple[str, ...]
+    """Globals and builtins."""
+    set: frozenset[str]
+    """Globals that it assigns to."""
+    attributes: frozenset[str]
+    modules: tuple[str, ...]
+    """What it imports."""
+    chains: frozenset[tuple[bool, tuple[str, ...]]]
+    """A name and the attributes that follow it, such as `np.random.rand`, and whether it is a cell's."""
+    logged: frozenset[str]
+    """What it appends to and does not look at."""
+
+
+@functools.lru_cache(maxsize=4096)
+def _read_by(code: CodeType) -> _Read:
+    variables, written, modules, chains = dict[str, None](), set[str](), dict[str, None](), set[Any]()
+    # A constant text may be the name of an attribute: getattr(self, "weight").
+    attributes = {text for text in code.co_consts if isinstance(text, str) and text.isidentifier()}
+    chain: tuple[str, ...] = ()
+    free = False
+    for instruction in dis.get_instructions(code):
+        kind, name = instruction.opname, instruction.argval
+        if kind in ("LOAD_ATTR", "LOAD_METHOD", "STORE_ATTR", "DELETE_ATTR", "IMPORT_FROM", "LOAD_SUPER_ATTR"):
+            attributes.add(name)
+            chain += (name,) if chain else ()
+            continue
+        if chain:
+            chains.add((free, chain))
+            chain = ()
+        if "GLOBAL" in kind or kind in ("LOAD_NAME", "STORE_NAME"):
+            variables[name] = None
+            if kind == "STORE_GLOBAL":
+                written.add(name)
+            chain, free = (name,), False
+        elif kind in ("LOAD_DEREF", "LOAD_CLASSDEREF"):
+            chain, free = (name,), True
+        elif kind == "IMPORT_NAME":
+            modules[name] = None
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            inner = _read_by(constant)
+            variables |= dict.fromkeys(inner.variables)
+            modules |= dict.fromkeys(inner.modules)
+            written |= inner.set
+            attributes |= inner.attributes
+            chains |= inner.chains
+    looked_at = {first for _, (first, *rest) in chains if rest not in (["append"], ["extend"])}
+    logged = frozenset(first for _, (first, *_) in chains if first not in looked_at)
+    return _Read(tuple(variables), frozenset(written), frozenset(attributes), tuple(modules), frozenset(chains), logged)
