@@ -88,7 +88,9 @@ class NumpyProgram:
             else:
                 given = [self._operand(x) for x in inputs]
             if s in memory:
-                given.append(self._value(memory[s], f"m{id(memory[s])}"))
+                # By position is faster, and deprecated for these two.
+                out = "out=" if s.function in ("maximum", "minimum") else ""
+                given.append(out + self._value(memory[s], f"m{id(memory[s])}"))
             self._names[s] = f"v{number}"
             # A Python number promotes nothing, one of NumPy's would.
             weak = ".item()" if s.weak else ""

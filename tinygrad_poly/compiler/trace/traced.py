@@ -25,7 +25,7 @@ Runner = Callable[[Program], Any]
 
 
 class Entrance(Node):
-    """The node that a tensor from outside has in a trace: behind it there is nothing.
+    """The node that a tensor from outside has in a trace, which knows nothing of what it was computed from.
 
     Attributes:
         walked: whether a walk has come here, so that it matters what is behind.
@@ -35,8 +35,10 @@ class Entrance(Node):
     __slots__ = ("_grad", "asked", "walked")
 
     def __init__(self, symbol: Symbol, outside: Node) -> None:
-        is_leaf = outside.operation is None
-        super().__init__(None if is_leaf else clone, () if is_leaf else (None,), (), symbol)
+        if outside.operation is None:
+            super().__init__(None, (), (), symbol)
+        else:  # behind it there is some leaf
+            super().__init__(clone, (leaf(symbol),), (), symbol)
         self.walked = self.asked = False
 
     @property
