@@ -26,7 +26,15 @@ from fractions import Fraction
 from importlib import import_module
 from itertools import repeat
 from pathlib import Path, PurePath
-from types import CodeType, FunctionType, GetSetDescriptorType, MemberDescriptorType, MethodType, ModuleType
+from types import (
+    CodeType,
+    FunctionType,
+    GetSetDescriptorType,
+    MemberDescriptorType,
+    MethodType,
+    ModuleType,
+    SimpleNamespace,
+)
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -502,7 +510,12 @@ def _is_library(x: Any) -> bool:
 
 def _is_of_attributes(x: Any) -> bool:
     """Whether an object of Python's library is nothing but its attributes, such as an `argparse.Namespace`."""
-    return type(x).__module__.partition(".")[0] in sys.stdlib_module_names and hasattr(x, "__dict__")
+    if type(x).__module__.partition(".")[0] not in sys.stdlib_module_names or not hasattr(x, "__dict__"):
+        return False
+    try:
+        return isinstance(x, SimpleNamespace) or bool(inspect.getfile(type(x)))
+    except TypeError:  # made in C
+        return False
 
 
 def _is_generator(x: Any) -> bool:
