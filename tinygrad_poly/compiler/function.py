@@ -59,12 +59,14 @@ def compile(function: Callable[..., Any] | None = None, *, hoist: str | None = N
     included. The program is simplified, fused into loops and run by Numba. What is no part of a loop, such as a product
     of matrices, is called between the loops; NumPy runs everything where there is no Numba, or no loop to be made.
 
-    The results do not require grad: gradients are taken inside.
+    Results require grad where those of the function would; their vector-Jacobian products are programs too, made when
+    they are asked for. What the function reads from outside is compared before each call, and what it does to its
+    arguments (updates in place, `backward()`) is done in each call: see `docs/compiler.md`.
 
     Args:
-        function: of tensors, containers of tensors, and other arguments that can be compared; it returns tensors
-            in containers or alone. It must not depend on the numbers in its tensors other than by computing with
-            them, and not change anything outside. Without one, `compile` returns a decorator.
+        function: of tensors, containers and modules of tensors, and other arguments that can be compared; it returns
+            tensors in containers or alone. It must not depend on the numbers in its tensors other than by computing
+            with them, and not change anything but its arguments. Without one, `compile` returns a decorator.
         hoist: "algebra" to take sums over data once and to compute with these *moments* from then on: see
             `docs/moments.md`. Data are the arguments with more than one element that do not require grad; as long as
             they are the same tensors, a call takes as long for a million points as for ten. What is summed has to be
@@ -72,7 +74,8 @@ def compile(function: Callable[..., Any] | None = None, *, hoist: str | None = N
             differences of large numbers where the terms cancel, so that digits may be lost.
 
     Raises:
-        TraceError: at a call, where the function branches on a number, or returns something that is no tensor.
+        TraceError: at a call, where the function branches on a number, returns something that is no tensor, reads what
+            nobody can watch, or changes what it was not given.
         NotPolynomial: at a call, naming what cannot be multiplied out, where `hoist` asks for it.
 
     >>> import tinygrad_poly as tg
@@ -247,15 +250,14 @@ class _Traced:
                 self._positions.append(i)
         args, kwargs = _with_others((args, kwargs), {key: x for key, (x, _) in first.items() if id(x) != key})
         if self._trace(function, args, kwargs, first):
-            # Something is not as it was. If it has been filled for later it will stay, if it only counts the program
-            # does not depend on it, and else there is no program.
-            before, once = str(self.function.program), self._places
-            if self._trace(function, args, kwargs, first) and str(self.function.program) != before:
-                name = self._places.changes()[0].name
+            # What has been filled for later stays as it is now; what changes each time would not in a program.
+            once = self._places
+            if self._trace(function, args, kwargs, first):
+                name = next(change.name for change in self._places.changes() if change.use is Use.READ)
                 once.put_back()
                 raise TraceError(
-                    f"{function!r} changes {name} and depends on it, so that no program does what it does: pass it as "
-                    "an argument, and return what it becomes"
+                    f"{function!r} changes {name}, which a program would not do in each call: pass it as an argument, "
+                    "and return what it becomes"
                 )
         self._places.close()
 
