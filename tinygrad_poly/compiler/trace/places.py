@@ -26,15 +26,7 @@ from fractions import Fraction
 from importlib import import_module
 from itertools import repeat
 from pathlib import Path, PurePath
-from types import (
-    CodeType,
-    FunctionType,
-    GetSetDescriptorType,
-    MemberDescriptorType,
-    MethodType,
-    ModuleType,
-    SimpleNamespace,
-)
+from types import CodeType, FunctionType, MethodType, ModuleType, SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -50,10 +42,7 @@ PLAIN = (
 """Values that never change: they are compared."""
 
 # What results do not depend on.
-_ASIDE = (
-    logging.Logger, logging.LoggerAdapter, type(threading.Lock()), type(threading.RLock()), MemberDescriptorType,
-    GetSetDescriptorType,
-)  # fmt: skip
+_ASIDE = (logging.Logger, logging.LoggerAdapter, type(threading.Lock()), type(threading.RLock()))
 # Functions that return something else each time, by module ("*": all of them).
 _CHANGING = {
     "time": {"*"}, "secrets": {"*"}, "uuid": {"uuid1", "uuid4"}, "os": {"getenv"}, "posix": {"urandom"},
@@ -253,8 +242,8 @@ class Places:
                 for kind in KINDS:
                     self._mapping(vars(x).get(kind, {}), label, ".")
                 self._object(x, label, {*vars(x)} - {*KINDS} if _is_library(type(x)) else {"training"})
-            case _ if isinstance(x, _ASIDE):
-                pass
+            case _ if isinstance(x, _ASIDE) or (hasattr(type(x), "__get__") and _is_library(type(x))):
+                pass  # a descriptor reads the attributes of an instance
             case _ if not _is_library(type(x)) or _is_of_attributes(x):
                 self._object(x, label)
             case _ if type(x).__module__.startswith("tinygrad_poly."):
