@@ -171,9 +171,7 @@ class _Arguments:
     def _take(self, x: Any) -> None:
         kind = type(x)
         if isinstance(x, Tensor):
-            array, node = x.array, x.node
-            device = None if isinstance(array, (np.ndarray, np.generic)) else str(device_of(array))
-            self.key += (kind, array.shape, array.dtype, node and (node.operation is None), device)
+            self.key += _kind(x)
             self.tensors.append(x)
         elif isinstance(x, PLAIN):
             self.key += (kind, repr(x) if isinstance(x, (float, complex, np.generic, slice)) else x)
@@ -198,6 +196,13 @@ class _Arguments:
         else:
             self.key += (kind, id(x))
             self.objects.append(x)
+
+
+def _kind(x: Tensor) -> tuple[Any, ...]:
+    """What a program is made for, of a tensor."""
+    array, node = x.array, x.node
+    device = None if isinstance(array, (np.ndarray, np.generic)) else str(device_of(array))
+    return type(x), array.shape, array.dtype, node and (node.operation is None), device
 
 
 def _repeated(tensors: list[Tensor]) -> Any:
@@ -279,6 +284,7 @@ class _Traced:
         places.follow((args, kwargs), "the arguments", Use.GIVEN)
         places.settle()
         self._bound = [x for key, (x, _) in given.items() if key not in first]
+        self._bound_kinds = [_kind(x) for x in self._bound]
         try:
             return self._run_on_symbols(function, args, kwargs, [*given.values()])
         except BaseException:
@@ -393,7 +399,7 @@ class _Traced:
 
     def holds(self, tensors: list[Tensor]) -> bool:
         """Whether a trace with these arguments would be the same."""
-        if not self._places.unchanged():
+        if not self._places.unchanged() or (self._bound and [_kind(x) for x in self._bound] != self._bound_kinds):
             return False
         for x, array, node in self._captured:
             if x.array is not array or x.node is not node:
@@ -421,6 +427,17 @@ class _Traced:
                     return False
         return True
 
+    def _writes_elsewhere(self, given: list[Tensor]) -> bool:
+        """Whether an update of one tensor is one of another too: of a base, or of what shares its memory."""
+        if any(also_node and getattr(given[i], "is_view", False) for i, _, also_node in self._changes):
+            return True
+        roots = []
+        for x in (*given, *(x for x, _, _ in self._captured)):
+            while (base := next((y for y in slots(x).values() if isinstance(y, Tensor)), None)) is not None:
+                x = base
+            roots.append(id(x))
+        return len(set(roots)) < len(roots)
+
     def __call__(self, tensors: list[Tensor]) -> Any:
         """The results for these arguments; NotImplemented where a trace could not know what they have in common."""
         given = [tensors[i] for i in self._positions]
@@ -431,7 +448,7 @@ class _Traced:
         nodes = [x.node for x in given]
         if self._walked and related([*nodes, *(node for _, _, node in self._captured)], self.function.entrances):
             return NotImplemented
-        if self._changes and _share_memory([*given, *(x for x, _, _ in self._captured)]):
+        if self._changes and self._writes_elsewhere(given):
             return NotImplemented
         made = self.function([x.array for x in given], nodes)
         for i, k, also_node in self._changes:
@@ -449,16 +466,6 @@ class _Traced:
         for i, after in self._after:
             nodes[i].grad = None if after is None else found(after)  # type: ignore[union-attr]
         return self._structure.unflatten([found(outcome) for outcome in self._results])
-
-
-def _share_memory(tensors: list[Tensor]) -> bool:
-    """Whether some of the tensors are views of others, or of the same."""
-    roots = []
-    for x in tensors:
-        while (base := next((y for y in slots(x).values() if isinstance(y, Tensor)), None)) is not None:
-            x = base
-        roots.append(id(x))
-    return len(set(roots)) < len(roots)
 
 
 class _Run:

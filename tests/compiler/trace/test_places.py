@@ -153,6 +153,16 @@ def test_modules_that_are_arguments_need_one_program_however_often_they_are_upda
     assert losses[0].item() > losses[1].item() > losses[2].item()
 
 
+def test_modules_that_are_arguments_may_become_others():
+    model, x = tg.nn.Linear(2, 1), tg.ones(3, 2, dtype=tg.float64)
+    f = compile(lambda model, x: model(x.to(model.weight.dtype)))
+    assert f(model, x).dtype == tg.float32
+    model.double()
+    assert f(model, x).dtype == tg.float64
+    model.requires_grad_(False)
+    assert not f(model, x).requires_grad
+
+
 def test_what_is_not_read_makes_no_new_program():
     class Trainer:
         def __init__(self):
