@@ -68,6 +68,7 @@ prove: $(VENV)/.test  ## Check a hundred thousand generated programs, then wrong
 	$(BIN)/python -m tests.proof.prove --mutants
 	$(BIN)/python -m tests.proof.fits
 	$(BIN)/python -m tests.proof.files
+	$(BIN)/python -m tests.proof.compiled --count 20000
 
 clean:  ## Remove what the other commands made
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks

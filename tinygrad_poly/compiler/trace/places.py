@@ -13,6 +13,7 @@ import functools
 import inspect
 import logging
 import operator
+import os
 import random
 import re
 import sys
@@ -54,7 +55,7 @@ _ANY_ATTRIBUTE = {"getattr", "vars", "__dict__", "__getattribute__", "attrgetter
 _MAKING = {"__init__", "__new__", "__post_init__"}
 _NEVER_CALLED = {"__del__", "__repr__", "__str__", "__reduce__", "__set_name__", "__init_subclass__"}
 _FOLDERS = tuple(
-    f"{Path(folder)}/"
+    str(Path(folder)) + os.sep
     for folder in (*map(sysconfig.get_paths().get, ("stdlib", "purelib", "platlib")), Path(__file__).parents[2])
     if folder
 )
