@@ -201,6 +201,22 @@ def test_a_snapshot_undoes_steps_whatever_they_change(name, options):
             assert str(optimizer.state_dict()) == before
 
 
+def test_a_snapshot_holds_what_is_changed_in_place():
+    w = leaf(tg, [2.0, -1.0])
+    optimizer = tg.optim.SGD([w])
+    optimizer.state[w] = {"average": tg.tensor([1.0, 2.0]), "seen": [tg.tensor(1.0)], "counts": {"steps": 1}}
+    before, snapshot, saved = str(optimizer.state_dict()), optimizer.snapshot(), optimizer.state_dict()
+    for _ in range(2):
+        state = optimizer.state[w]
+        state["average"].array = state["average"].array * 2
+        state["seen"].append(tg.tensor(2.0))
+        state["seen"][0].array = state["seen"][0].array * 2
+        state["counts"]["steps"] += 1
+        assert str(saved) == before
+        optimizer.go_back(snapshot)
+        assert str(optimizer.state_dict()) == before
+
+
 def test_a_snapshot_of_an_optimizer_with_a_state_of_its_own_holds_that():
     class Counting(tg.optim.SGD):
         count = 0

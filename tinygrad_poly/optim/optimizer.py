@@ -190,7 +190,7 @@ class Optimizer:
         """What `go_back` needs in order to undo the steps that follow; cheap enough to be taken before each step."""
         if type(self).state_dict is not Optimizer.state_dict:
             return self.state_dict()
-        state = {p: _copied(values) for p, values in self.state.items()} if self.state else None
+        state = [(p, values.copy(), [*map(_content, values.values())]) for p, values in self.state.items()]
         return [group.copy() for group in self.param_groups], state
 
     def go_back(self, snapshot: Any) -> None:
@@ -200,7 +200,9 @@ class Optimizer:
         groups, state = snapshot
         self.param_groups[:] = [group.copy() for group in groups]
         self.state.clear()
-        self.state.update({p: _copied(values) for p, values in (state or {}).items()})
+        for p, values, contents in state:
+            items = zip(values.items(), contents, strict=True)
+            self.state[p] = {k: wrap(c, None) if isinstance(v, Tensor) else _copied(c) for (k, v), c in items}
 
     def _parameters(self) -> Iterator[Tensor]:
         for group in self.param_groups:
@@ -220,9 +222,14 @@ def _copied(value: Any, parameter: Tensor | None = None) -> Any:
         return {key: _copied(item, parameter) for key, item in value.items()}
     if isinstance(value, list):
         return [_copied(item, parameter) for item in value]
-    if isinstance(value, Tensor) and parameter is not None:
-        return value.detach().to(parameter)
+    if isinstance(value, Tensor):
+        return wrap(value.array, None) if parameter is None else value.detach().to(parameter)
     return value
+
+
+def _content(value: Any) -> Any:
+    """What a step may change in something that is remembered: its array, or what a list or dict holds."""
+    return value.array if isinstance(value, Tensor) else _copied(value)
 
 
 def gradients(group: Group, weight_decay: float) -> Iterator[tuple[Tensor, Array]]:
