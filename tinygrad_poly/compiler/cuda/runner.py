@@ -187,6 +187,8 @@ class Steps:
         return _Loop(launcher, self.step, arguments)
 
     def _with_calls(self) -> Callable[..., Sequence[Any]]:
+        import cupy
+
         program, changing = self.step.program, set(self.step.carried)
         for s in program.instructions:
             if not changing.isdisjoint(x for x in s.inputs if isinstance(x, Symbol)):
@@ -195,12 +197,14 @@ class Steps:
         known = self.known | dict(zip(fixed, evaluated_on_gpu(self.known, fixed)))
 
         def run(first: int, last: int, log_every: int, losses: Any, values: list[Any]) -> list[Any]:
-            logged = 0
+            logged = []
             for t in range(first, last):
                 *values, loss = evaluated_on_gpu(known | dict(zip(self.step.carried, values)), program.outputs)
                 if t % log_every == log_every - 1:
-                    losses[logged] = float(loss)
-                    logged += 1
+                    logged.append(cupy.asarray(loss))
+            if logged:
+                # To look at each would be to wait for each.
+                losses[: len(logged)] = cupy.asnumpy(cupy.stack(logged))
             return values
 
         return run
