@@ -21,9 +21,9 @@ def objective(loss: Loss, params: Params, x: Any, y: Any) -> tuple[Objective, We
 
     Where x or y is a Dask array the objective computes block by block.
 
-    Python numbers take the dtype of x, or else of y, so that data in float64 is not fitted in float32. Whole numbers
-    in the data take the dtype of the weights, where x³ does not overflow; unless the loss needs them as they are, for
-    indices or class labels.
+    Python numbers take the dtype of x, or else of y, so that data in float64 is not fitted in float32, nor whole
+    numbers that float32 does not hold. Whole numbers in the data take the dtype of the weights, where x³ does not
+    overflow; unless the loss needs them as they are, for indices or class labels.
 
     Raises:
         TypeError: where the loss is no function or `params` neither a dict nor a list.
@@ -76,10 +76,18 @@ def _is_whole(dtype: Any) -> bool:
     return not arrays.is_floating(dtype) and dtype != np.bool_
 
 
+def _fits(data: Tensor, dtype: Any) -> bool:
+    """Whether whole numbers are still the same in a floating dtype."""
+    return bool((data.to(dtype).to(data.dtype) == data).all())
+
+
 def _weights(named: list[tuple[str, Any]], x: Any, y: Any) -> Weights:
-    """Copies of the weights, with numbers in the dtype of the data."""
+    """Copies of the weights, with numbers in the dtype of the data, or in one that holds whole numbers exactly."""
     floating = [data.dtype for data in (x, y) if arrays.is_floating(data.dtype)]
     dtype = floating[0] if floating else arrays.get_default_dtype()
+    given = [data for data in (x, y) if isinstance(data, Tensor)]
+    if not floating and not all(_fits(data, dtype) for data in given):
+        dtype = np.dtype(np.float64)
     return {name: _weight(name, value, dtype) for name, value in named}
 
 
