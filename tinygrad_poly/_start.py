@@ -1,4 +1,4 @@
-"""Ctrl-C while the modules of the command load: a line and status 130, and no traceback of what was being loaded.
+"""Ctrl-C during start-up: one line and status 130 while the command's modules load, instead of a traceback.
 
 Imported before everything else. In a program that only imports tinygrad_poly it does nothing.
 """

@@ -1,4 +1,4 @@
-"""Walks from several outputs at once: `grad` and `backward`, as in `torch.autograd`."""
+"""Gradients of several outputs at once: `grad` and `backward`, as in `torch.autograd`."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def _starts(
     outputs_name: str,
     cotangents_name: str,
 ) -> list[tuple[Node, Array]]:
-    """Where the walk starts: the node of each output with its cotangent."""
+    """The start of the walk: the node of each output, with its cotangent."""
     tensors = _several(name, outputs, outputs_name)
     given = [None] * len(tensors) if cotangents is None else _several(name, cotangents, cotangents_name, True)
     if len(given) != len(tensors):

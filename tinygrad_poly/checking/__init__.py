@@ -1,4 +1,4 @@
-"""Is a gradient right? Programs whose gradients are known exactly, and the errors that rounding allows.
+"""Checks of gradients: programs whose gradients are known exactly, and the errors that rounding allows.
 
 For the tests of any engine: write a program of +, −, × and what moves numbers around, run it, and compare.
 

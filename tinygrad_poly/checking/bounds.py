@@ -1,4 +1,4 @@
-"""How far rounding can take a gradient from the exact one: the derivation is in docs/proof.md.
+"""Error bounds: how far rounding can move a gradient away from the exact one. docs/proof.md derives them.
 
 For every value of a program an `Estimate` is carried through the four passes that a gradient's gradient
 takes: the values, their cotangents (backwards), the cotangents' cotangents (which come forwards again,
@@ -34,7 +34,7 @@ def gamma(roundings: int, dtype: str) -> Fraction:
 
 @dataclass(frozen=True)
 class Estimate:
-    """Of the elements of an array: the most roundings in a product, and upper bounds.
+    """Bounds for all elements of an array: their number of roundings, their size, and their loss by underflow.
 
     Args:
         roundings: how many factors (1 + δ) the products that an element sums up have, at most.
@@ -51,7 +51,7 @@ class Estimate:
         return Estimate(self.roundings + other.roundings + 1, self.size * other.size, lost)
 
     def times(self, constant: float) -> Estimate:
-        """The product with a constant, such as n in n xⁿ⁻¹ or 1/n in a mean: rounded itself, if 1/n."""
+        """The product with a constant, such as n in n xⁿ⁻¹, or 1/n in a mean, which is itself rounded."""
         c = max(constant, 1.0)
         return Estimate(self.roundings + 2, self.size * c, self.lost * c + 1)
 
@@ -68,14 +68,14 @@ class Estimate:
 
 
 def added(estimates: Sequence[Estimate]) -> Estimate:
-    """The sum of arrays, in any order."""
+    """The sum of several arrays, in any order."""
     most = max(e.roundings for e in estimates) + len(estimates) - 1
     return Estimate(most, sum(e.size for e in estimates), sum(e.lost for e in estimates))
 
 
 @dataclass(frozen=True)
 class Estimates:
-    """What `estimate` finds for the output, and for each input's gradient and second gradient (None: they are 0)."""
+    """The result of `estimate`: for the output, for each gradient and for each second gradient (None: it is 0)."""
 
     value: Estimate
     gradients: tuple[Estimate | None, ...]
@@ -83,14 +83,14 @@ class Estimates:
     largest: Estimate
 
     def fits(self, dtype: str) -> bool:
-        """Whether nothing on the way can overflow, and K u stays small."""
+        """Whether no intermediate value can overflow, and K u stays small."""
         top = self.largest
         small = top.roundings * UNIT[dtype] < Fraction(1, 4)
         return top.size < LARGEST[dtype] / 2 and math.isfinite(top.lost) and small
 
 
 def allowed(estimate: Estimate | None, dtype: str) -> tuple[Fraction, Fraction]:
-    """γ and the loss to underflow: an element whose majorant is Ĝ may be off by γ Ĝ + loss."""
+    """The allowed error, as γ and a loss: an element with majorant Ĝ may differ by γ Ĝ + loss."""
     if estimate is None:
         return Fraction(0), Fraction(0)
     g = gamma(estimate.roundings, dtype)
@@ -98,7 +98,7 @@ def allowed(estimate: Estimate | None, dtype: str) -> tuple[Fraction, Fraction]:
 
 
 class _Passes:
-    """The four passes over one program."""
+    """The estimates of one program, from four passes over it: two forwards, two backwards."""
 
     def __init__(self, problem: Problem) -> None:
         program = problem.program
@@ -139,7 +139,7 @@ class _Passes:
         return list(enumerate(instruction[1 : 1 + OPERANDS[instruction[0]]]))
 
     def _reduced(self, instruction: Instruction) -> int:
-        """How many elements are added up for one of a sum or mean."""
+        """The number of elements that are added up for one element of a sum or mean."""
         _, i, axes, _ = instruction
         shape = self.shapes[i]
         return self.sizes[i] if axes is None else math.prod(shape[axis] for axis in axes)
@@ -156,7 +156,7 @@ class _Passes:
         return moved
 
     def _push(self, instruction: Instruction, position: int, e: Estimate) -> Estimate | None:
-        """What becomes of a change of one operand: the operation as far as it is linear in it."""
+        """The change of the result when one operand changes: the linear part of the operation."""
         name, i, *rest = instruction
         if name in ("multiply", "matmul"):
             product = e * self.values[instruction[2 - position]]
@@ -170,7 +170,7 @@ class _Passes:
         return e
 
     def _pull(self, instruction: Instruction, position: int, y: int, g: Estimate) -> Estimate | None:
-        """What a cotangent of the result gives to one operand."""
+        """The cotangent of one operand, from the result's."""
         name, _, *rest = instruction
         if name == "sum":
             return g
@@ -184,7 +184,7 @@ class _Passes:
     def _bend(
         self, instruction: Instruction, position: int, y: int, g: Estimate, tangents: Sequence[Estimate | None]
     ) -> Estimate | None:
-        """What an operand's second cotangent gets because the slopes at it change."""
+        """The part of an operand's second cotangent that comes from the change of the slopes."""
         name, i, *rest = instruction
         t = tangents[instruction[2 - position] if name in ("multiply", "matmul") else i]
         if t is None:
@@ -194,20 +194,20 @@ class _Passes:
         return self._slope(i, rest[0], t * g, 2) if name == "power" else None
 
     def _slope(self, i: int, n: int, e: Estimate, order: int) -> Estimate | None:
-        """`e` times the slope of xⁿ, or times the slope of the slope."""
+        """`e` times the slope of xⁿ, or times the slope of that slope."""
         if n < order:
             return None
         return e * self.values[i].power(n - order).times(n * (n - 1) ** (order - 1))
 
     def _repeats(self, instruction: Instruction, position: int, y: int) -> int:
-        """How many elements of the result an element of the operand goes into."""
+        """The number of elements of the result in which one element of the operand is used."""
         if instruction[0] == "matmul":
             return self.shapes[y][1 - position]
         return self.sizes[y] // max(self.sizes[instruction[1 + position]], 1)
 
 
 def estimate(problem: Problem) -> Estimates:
-    """Count the roundings, and bound sizes and losses, in whatever order sums are computed.
+    """Count the roundings, and bound sizes and losses, for sums in any order.
 
     >>> from tinygrad_poly.checking.programs import Input, Program
     >>> square = Program((Input((3,), (1.0, 2.0, 3.0)),), (("multiply", 0, 0), ("sum", 1, None, False)))
@@ -225,5 +225,5 @@ def estimate(problem: Problem) -> Estimates:
 
 
 def _largest(numbers: Sequence[float]) -> float:
-    """The largest size, and 1 at least: no product is then larger than one with more factors."""
+    """The largest absolute value, and at least 1: so a product with more factors never has a smaller bound."""
     return max([1.0, *(abs(x) for x in numbers)])

@@ -1,4 +1,4 @@
-"""Problems together with their exact answers, and what rounding allows each of them to be off."""
+"""Cases: problems with their exact answers, and the error that rounding allows for each answer."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DTYPES = ("float32", "float64")
 
 @dataclass(frozen=True)
 class Case:
-    """A problem together with its exact answers and the error that each of them is allowed.
+    """A problem with its exact answers and the error that is allowed for each of them.
 
     Attributes:
         problem: a program, a cotangent v and directions w.
@@ -30,21 +30,21 @@ class Case:
 
     @cached_property
     def exact(self) -> Answers:
-        """The output, the gradients vᵀJ and the second derivatives H w, exactly: G."""
+        """The exact answers G: the output, the gradients vᵀJ and the second derivatives H w."""
         return answers(self.problem)
 
     @cached_property
     def majorants(self) -> Answers:
-        """The same on absolute values, where nothing cancels: Ĝ."""
+        """The answers Ĝ to the same problem on absolute values, where nothing cancels."""
         return answers(self.problem, positive=True)
 
     @cached_property
     def estimates(self) -> Estimates:
-        """How many roundings each of them may have, K, and what underflow may take."""
+        """For each answer, its number of roundings K, and what underflow may lose."""
         return estimate(self.problem)
 
     def judged(self, dtype: str) -> bool:
-        """Whether the bound holds for this dtype: its numbers are exact in it, and nothing can overflow."""
+        """Whether the bound holds in this dtype: the numbers are exact in it, and nothing can overflow."""
         program = self.problem.program
         given = [*(i.numbers for i in program.inputs), self.problem.cotangent, *self.problem.directions]
         numbers = np.array([x for each in given for x in each])
@@ -53,7 +53,7 @@ class Case:
 
     @cached_property
     def parts(self) -> list[tuple[str, Exact, Exact, Estimate | None]]:
-        """What is compared: for each answer its name, G, Ĝ, and its estimate (None where it is 0)."""
+        """The answers to compare: for each its name, G, Ĝ and its estimate (None where it is 0)."""
         parts: list[tuple[str, Exact, Exact, Estimate | None]] = [
             ("value", self.exact.value, self.majorants.value, self.estimates.value)
         ]
@@ -66,7 +66,7 @@ class Case:
 
 
 def largest_ratio(found: Any, exact: Exact, majorant: Exact, count: Estimate | None, dtype: str) -> tuple[float, int]:
-    """The largest |g − G| / (γ Ĝ + loss), and the index of its element: above 1 no rounding explains it.
+    """The largest |g − G| / (γ Ĝ + loss), and the index of its element. Rounding does not explain more than 1.
 
     Args:
         found: the array g of an engine's answer, of the shape of `exact`.
@@ -99,6 +99,6 @@ def largest_ratio(found: Any, exact: Exact, majorant: Exact, count: Estimate | N
 
 
 def _rounded_up(ratio: Fraction) -> float:
-    """As a float that is above 1 where the ratio is."""
+    """The ratio as a float, above 1 exactly where the ratio is."""
     number = float(ratio) if ratio < 10**300 else math.inf
     return math.nextafter(1, 2) if ratio > 1 >= number else number

@@ -1,4 +1,4 @@
-"""Exact gradients: slopes that are carried forward, in fractions.
+"""Exact gradients: slopes in fractions, computed forwards together with the values.
 
 Nothing here walks backwards. Each value knows its slopes by every number that the program started from,
 so the exact gradient shares no idea with the reverse walk that it judges.
@@ -18,7 +18,7 @@ from tinygrad_poly.checking.rationals import Exact, Library
 
 
 class Jet:
-    """A value, its slopes by each number of the inputs, and how both change as the inputs move along w.
+    """A value with its slopes with respect to every input number, and the change of both along w.
 
     Slopes have one axis more than the value, in front. None stands for zeros.
     """
@@ -32,7 +32,7 @@ class Jet:
         self.tangent_slopes: Exact | None = tangent_slopes
 
     def _each(self, on_value: Callable[[Exact, int], Exact]) -> Jet:
-        """A linear operation on value, slopes and tangents; it is told how many axes stand in front."""
+        """Apply a linear operation to value, slopes and tangents; it is told how many extra axes stand in front."""
         return type(self)(
             on_value(self.value, 0),
             self.slopes and on_value(self.slopes, 1),
@@ -59,7 +59,7 @@ class Jet:
         return self._each(lambda part, front: -part)
 
     def _product(self, other: Jet, times: Callable[..., Exact | None]) -> Jet:
-        """The product rule, once for the slopes and once more along w."""
+        """The product rule, for the slopes, and again along w."""
         a, b = self, other
         value = times(a.value, b.value, 0, 0)
         assert value is not None
@@ -117,7 +117,7 @@ class Jet:
 
 
 class Majorant(Jet):
-    """A jet that adds where the program subtracts: on absolute values, every term counts with its size."""
+    """A jet that adds where the program subtracts: an upper bound, as no two terms cancel."""
 
     __slots__ = ()
     __sub__ = Jet.__add__
@@ -127,7 +127,7 @@ class Majorant(Jet):
 
 
 def _lifted(part: Exact, front: int, ndim: int) -> Exact:
-    """`part` with axes of length 1 put between the axes in front and its own."""
+    """`part` with axes of length 1 inserted between the extra axes in front and its own."""
     missing = ndim - (part.ndim - front)
     return part.reshape(part.shape[:front] + (1,) * missing + part.shape[front:]) if front and missing else part
 
@@ -140,7 +140,7 @@ def _times(a: Exact | None, b: Exact | None, front_a: int, front_b: int) -> Exac
 
 
 def _total(shape: Shape, front: int, *terms: Exact | None) -> Exact | None:
-    """The sum of the terms that are there, in the shape of the value behind the axes in front."""
+    """The sum of the terms that are not None, in the shape of the value behind the extra axes."""
     result = None
     for term in terms:
         if term is not None:

@@ -1,4 +1,4 @@
-"""One polynomial written in three ways, as programs: as powers, by Horner's rule, and as factors."""
+"""Polynomials as programs, each written in three ways: as powers, by Horner's rule, and as factors."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Exponents = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Polynomial:
-    """A product of factors a₁x₁ + … + aₙxₙ + b with whole coefficients, and the points to evaluate it at.
+    """A product of factors a₁x₁ + … + aₙxₙ + b with whole coefficients, and the points where it is evaluated.
 
     >>> Polynomial(((1, -1), (1, 1)), ((2.0,),)).terms          # (x − 1)(x + 1)
     {(2,): 1, (1,): 0, (0,): -1}
@@ -24,7 +24,7 @@ class Polynomial:
 
     @cached_property
     def terms(self) -> dict[Exponents, int]:
-        """The coefficient of each power, multiplied out."""
+        """The coefficient of each power, after multiplying out."""
         variables = len(self.points)
         product: dict[Exponents, int] = {(0,) * variables: 1}
         for factor in self.factors:
@@ -42,7 +42,7 @@ class Polynomial:
 
 
 class _Writer:
-    """Writes a program: values are referred to by position once all inputs are known."""
+    """Writer of one program: values get their positions when all inputs are known."""
 
     def __init__(self, polynomial: Polynomial) -> None:
         self.polynomial = polynomial

@@ -1,4 +1,4 @@
-"""Straight-line programs of +, −, × and what moves numbers around, as data.
+"""Programs as data: straight lines of +, −, ×, sums, and moves of elements.
 
 A program shrinks by losing instructions, and its repr is Python: a failure can be pasted into a test.
 """
@@ -34,20 +34,20 @@ OPERANDS = {name: 2 if name in ("add", "subtract", "multiply", "matmul") else 1 
 
 @dataclass(frozen=True)
 class Input:
-    """An array that a program starts from."""
+    """An input array of a program."""
 
     shape: Shape
     numbers: Numbers
     requires_grad: bool = True
 
     def array(self, dtype: str = "float64") -> np.ndarray[Any, Any]:
-        """The numbers in their shape."""
+        """The numbers as an array of the input's shape."""
         return np.array(self.numbers, dtype=dtype).reshape(self.shape)
 
 
 @dataclass(frozen=True)
 class Program:
-    """Instructions refer to values by position: first the inputs, then the results; the last is the output.
+    """Inputs and instructions, which refer to values by position: inputs first, then results. The last is the output.
 
     >>> square = Program((Input((2,), (1.0, 3.0)),), (("multiply", 0, 0), ("sum", 1, None, False)))
     >>> import tinygrad_poly as tg
@@ -63,7 +63,7 @@ class Program:
     instructions: tuple[Instruction, ...]
 
     def run(self, inputs: Iterable[Any]) -> Any:
-        """The output, computed on numbers of any kind."""
+        """The output for these inputs, which may be numbers of any kind."""
         values = list(inputs)
         for name, *rest in self.instructions:
             count = OPERANDS[name]
@@ -80,13 +80,13 @@ class Program:
 
     @property
     def names(self) -> frozenset[str]:
-        """Which instructions occur."""
+        """The names of the instructions that it uses."""
         return frozenset(name for name, *_ in self.instructions)
 
 
 @dataclass(frozen=True)
 class Problem:
-    """What is asked of a program: vᵀJ for a cotangent v, then how that changes as the inputs move along w.
+    """A program and two questions: vᵀJ for a cotangent v, and its change as the inputs move along w.
 
     With f = vᵀ output, the first is the gradient ∇f, the second H w for the Hessian H of f.
     """

@@ -1,4 +1,4 @@
-"""Arrays of fractions, which do not round: what exact gradients are computed with, and what the engine can run on."""
+"""Exact arithmetic: arrays of fractions, for exact gradients, and for running the engine without rounding."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Exact:
 
     @staticmethod
     def of(array: Any) -> Exact:
-        """The numbers of a floating array, which all are fractions."""
+        """The numbers of a floating array as fractions."""
         array = np.asarray(array)
         ratios = [number.as_integer_ratio() for number in array.ravel().tolist()]
         denominator = math.lcm(*(d for _, d in ratios))
@@ -67,7 +67,7 @@ class Exact:
 
     @property
     def mT(self) -> Exact:  # noqa: N802 - the standard's name
-        """The last two dimensions exchanged."""
+        """The matrix transpose: the last two dimensions exchanged."""
         return Exact(np.swapaxes(self.numerators, -1, -2), self.denominator)
 
     def __eq__(self, other: object) -> bool:
@@ -126,7 +126,7 @@ class Exact:
         self.numerators[index] = value.numerators * (self.denominator // value.denominator)
 
     def _place(self, other: Exact) -> None:
-        """Take a denominator that `other` can be written with."""
+        """Take over a denominator with which `other` can be written too."""
         denominator = math.lcm(self.denominator, other.denominator)
         self.numerators = np.asarray(self.numerators * (denominator // self.denominator), dtype=object)
         self.denominator = denominator
@@ -144,7 +144,7 @@ class Exact:
 
 
 class Library:
-    """The array library of `Exact`: the functions that the engine looks up."""
+    """The array namespace of `Exact`: the functions that the engine looks up."""
 
     @staticmethod
     def sum(array: Exact, axis: Any = None, keepdims: bool = False) -> Exact:

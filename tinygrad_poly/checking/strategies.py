@@ -1,4 +1,4 @@
-"""Hypothesis strategies: programs with known gradients, for this engine's tests and for anyone else's.
+"""Hypothesis strategies: random programs whose gradients are known, for the tests of this or any other engine.
 
 >>> from hypothesis import given
 >>> @given(gradient_problems())
@@ -40,14 +40,14 @@ Wish = tuple[str, int, int, int]
 
 
 def dyadic_coefficients(bits: int = 24) -> st.SearchStrategy[float]:
-    """Numbers m/2ᵏ: small whole ones first, then m of up to `bits` bits; float32 holds 24 exactly, float64 53."""
+    """Numbers m/2ᵏ, from small whole ones to those with m of `bits` bits: 24 fit float32, 53 float64."""
     small = st.integers(-3, 3).map(float)
     scale = st.sampled_from([bits, bits - 1, bits // 2, bits + 6])
     return small | st.builds(lambda m, k: math.ldexp(m, -k), st.integers(-(2**bits), 2**bits), scale)
 
 
 def edge_floats(dtype: str, degree: int = 1) -> st.SearchStrategy[float]:
-    """0, 1, the smallest and the largest: whatever special cases a dtype has, NaN included.
+    """Special numbers of a dtype: 0, 1, the smallest, the largest, infinity and NaN.
 
     Args:
         dtype: "float32" or "float64".
@@ -65,7 +65,7 @@ _PLAIN = [0.0, 1.0, -1.0, 2.0, -0.5, -0.0, math.inf, -math.inf, math.nan]
 
 
 def broadcast_inputs(count: int) -> st.SearchStrategy[tuple[Shape, ...]]:
-    """Shapes that broadcast together, 0-d and empty ones among them."""
+    """Tuples of shapes that broadcast together, with 0-d and empty ones among them."""
     shapes = hnp.mutually_broadcastable_shapes(num_shapes=count, max_dims=HIGHEST_RANK, min_side=0, max_side=3)
     # Most of those are full of ones. The others are cut from one shape: leading axes left out, others of length 1.
     cuts = st.tuples(st.integers(0, HIGHEST_RANK), st.sampled_from([0, 0, 0, 1, 2, 3]))
@@ -77,13 +77,13 @@ def broadcast_inputs(count: int) -> st.SearchStrategy[tuple[Shape, ...]]:
 
 
 def _cut(shape: Shape, dropped: int, ones: int) -> Shape:
-    """`shape` without some of its leading axes, and with length 1 where `ones` has a bit."""
+    """`shape` without some leading axes, and with length 1 where `ones` has a bit."""
     kept = shape[dropped % (len(shape) + 1) :]
     return tuple(1 if ones >> k & 1 else n for k, n in enumerate(kept))
 
 
 def cotangents(size: int, bits: int = 24) -> st.SearchStrategy[Numbers]:
-    """Numbers to start a backward pass from, never 1: a cotangent of ones cannot see a transposed gradient."""
+    """Cotangents to start a backward pass from; not ones, which would not show a transposed gradient."""
     odd = [math.ldexp(round(math.ldexp(x, bits - 2)), 2 - bits) for x in (math.sqrt(2), math.pi / 2, -math.sqrt(3))]
     number = st.sampled_from([2.0, -3.0, 0.5, -1.0, 1.375, -0.625, 7.0, *odd])
     return st.lists(number, min_size=size, max_size=size).map(tuple)
@@ -100,7 +100,7 @@ def straight_line_programs(
     least: int = 1,
     most: int = 8,
 ) -> st.SearchStrategy[Program]:
-    """Programs whose instructions refer to earlier values, so that sharing, x x and dead ends come by themselves.
+    """Random programs: each instruction uses earlier values, perhaps one twice, and some stay unused.
 
     Args:
         numbers: of the inputs; `dyadic_coefficients` by default.
@@ -129,7 +129,7 @@ _SHAPES = st.integers(1, 3).flatmap(broadcast_inputs)
 
 
 def assemble(shapes: Sequence[Shape], wishes: Sequence[Wish]) -> tuple[Instruction, ...]:
-    """Instructions from any numbers at all: a wish that cannot be fulfilled is left out.
+    """A sequence of instructions from random wishes; a wish that cannot be fulfilled is left out.
 
     Operands are counted from the latest value backwards, so that programs grow deep.
     """
@@ -158,7 +158,7 @@ def assemble(shapes: Sequence[Shape], wishes: Sequence[Wish]) -> tuple[Instructi
 
 
 def _instruction(name: str, i: int, j: int, choice: int, shapes: Sequence[Shape]) -> Instruction | None:
-    """An instruction of this name; None where there is none for the shape."""
+    """An instruction of this name; None where no such instruction fits the shape."""
     shape = shapes[i]
     ndim, size = len(shape), math.prod(shape)
     if name in ("add", "subtract", "multiply", "matmul"):
@@ -201,7 +201,7 @@ def _fits(name: str, a: Shape, b: Shape) -> bool:
 
 @dataclass(frozen=True)
 class Chain:
-    """A pattern of instructions, each on the value before it, many times over.
+    """A pattern of instructions, each applied to the value before it, repeated many times.
 
     `"+c"` and `"*c"` combine it with a constant ±1, `"-"` negates, `"x+x-x"` uses it three times.
     """
@@ -229,7 +229,7 @@ class Chain:
 
 
 def deep_chains(depth: int = 10_000) -> st.SearchStrategy[Chain]:
-    """Chains of up to `depth` repetitions, drawn with few choices."""
+    """Chains of up to `depth` repetitions, from a few random choices."""
     step = st.tuples(
         st.sampled_from(["add", "multiply", "negative", "x+x-x", "subtract"]), st.sampled_from([1.0, -1.0])
     )
@@ -274,10 +274,10 @@ def polynomial_problems(polynomials: st.SearchStrategy[Polynomial]) -> st.Search
 
 
 def edge_problems(dtype: str) -> st.SearchStrategy[Problem]:
-    """Programs on the finite edges of a dtype: what does not overflow is held to the bound."""
+    """Programs on the largest and smallest numbers of a dtype; the bound holds where nothing overflows."""
     return problems(straight_line_programs(edge_floats(dtype, 3).filter(math.isfinite), most=4))
 
 
 def infinite_problems() -> st.SearchStrategy[Problem]:
-    """Programs on infinities, NaNs, zeros and small numbers, whose results do not depend on the order of sums."""
+    """Programs on infinities, NaNs, zeros and small numbers, with results that no order of sums changes."""
     return problems(straight_line_programs(st.sampled_from(_PLAIN), most=4))

@@ -1,1 +1,1 @@
-"""Loops as CUDA kernels: a printer and a runner beside those for the CPU."""
+"""CUDA kernels: a printer and a runner for GPUs, beside those for the CPU."""

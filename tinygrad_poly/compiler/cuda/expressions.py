@@ -1,4 +1,4 @@
-"""Expressions and statements of a fused program in C++."""
+"""C++ expressions and statements for a fused program."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tinygrad_poly.engine.arrays import Shape
 
 
 class CppPrinter(Printer):
-    """Writes C++ where `Printer` writes Python: types are declared, and an array is a pointer to its first element.
+    """A printer of C++ instead of Python: types are declared, an array is a pointer to its first element.
 
     In the loop over a space, `i` counts its elements, and `axes` are the names of the indices along its axes.
     """
@@ -58,7 +58,7 @@ class CppPrinter(Printer):
         return self._element(self.captured[id(x)], x.shape, _own_index(x.shape, index)), ATOM
 
     def _start(self, s: Symbol) -> str:
-        """What a reduction starts from."""
+        """The start value of a reduction."""
         return self._literal(s.function == "min" if s.dtype.kind == "b" else _start(s), s.dtype)
 
     def _literal(self, value: Any, dtype: Any) -> str:
@@ -89,7 +89,7 @@ class CppPrinter(Printer):
         return template.format(*given), binds
 
     def _as(self, dtype: Any, x: Any, index: Index, depth: int) -> Text:
-        """What stands for element `index` of `x`, in a dtype."""
+        """The expression for element `index` of `x`, converted to a dtype."""
         if isinstance(x, (bool, int, float, np.generic)):
             return self._literal(x, dtype), ATOM
         text, binds = self._value(x, index, depth)
@@ -99,7 +99,7 @@ class CppPrinter(Printer):
 
 
 def _computed_in(s: Symbol) -> Any:
-    """The dtype that a function of this result is computed in."""
+    """The dtype in which a function with this result is computed."""
     if s.dtype.kind != "b":
         return s.dtype
     if s.function in ("isfinite", "isinf", "isnan", "signbit") and s.inputs[0].dtype.kind != "f":
@@ -108,5 +108,5 @@ def _computed_in(s: Symbol) -> Any:
 
 
 def cpp_type(dtype: Any) -> str:
-    """C++'s name of a dtype."""
+    """The C++ name of a dtype."""
     return TYPES[str(dtype)]

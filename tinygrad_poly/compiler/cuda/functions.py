@@ -1,4 +1,4 @@
-"""NumPy's functions in CUDA C++: expressions, and the few that C++ has not or has otherwise.
+"""NumPy's functions in CUDA C++: expressions, and definitions of those that C++ lacks or defines differently.
 
 C++ takes the function of the argument's type, `sin(float)` or `sin(double)`.
 """
@@ -123,7 +123,7 @@ template <typename... T> __device__ void block_{name}(T&... values) {{ of_block<
 
 
 def prelude(text: str) -> str:
-    """The functions that kernels call and C++ has not."""
+    """The definitions of the functions that kernels call and C++ lacks."""
     blocks = [_OF.format(name=name, two=two) for name, two in _TWO.items() if f"block_{name}(" in text]
     wanted = "\n".join([text, *blocks])
     parts = [helper for name, helper in _HELPERS.items() if re.search(rf"\b{name}\b", wanted)]
@@ -154,7 +154,7 @@ RESERVED = {
 
 
 def identifier(name: str) -> str:
-    """A Python name as one of C++, which NVIDIA's compiler takes in ASCII only: θ becomes `theta`.
+    """A Python name as a C++ name, in ASCII as NVIDIA's compiler needs it: θ becomes `theta`.
 
     >>> identifier("θ_1"), identifier("ä"), identifier("double")
     ('theta_1', 'a', 'double_')

@@ -1,4 +1,4 @@
-"""A fused program as CUDA C++: one kernel for a block of threads, or several for the whole GPU."""
+"""CUDA kernels from a fused program: one for a single block of threads, or several for the whole GPU."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ PURPOSES = {
 
 @dataclass(frozen=True)
 class Kernel:
-    """A function in a source.
+    """A kernel function in the printed source.
 
     Attributes:
         name: its name.
@@ -55,7 +55,7 @@ class Kernel:
 
 @dataclass(frozen=True)
 class Kernels:
-    """A program for the GPU.
+    """A program for the GPU: its kernels and the memory that they need.
 
     Attributes:
         prelude: the functions that the kernels call.
@@ -75,12 +75,12 @@ class Kernels:
 
     @property
     def source(self) -> str:
-        """What the compiler gets."""
+        """The source for NVIDIA's compiler."""
         return self.prelude + self.text
 
 
 class CudaPrinter(CppPrinter):
-    """Turns a plan into kernels.
+    """A printer of kernels for a plan.
 
     All threads compute with the same numbers, each on its share of the elements. What one kernel leaves for another,
     or for Python, is in memory; a number `a` is in memory at `at_a`.
@@ -111,7 +111,7 @@ class CudaPrinter(CppPrinter):
         self.everywhere = dict(self.names), set(self.taken)
 
     def kernels_of_steps(self, carried: Sequence[Symbol]) -> Kernels:
-        """Kernels that take one step, or in a single block all steps from `first` to before `last`.
+        """Kernels that take one step, or in a single block the steps `first` to `last - 1`.
 
         The loss of step `next_log`, and of each `log_every`-th after it, is written into `losses`.
 
@@ -203,7 +203,7 @@ class CudaPrinter(CppPrinter):
                 self._moved(arrays, 1)
 
     def _reduced(self) -> list[Symbol]:
-        """Kernels for all loops; returns the reductions whose parts have not been brought together yet."""
+        """Kernels for all loops; returns the reductions whose parts are still to be combined."""
         stages = [stage for stage in self.plan.stages if stage.loops]
         parts: list[Symbol] = []
         for number, stage in enumerate(stages, 1):
@@ -226,7 +226,7 @@ class CudaPrinter(CppPrinter):
         return parts
 
     def _collected(self, parts: list[Symbol]) -> None:
-        """Bring together what the blocks of the last kernel have left."""
+        """Combine the parts that the blocks of the last kernel have left."""
         if not parts:
             return
         self.types["blocks"] = "int"
@@ -239,7 +239,7 @@ class CudaPrinter(CppPrinter):
         self._of_block(parts, 1)
 
     def _named_numbers(self, wanted: Iterable[Any]) -> None:
-        """Statements for numbers that `wanted` depend on and that need a name: one kernel knows none of another's."""
+        """Statements for the named numbers that `wanted` need: a kernel sees no variables of another one."""
         needed: set[Symbol] = set()
         stack = list(wanted)
         while stack:
@@ -253,7 +253,7 @@ class CudaPrinter(CppPrinter):
                     self._statement(s, (), 1)
 
     def _updated(self, numbers: list[tuple[Symbol, Symbol]], depth: int) -> list[str]:
-        """Statements for the next values of numbers; returns what stands for them."""
+        """Statements for the next values of numbers; returns an expression for each."""
         names = [self.numbers[w] for w, _ in numbers]
         later = []
         for name, (_, s) in zip(names, numbers, strict=True):
@@ -266,7 +266,7 @@ class CudaPrinter(CppPrinter):
         return later
 
     def _moved(self, arrays: list[tuple[Symbol, Symbol]], depth: int) -> None:
-        """Loops that replace arrays by the next ones; those of one shape together, as one may be another's next."""
+        """Loops that replace arrays by their next values, one loop for all arrays of a shape."""
         for shape in dict.fromkeys(w.shape for w, _ in arrays):
             some = [(w, s) for w, s in arrays if w.shape == shape]
             self._over(math.prod(shape), depth)
@@ -306,7 +306,7 @@ class CudaPrinter(CppPrinter):
             self._line(depth, "__syncthreads();")
 
     def _split_index(self, space: Shape, begin: int, depth: int) -> None:
-        """Where element `i` lies along each axis that the lines from `begin` on ask for."""
+        """Statements for the position of element `i` along each axis that the lines after `begin` use."""
         body = "\n".join(self.lines[begin:])
         for axis, name in enumerate(self.axes):
             if name != "0" and _mentions(body, name):
@@ -326,14 +326,14 @@ class CudaPrinter(CppPrinter):
         self._line(depth, f"for ({'long long' if wide else 'int'} i = {start}; i < {size}; i += {by}) {{")
 
     def _of_block(self, reductions: list[Symbol], depth: int) -> None:
-        """Calls that bring together what the threads of a block have computed."""
+        """Calls that combine what the threads of a block have computed."""
         for function in COLLECT:
             names = [self.names[s, ()] for s in reductions if s.function == function]
             for start in range(0, len(names), TOGETHER):
                 self._line(depth, f"block_{function}({', '.join(names[start : start + TOGETHER])});")
 
     def _written(self, values: dict[str, str], place: str = "*{}") -> None:
-        """Statements that write numbers into memory, once."""
+        """Statements by which one thread writes numbers into memory."""
         if values:
             self._line(1, "if (threadIdx.x == 0) {")
             for name, value in values.items():
@@ -342,7 +342,7 @@ class CudaPrinter(CppPrinter):
 
     @contextmanager
     def _kernel(self, name: str, reads: int, spread: bool = False, variable: Iterable[Symbol] = ()) -> Iterator[None]:
-        """What is printed inside becomes a kernel that takes what it mentions.
+        """A context: what is printed inside becomes a kernel, with what it mentions as parameters.
 
         Args:
             name: of the kernel.
@@ -383,7 +383,7 @@ class CudaPrinter(CppPrinter):
         return Kernels(prelude(text), text, tuple(self.kernels), used, self.buffers, tuple(outputs))
 
     def _keep(self, s: Symbol, wish: str) -> None:
-        """Memory for an array that a loop computes."""
+        """Reserve memory for an array that a loop computes."""
         if s not in self.memory:
             self.memory[s] = self._buffer(wish, s.dtype, s.shape)
 
@@ -395,24 +395,24 @@ class CudaPrinter(CppPrinter):
         return name
 
     def _everywhere(self, s: Symbol, name: str) -> str:
-        """Give a symbol the same name in all kernels from now on."""
+        """Give a symbol this name in all later kernels."""
         self.everywhere[0][s, ()] = name
         self.everywhere[1].add(name)
         return name
 
 
 def longest(plan: Plan) -> int:
-    """How many elements the longest loop of a program runs over."""
+    """The number of elements of a program's longest loop."""
     return max((math.prod(space) for stage in plan.stages for space in stage.loops), default=1)
 
 
 def _mentions(text: str, name: str) -> bool:
-    """Whether a variable stands in lines of code; `threadIdx.x` is none."""
+    """Whether a variable occurs in lines of code; the `x` of `threadIdx.x` does not count."""
     return re.search(rf"(?<![\w.]){name}\b", text) is not None
 
 
 def _wrapped(head: str, parameters: list[str]) -> list[str]:
-    """The first lines of a kernel."""
+    """The head of a kernel, its parameters wrapped to several lines."""
     lines = [head]
     for number, parameter in enumerate(parameters, 1):
         parameter += ", " if number < len(parameters) else ") {"

@@ -1,4 +1,4 @@
-"""Running a program on a GPU, through CuPy."""
+"""Programs run on a GPU, through CuPy."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ OPTIONS = ("--std=c++17", "--fmad=false")
 
 
 def printed(plan: Plan, captured: Mapping[str, Any], carried: Sequence[Symbol] | None = None) -> Kernels:
-    """The kernels of a program: a training step's if there are `carried` values."""
+    """The kernels of a program; with `carried` values, those of a training step."""
     printer = CudaPrinter(plan, dict(captured), spread=longest(plan) > ELEMENTS_OF_ONE_BLOCK)
     return printer.kernels_of_call() if carried is None else printer.kernels_of_steps(carried)
 
 
 class Launcher:
-    """Kernels on a device.
+    """Compiled kernels on a device, and how they are launched.
 
     Args:
         kernels: what was printed.
@@ -64,14 +64,14 @@ class Launcher:
             self.functions = [(module.get_function(kernel.name), kernel) for kernel in kernels.kernels]
 
     def buffers(self) -> dict[str, Any]:
-        """Memory for what the kernels leave each other and Python."""
+        """New memory for what kernels pass to each other and to Python."""
         return {
             name: self.cupy.empty((self.blocks,) if shape is None else shape, dtype)
             for name, (dtype, shape) in self.kernels.buffers.items()
         } | {"blocks": np.int32(self.blocks)}
 
     def given(self, values: Mapping[Any, Any]) -> dict[str, Any]:
-        """The arrays of the parameters that `values` holds, which are symbols and captured arrays by their `id`."""
+        """The kernels' input arrays by parameter name, from `values` by symbol, or by `id` for captured arrays."""
         found = {}
         for name, x in self.kernels.inputs.items():
             key = x if isinstance(x, Symbol) else id(x)
@@ -80,7 +80,7 @@ class Launcher:
         return found
 
     def array(self, value: Any, dtype: Any) -> Any:
-        """A value as kernels take it: on the device, one element after another."""
+        """A value as kernels take it: a contiguous array on the device."""
         return self.cupy.ascontiguousarray(self.cupy.asarray(value, dtype))
 
     def launch(self, arguments: Mapping[str, Any]) -> None:
@@ -100,7 +100,7 @@ def _threads(kernel: Kernel) -> int:
 
 
 class Once:
-    """A program as source, and as a function of its inputs, which returns arrays on the device.
+    """A program for one call: its source, and a function of its inputs that returns arrays on the device.
 
     Args:
         program: simplified.
@@ -133,12 +133,12 @@ class Once:
 
 
 def _by_calls(reason: object, program: Program) -> str:
-    """What stands in place of the source where there are no kernels."""
+    """The text that replaces the source where there are no kernels."""
     return f"// Executed by CuPy, call by call: {reason}.\n{program}\n"
 
 
 class Steps:
-    """`run(first, last, log_every, losses, carried)`, which returns what is carried on.
+    """A training loop on a GPU: its source, and `run(first, last, log_every, losses, carried)`.
 
     Args:
         step: what is done in each step.
@@ -159,13 +159,13 @@ class Steps:
             self.why_not_fused = reason
 
     def source(self, pretty: bool = False) -> str:
-        """The kernels, with the functions that they call unless it is for people."""
+        """The source of the kernels, and unless `pretty` also of the functions that they call."""
         if self.kernels is None:
             return _by_calls(self.why_not_fused, self.step.program)
         return self.kernels.text if pretty else self.kernels.source
 
     def __call__(self, first: int, last: int, log_every: int, losses: Any, values: Sequence[Any]) -> tuple[Any, ...]:
-        """Take steps; `losses` is an array of NumPy. Values that come in NumPy's memory go back there."""
+        """Take steps; `losses` is a NumPy array. Values that came as NumPy arrays return as such."""
         import cupy
 
         with self.device:
@@ -211,7 +211,7 @@ class Steps:
 
 
 class _Loop:
-    """Steps taken by kernels, in memory that stays where it is.
+    """Steps taken by kernels, in memory that is kept between the calls.
 
     Args:
         launcher: the kernels.
@@ -248,7 +248,7 @@ class _Loop:
         return [own.copy() for own in self.carried]
 
     def _replay(self, count: int) -> None:
-        """Take steps by launching graphs of them, on a stream of their own: the default one cannot be captured."""
+        """Take steps as CUDA graphs, on a stream of their own, because the default stream cannot be captured."""
         current = self.cupy.cuda.get_current_stream()
         self.stream.wait_event(current.record())
         with self.stream:
@@ -271,7 +271,7 @@ class _Loop:
 
 
 def evaluated_on_gpu(values: Mapping[Symbol, Any], wanted: Sequence[Symbol]) -> list[Any]:
-    """Compute symbols call by call, where their inputs are: `Program.run` on arrays of CuPy."""
+    """The values of symbols, one call of CuPy after the other."""
     import cupy
 
     def compute(s: Symbol, given: tuple[Any, ...]) -> Any:
