@@ -1,1 +1,1 @@
-"""Loops on the CPU: instructions that share a loop, printed as Python and run by Numba or NumPy."""
+"""Loops on the CPU: instructions fused into loops, printed as Python, and run by Numba or NumPy."""

@@ -1,4 +1,4 @@
-"""Machine code on disk: bytes by name, for the next process, from files that only this user can have written.
+"""A cache on disk for machine code: bytes by name, from files that only this user can have written.
 
 What is read here gets executed. So the folder, its parents and the file are looked at before anything is read, and a
 file begins with the checksum of the rest. Where anything is wrong there is nothing to read, and it is made again.
@@ -18,7 +18,7 @@ OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
 def folder() -> Path | None:
-    """The folder for machine code, made if need be; None if there is none that only this user can write to.
+    """The folder for machine code, made if it is missing; None if no folder is safe from other users.
 
     `TINYGRAD_POLY_CACHE` names another. In a folder that is open to all but where each can remove only what is his,
     such as the one for temporary files, it is a folder of this user's own. No folder that exists is changed.
@@ -37,14 +37,14 @@ def folder() -> Path | None:
 
 
 def _home() -> Path:
-    """Where the caches of all programs are."""
+    """The folder in which the caches of all programs lie."""
     given = os.environ.get("LOCALAPPDATA" if sys.platform == "win32" else "XDG_CACHE_HOME", "")
     # The standard for XDG_CACHE_HOME says that a relative path is to be ignored.
     return Path(given) if os.path.isabs(given) else Path.home() / ".cache"
 
 
 def _is_private(path: Path) -> bool:
-    """Whether nobody but this user (and root) can write into a folder, or put another one in its place."""
+    """Whether only this user (and root) can write into a folder, or put another one in its place."""
     if not hasattr(os, "getuid"):
         return True
     above = [os.stat(parent) for parent in path.parents]
@@ -55,12 +55,12 @@ def _is_private(path: Path) -> bool:
 
 
 def _is_ours(found: os.stat_result) -> bool:
-    """Whether a file or folder belongs to this user, and nobody else can write to it."""
+    """Whether a file or folder belongs to this user, and only this user can write to it."""
     return not hasattr(os, "getuid") or (found.st_uid == os.getuid() and not found.st_mode & OTHERS_WRITE)
 
 
 def read(name: str) -> bytes | None:
-    """What was written under a name; None if nothing was, or it is not as it was, or not surely ours."""
+    """The bytes that were written under a name; None if there are none, or they are damaged, or not surely ours."""
     place = folder()
     if place is None:
         return None
@@ -79,7 +79,7 @@ def read(name: str) -> bytes | None:
 
 
 def write(name: str, content: bytes) -> None:
-    """Keep `content` under a name, in place of what was there; where that cannot be, keep nothing."""
+    """Write `content` under a name, replacing what was there; where that is impossible, write nothing."""
     place = folder()
     if place is None:
         return

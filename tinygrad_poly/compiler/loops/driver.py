@@ -1,4 +1,4 @@
-"""A program with calls as Python source: NumPy's functions, and between them loops for Numba."""
+"""Python source for a program with calls: NumPy's functions, and loops for Numba between them."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from tinygrad_poly.compiler.trace.symbols import Symbol, caller, is_elementwise
 
 @dataclass
 class Group:
-    """Loops and numbers with no call between them, which become one function.
+    """A group of loops and numbers with no call between them, which becomes one function.
 
     Attributes:
         stages: these loops and numbers.
-        program: from what the group needs of what was there before to what is needed of it later.
+        program: its inputs are the earlier results that the group reads, its outputs those that are read later.
     """
 
     stages: list[Stage] = field(default_factory=list)
@@ -30,7 +30,7 @@ class Group:
 
     @property
     def made(self) -> Iterator[Symbol]:
-        """What can be had after it."""
+        """The symbols that the group computes."""
         for stage in self.stages:
             yield from stage.numbers
             for loop in stage.loops.values():
@@ -38,12 +38,12 @@ class Group:
 
 
 def printer(plan: Plan, arrays: Mapping[str, Any], typed: bool = True) -> Printer:
-    """What turns a plan into source, with calls or without."""
+    """The printer for a plan: a `Driver` if the plan has calls, else a `Printer`."""
     return (Driver if plan.has_calls else Printer)(plan, dict(arrays), typed)
 
 
 class Driver(Printer):
-    """Turns a plan with calls into source: a function for each group of loops, and `run`, which is plain Python.
+    """A printer for a plan with calls: a function for each group of loops, and `run`, which is plain Python.
 
     In `run` an array is an array, and whatever has one element is a number.
 
@@ -67,7 +67,7 @@ class Driver(Printer):
         return "\n\n".join([*self.functions, run])
 
     def once(self, name: str = "run") -> str:
-        """The source of the functions, and of `run` as in `Printer`, which is given its memory with `bound`."""
+        """The source of the functions, and of `run` as in `Printer`; the memory for results comes from `bound`."""
         for s, room, other in self._rooms():
             self.parameters.append(room)
             self.bound[room] = self.bound[other] if other else np.empty(s.shape, s.dtype)
@@ -88,7 +88,7 @@ class Driver(Printer):
             self._line(1, f"{room} = {other or f'np.empty({s.shape}, {_literal(s.dtype)})'}")
 
     def _rooms(self) -> Iterator[tuple[Symbol, str, str]]:
-        """The arrays that every step, or every call, writes into again; and whose memory each takes over, if any's."""
+        """The arrays that every step or call overwrites: symbol, name, and the name of the array it reuses, or ""."""
         for s, before in reused([_item(x) for x in self.items], self.plan.program.outputs).items():
             self.room[s] = self._named(s, (), self._wish(s, "v"))
             yield s, self.room[s], self.room[before] if before is not None else ""
@@ -121,7 +121,7 @@ class Driver(Printer):
         self._line(depth, f"{', '.join(made)}{',' * (len(made) == 1)} = {call}" if made else call)
 
     def _written(self, s: Symbol) -> str:
-        """A call as source, with places for its inputs."""
+        """A call as a template of source, with placeholders for its inputs."""
         places = ["{}"] * len(s.inputs)
         attributes = {key: _literal(value) for key, value in s.attributes}
         if None in attributes.values() or not attributes.keys().isdisjoint(("arguments", "part", "row")):
@@ -136,7 +136,7 @@ class Driver(Printer):
         return f"np.{s.function}({', '.join([*places, *(f'{key}={value}' for key, value in attributes.items())])})"
 
     def _operand(self, x: Any) -> str:
-        """An input of a call, which has the shape and dtype that NumPy expects."""
+        """An input of a call as source, in the shape and dtype that NumPy expects."""
         if id(x) in self.captured:
             name = self.captured[id(x)]
             return name if x.size != 1 else f"np.full({x.shape}, {name}, {_literal(x.dtype)})"
@@ -152,7 +152,7 @@ class Driver(Printer):
 
 
 class _Function(Printer):
-    """One group of loops, in which what comes and goes has the names that it has outside.
+    """A printer for one group of loops; inputs and outputs keep the names that they have outside.
 
     Args:
         plan: of the group.
@@ -193,7 +193,7 @@ class _Function(Printer):
 
 
 def _items(plan: Plan) -> list[Symbol | Group]:
-    """Calls, and the groups of loops between them: as few groups as the calls allow."""
+    """Calls and groups of loops in order, with as few groups as the calls allow."""
     items: list[Symbol | Group] = []
     group = Group()
     for stage in plan.stages:
@@ -210,7 +210,7 @@ def _items(plan: Plan) -> list[Symbol | Group]:
 
 
 def _give_and_take(plan: Plan, items: Sequence[Symbol | Group]) -> None:
-    """Give each group its program."""
+    """Give each group its program: the symbols that it takes, computes and returns."""
     order = {s: i for i, s in enumerate((*plan.program.inputs, *plan.program.instructions))}
     known = {*plan.program.inputs, *plan.hoisted}
     wanted = {_root(s) for s in plan.program.outputs}
@@ -230,7 +230,7 @@ def _give_and_take(plan: Plan, items: Sequence[Symbol | Group]) -> None:
 
 
 def _item(item: Symbol | Group) -> Item:
-    """A call or a group of loops, as far as memory is concerned."""
+    """The memory use of a call or of a group of loops."""
     if isinstance(item, Group):
         stores = (s for stage in item.stages for loop in stage.loops.values() for s in loop.stores)
         return Item(item.program.inputs, tuple(stores), writable=True, fresh=True)
@@ -239,7 +239,7 @@ def _item(item: Symbol | Group) -> Item:
 
 
 def _walk(group: Group, known: set[Symbol]) -> tuple[set[Symbol], set[Symbol]]:
-    """What a group takes, and what it computes."""
+    """The symbols that a group takes, and those that it computes."""
     takes: set[Symbol] = set()
     inside: set[Symbol] = set()
     stack = list(group.made)
@@ -258,14 +258,14 @@ def _needs(s: Symbol) -> set[Symbol]:
 
 
 def _root(x: Symbol) -> Symbol:
-    """What a number is, looking through changes of its shape."""
+    """The number behind changes of shape."""
     while x.size == 1 and (is_view(x) or is_sum_of_one(x)):
         (x,) = x.inputs
     return x
 
 
 def _literal(value: Any) -> str | None:
-    """A value as source; None if it cannot be written."""
+    """A value as source; None if it has no literal."""
     if isinstance(value, float):
         return {"inf": "np.inf", "-inf": "-np.inf", "nan": "np.nan"}.get(repr(value), repr(value))
     if value is None or isinstance(value, (bool, int, complex)):

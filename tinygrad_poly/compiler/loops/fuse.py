@@ -1,4 +1,4 @@
-"""Which parts of a program become one loop, and in which order the loops run.
+"""Fusion: sort the instructions of a program into loops, and the loops into an order.
 
 A *loop* runs over one iteration space and computes any number of sums over it, with everything elementwise
 that they need in registers. What several loops need is computed in each of them: reading memory costs more than
@@ -59,7 +59,7 @@ _MADE = _GIVEN[:4]
 
 @dataclass
 class Loop:
-    """Reductions over one space, and arrays of its shape that are kept."""
+    """A loop: reductions over one iteration space, and arrays of its shape that are stored."""
 
     space: Shape
     reductions: list[Symbol] = field(default_factory=list)
@@ -68,7 +68,7 @@ class Loop:
 
 @dataclass
 class Stage:
-    """Numbers that can be computed now, then calls of NumPy that may need them, then loops that may need both."""
+    """Numbers, then calls of NumPy that may need these numbers, then loops that may need both."""
 
     numbers: list[Symbol] = field(default_factory=list)
     loops: dict[Shape, Loop] = field(default_factory=dict)
@@ -90,7 +90,7 @@ class Plan:
 
     @property
     def has_calls(self) -> bool:
-        """Whether there is anything between the loops."""
+        """Whether there are calls of NumPy between the loops."""
         return any(stage.calls for stage in self.stages)
 
 
@@ -138,7 +138,7 @@ def fuse(program: Program, carried: Iterable[Symbol] = (), calls: bool = False) 
 
 
 class _Sorting:
-    """Stages that are being filled, instruction after instruction.
+    """Stages under construction, filled instruction by instruction.
 
     Attributes:
         ready: for each symbol the first stage in which it can be had.
@@ -154,7 +154,7 @@ class _Sorting:
         self.views: set[Symbol] = set()
 
     def fuse(self, s: Symbol) -> None:
-        """Compute `s` in a loop, or between loops if it is a number."""
+        """Compute `s` in a loop, or between the loops if it is a number."""
         self.ready[s] = after = self._after(s)
         if is_reduction(s):
             self._loop(s.inputs[0].shape, after).reductions.append(s)
@@ -163,19 +163,19 @@ class _Sorting:
             self._stage(after).numbers.append(s)
 
     def store(self, s: Symbol) -> int:
-        """Keep the elements of `s`; returns the first stage whose calls find them."""
+        """Store the elements of `s`; returns the first stage whose calls can read them."""
         self._loop(s.shape, self.ready[s]).stores.append(s)
         self.kept[s] = self.ready[s] + 1
         return self.kept[s]
 
     def call(self, s: Symbol) -> None:
-        """Have NumPy compute `s` as soon as its inputs are in memory."""
+        """Let NumPy compute `s` as soon as its inputs are in memory."""
         after = max((self.keep(x) for x in s.inputs if isinstance(x, Symbol)), default=0)
         self._stage(after).calls.append(s)
         self.ready[s] = self.kept[s] = after + (s.size == 1)  # numbers come before calls
 
     def keep(self, x: Symbol) -> int:
-        """Have `x` in memory; returns the first stage whose calls can take it."""
+        """Make sure that `x` is in memory; returns the first stage whose calls can read it."""
         if x.size == 1 or x.function == "full":
             return self.ready[x]
         if x in self.kept:
@@ -202,7 +202,7 @@ class _Sorting:
 
 
 def passes(loop: Loop, kept: Collection[Symbol]) -> int:
-    """How many of NumPy's calls a loop replaces, each of which would go through the memory once."""
+    """The number of NumPy calls that a loop replaces; each would read and write the memory once."""
     found: set[Symbol] = set()
     stack = [*loop.stores, *(s.inputs[0] for s in loop.reductions if s.inputs[0] not in kept)]
     while stack:
@@ -214,7 +214,7 @@ def passes(loop: Loop, kept: Collection[Symbol]) -> int:
 
 
 def _no_part_of_a_loop(s: Symbol) -> str:
-    """Why no loop can do `s`; nothing if one can."""
+    """The reason why no loop can compute `s`; "" if one can."""
     if str(s.dtype) not in _MADE:
         return f"{s.function} gives {s.dtype}, with which loops do not compute as NumPy does"
     for x in s.inputs:
@@ -226,12 +226,12 @@ def _no_part_of_a_loop(s: Symbol) -> str:
 
 
 def is_reduction(s: Symbol) -> bool:
-    """Whether `s` makes one number of all elements of an array."""
+    """Whether `s` reduces all elements of an array to one number."""
     return s.function in REDUCTIONS and s.size == 1 and s.inputs[0].size != 1
 
 
 def _can_be_fused(s: Symbol) -> bool:
-    """Whether `s` is elementwise, and the same in a loop as in NumPy."""
+    """Whether `s` is elementwise, and a loop computes the same numbers as NumPy."""
     return s.function in _FUSED[s.dtype.kind] and (not s.attributes or s.function == "astype")
 
 
@@ -241,14 +241,14 @@ def is_sum_of_one(s: Symbol) -> bool:
 
 
 def is_view(s: Symbol) -> bool:
-    """Whether `s` holds the elements of its input in the same order, apart from dimensions of length 1."""
+    """Whether `s` has the elements of its input in the same order, apart from dimensions of length 1."""
     if s.function == "broadcast_to":
         return True
     return s.function == "reshape" and _long(s.shape) == _long(s.inputs[0].shape)
 
 
 def _is_faster_called(s: Symbol) -> bool:
-    """Whether NumPy computes `s` in less time than a loop does, writing and reading an array included."""
+    """Whether NumPy computes `s` faster than a loop, including the time to write and read an array."""
     return (
         s.size >= WORTH_A_CALL
         and s.function in SEVERAL_AT_A_TIME
@@ -268,7 +268,7 @@ CHEAP = ("add", "subtract", "multiply", "negative")
 
 
 def _hoisted(program: Program, changing: set[Symbol]) -> list[Symbol]:
-    """What to compute before the first step: all that does not change, but for what is sooner computed than read."""
+    """The symbols to compute before the first step: all that never change, unless computing is cheaper than reading."""
     borders = {
         x
         for s in program.instructions
@@ -281,13 +281,13 @@ def _hoisted(program: Program, changing: set[Symbol]) -> list[Symbol]:
 
 
 def _is_cheap(s: Symbol) -> bool:
-    """Whether `s` takes at most two multiplications and additions of the data."""
+    """Whether `s` is the result of at most two additions and multiplications of data."""
     computed = [x for x in in_order([s]) if x.function != "input"]
     return len(computed) <= 2 and all(x.function in CHEAP for x in computed)
 
 
 def _needed(program: Program, hoisted: list[Symbol]) -> set[Symbol]:
-    """What the outputs depend on, not looking behind what is hoisted."""
+    """The symbols that the outputs depend on, as far back as the hoisted ones."""
     known, needed = set(hoisted), set()
     stack = list(program.outputs)
     while stack:

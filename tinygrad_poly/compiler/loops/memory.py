@@ -1,4 +1,4 @@
-"""Memory that is used again: which results nobody reads any more, so that later ones take their place."""
+"""Reuse of memory: later results take the place of those that are read no more."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tinygrad_poly.compiler.trace.symbols import Symbol
 
 @dataclass(frozen=True)
 class Item:
-    """Something that is computed at once.
+    """A call or group of loops, described by the arrays that it reads and makes.
 
     Attributes:
         reads: the arrays that it reads.
@@ -29,7 +29,7 @@ class Item:
 
 
 def reused(items: Sequence[Item], outputs: Iterable[Symbol]) -> dict[Symbol, Symbol | None]:
-    """The arrays that need not last, each with an earlier one of its shape and dtype whose memory it takes, or None.
+    """For each array that need not last, an earlier one of its shape and dtype whose memory it takes, or None.
 
     An array is read no more after its last reader, or the last reader of what may be a view of it; what an output may
     be a view of lasts.

@@ -1,4 +1,4 @@
-"""Running a training loop's source with Numba."""
+"""Programs run by Numba: printed source compiled to machine code, which is cached on disk."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def add_product(total, a, b):
 
 @cache
 def available() -> bool:
-    """Whether a Numba is installed that can be used; says once why not."""
+    """Whether a usable Numba is installed; if not, warns once and says why."""
     try:
         import numba
     except ImportError as error:
@@ -73,7 +73,7 @@ def available() -> bool:
 
 
 def compiled(source: str) -> Callable[..., tuple[Any, ...]]:
-    """The function `run` of a source, compiled by Numba when it is first called, or found on the disk.
+    """The function `run` of a source, compiled by Numba at its first call, or loaded from disk.
 
     Where the source has several functions, those that are marked are compiled, and `run` is Python if it is not.
     """
@@ -84,7 +84,7 @@ def compiled(source: str) -> Callable[..., tuple[Any, ...]]:
 
 
 def _module(source: str) -> ModuleType:
-    """The module with this source. Numba looks it up by name, for machine code from another process as well."""
+    """The module made of this source. Numba finds it by name, also for machine code from another process."""
     name = f"tinygrad_poly_{hashlib.sha256(source.encode()).hexdigest()[:32]}"
     if name in sys.modules:
         return sys.modules[name]
@@ -98,7 +98,7 @@ def _module(source: str) -> ModuleType:
 
 
 class MachineCode:
-    """Numba's questions for the machine code of a function (its `numba.core.caching._Cache`), answered from our disk.
+    """A cache for the machine code of a function, in the place of Numba's `numba.core.caching._Cache`.
 
     Numba would look for files beside the source, and unpickle them whoever wrote them and whatever became of them.
     """
@@ -109,7 +109,7 @@ class MachineCode:
         self._of = module, function
 
     def _name(self, signature: Any, codegen: Any) -> str:
-        """A file name for all that machine code depends on: source, types, processor and versions."""
+        """A file name made of everything that machine code depends on: source, types, processor, versions."""
         import numba
 
         versions = numba.__version__, np.__version__, platform.python_implementation(), platform.python_version()
@@ -131,7 +131,7 @@ class MachineCode:
             return None
 
     def save_overload(self, signature: Any, result: Any) -> None:
-        """Keep machine code for other processes, unless it holds addresses in this one."""
+        """Save machine code for other processes, unless it holds addresses in this one."""
         from numba.core import serialize
 
         dumps: Callable[[Any], bytes] = serialize.dumps
@@ -139,13 +139,13 @@ class MachineCode:
             disk.write(self._name(signature, result.codegen), dumps(result._reduce()))
 
     def flush(self) -> None:
-        """Forget nothing: a file is written anew when its code is."""
+        """Do nothing: a file is written again whenever its code is compiled."""
 
     enable = disable = flush
 
 
 class _Sums(ast.NodeTransformer):
-    """Calls of `add` and `add_product` for `total += term` and `total += a * b`."""
+    """A rewriter of source: `total += term` and `total += a * b` become calls of `add` and `add_product`."""
 
     def visit_AugAssign(self, node: ast.AugAssign) -> ast.stmt:
         if not isinstance(node.op, ast.Add):
@@ -159,5 +159,5 @@ class _Sums(ast.NodeTransformer):
 
 
 def arguments(arrays: Sequence[Any]) -> list[Any]:
-    """Arrays as the source takes them: those with one element as numbers, the others contiguous."""
+    """Arrays as the source expects them: those with one element as numbers, the others contiguous."""
     return [a.reshape(-1)[0] if a.size == 1 else np.ascontiguousarray(a) for a in map(np.asarray, arrays)]

@@ -1,4 +1,4 @@
-"""Running a program on NumPy alone, with memory that is used again in every step."""
+"""Programs run by NumPy alone, in memory that is used again in every step."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ROW = 8192
 
 
 class NumpyProgram:
-    """A program as a straight list of NumPy calls, each writing into memory that nobody reads any more.
+    """A program as a list of NumPy calls, each writing into memory that is read no more.
 
     Args:
         program: simplified.
@@ -48,7 +48,7 @@ class NumpyProgram:
         self._namespace: dict[str, Any] = {}
 
     def steps(self) -> Callable[..., tuple[Any, ...]]:
-        """`run(first, last, log_every, losses, *inputs)`: the outputs replace the inputs; the last is the loss."""
+        """`run(first, last, log_every, losses, *inputs)`: each step replaces inputs by outputs; the last is a loss."""
         inputs = ", ".join(self._names[s] for s in self._inputs)
         calls = [f"        {line}" for line in self._calls()]
         *updated, loss = (self._operand(s) for s in self._outputs)
@@ -67,7 +67,7 @@ class NumpyProgram:
         )
 
     def once(self) -> Callable[..., tuple[Any, ...]]:
-        """`run(*inputs)`, which returns the outputs."""
+        """The function `run(*inputs)`, which returns the outputs."""
         calls = [f"    {line}" for line in self._calls()]
         outputs = ", ".join(self._operand(s) for s in self._outputs)
         inputs = ", ".join(self._names[s] for s in self._inputs)
@@ -103,7 +103,7 @@ class NumpyProgram:
         return self._value(self._known[x] if isinstance(x, Symbol) else x, f"c{id(x)}")
 
     def _rows(self, x: Any, memory: Mapping[Symbol, Any]) -> str:
-        """The rows of an array; of one that stays where it is, they are made once."""
+        """An array as rows; computed once for an array that never moves."""
         array = memory.get(x, self._known.get(x)) if isinstance(x, Symbol) else x
         if array is None:
             return f"{self._value(in_rows, 'in_rows')}({self._operand(x)})"
@@ -124,7 +124,7 @@ class NumpyProgram:
 
 
 def one_at_a_time(run: Callable[..., tuple[Any, ...]]) -> Callable[..., tuple[Any, ...]]:
-    """The function for one thread after another, because it writes into memory that it keeps."""
+    """The same function with a lock: it writes into memory that it keeps, so only one thread may run it."""
     lock = Lock()
 
     def call(*arguments: Any) -> tuple[Any, ...]:
@@ -135,7 +135,7 @@ def one_at_a_time(run: Callable[..., tuple[Any, ...]]) -> Callable[..., tuple[An
 
 
 def is_ufunc(s: Symbol) -> bool:
-    """Whether a result can be written into given memory."""
+    """Whether NumPy can write the result into given memory."""
     return isinstance(getattr(np, s.function, None), np.ufunc) and not s.attributes
 
 
@@ -144,7 +144,7 @@ def _is_total(s: Symbol) -> bool:
 
 
 def _with_dots(instructions: Sequence[Symbol], outputs: Sequence[Symbol]) -> dict[Symbol, tuple[Any, ...]]:
-    """What each instruction reads: Σ aᵢ bᵢ reads a and b, if nothing else needs the products, which are left out."""
+    """The inputs of each instruction; a sum of products reads the factors, if nothing else needs the products."""
     found = {s: s.inputs for s in instructions}
     uses = Counter([*outputs, *(x for s in instructions for x in s.inputs if isinstance(x, Symbol))])
     for s in instructions:
@@ -155,26 +155,26 @@ def _with_dots(instructions: Sequence[Symbol], outputs: Sequence[Symbol]) -> dic
 
 
 def is_product(s: Symbol) -> bool:
-    """Whether `s` multiplies two arrays that BLAS takes, element by element."""
+    """Whether `s` multiplies, element by element, two arrays that BLAS takes."""
     kinds = {(getattr(x, "shape", ()), getattr(x, "dtype", None)) for x in s.inputs}
     multiplied = s.function == "multiply" and s.size > 1
     return multiplied and kinds == {(s.shape, s.dtype)} and s.dtype in (np.float32, np.float64)
 
 
 def in_rows(a: Any) -> tuple[Any, Any]:
-    """The elements of an array as a matrix with rows of `ROW`, and those that are left over."""
+    """The elements of an array as a matrix with rows of length `ROW`, and the remaining elements."""
     a = a.reshape(-1)
     whole = a.size // ROW * ROW
     return a[:whole].reshape(-1, ROW), a[whole:]
 
 
 def dot_in_rows(a: tuple[Any, Any], b: tuple[Any, Any]) -> Any:
-    """Σ aᵢ bᵢ of arrays in rows, as the sum of the sums of each row."""
+    """Σ aᵢ bᵢ of arrays in rows: a sum for each row, and then their sum."""
     return np.add.reduce(np.vecdot(a[0], b[0])) + np.vdot(a[1], b[1])
 
 
 def _memory(instructions: Mapping[Symbol, tuple[Any, ...]], outputs: Sequence[Symbol]) -> dict[Symbol, Any]:
-    """The array that each result is written into, if not into a new one in every step.
+    """The array into which each result is written; a result without one gets new memory in every step.
 
     What is elementwise may write over what it reads itself: the memory goes through the cache once less.
     """

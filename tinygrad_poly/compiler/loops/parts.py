@@ -1,4 +1,4 @@
-"""A loop in parts, one for each thread: the same loop as a function of a range of indices."""
+"""Parallel loops: each shared loop becomes a function of a range of indices, called once for each thread."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tinygrad_poly.compiler.trace.symbols import Symbol
 
 
 class PartsPrinter(Printer):
-    """Prints a program for Numba in which threads share the long loops.
+    """A printer for Numba whose long loops are shared by threads.
 
     A shared loop is a function of its own, which Numba calls once for each part. Its sums go into arrays with an
     element for each part, and these are added in order: with as many threads the result is the same to the last bit.

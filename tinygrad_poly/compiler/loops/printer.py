@@ -1,4 +1,4 @@
-"""A fused program as Python source: one function with its loops, for Numba and for readers."""
+"""Python source for a fused program: one function with its loops, for Numba and for readers."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ Text = tuple[str, int]
 
 
 class Printer:
-    """Turns a plan into source.
+    """A printer of Python source for a plan.
 
     What is used once is written where it is used, in one expression; what is used more often gets a name, the
     user's own where there is one.
@@ -120,7 +120,7 @@ class Printer:
         return "\n".join(self.lines) + "\n"
 
     def _before_steps(self) -> None:
-        """What `run` does once."""
+        """Print what `run` does once, before its first step."""
 
     def _stages(self, depth: int) -> None:
         for stage in self.plan.stages:
@@ -137,7 +137,7 @@ class Printer:
         self.lines.append(f"{indent + last:<64}  # {comment}" if comment else indent + last)
 
     def _fresh(self, wish: str) -> str:
-        """A name that is not taken, like `wish`."""
+        """A new name, as similar to `wish` as possible."""
         wish = wish if wish.isidentifier() and not keyword.iskeyword(wish) else "v"
         name, number = wish, 0
         while name in self.taken or (wish == "v" and not number):
@@ -163,11 +163,11 @@ class Printer:
         return name
 
     def _define(self, depth: int, name: str, text: str, dtype: Any, comment: str = "") -> None:
-        """A statement that gives a value a name."""
+        """Print a statement that gives a value a name."""
         self._line(depth, f"{name} = {text}", comment)
 
     def _element(self, name: str, shape: Shape, index: Index) -> str:
-        """Element `index` of an array."""
+        """The expression for element `index` of an array."""
         return f"{name}[{', '.join(index)}]"
 
     def _loop(self, loop: Loop, depth: int) -> None:
@@ -179,7 +179,7 @@ class Printer:
         self._finish(loop, totals, depth)
 
     def _results(self, loop: Loop, depth: int) -> tuple[list[str], list[str]]:
-        """What a loop adds to and writes into, by name: its reductions at their start, and empty arrays."""
+        """Print the start values of a loop's reductions, and empty arrays for what it stores; returns the names."""
         totals = [
             self._fresh(f"{wish}_wide") if self._is_wide(s, loop) else self._named(s, (), wish)
             for s in loop.reductions
@@ -196,13 +196,13 @@ class Printer:
             self._line(depth, f"{total} = {self._literal(_start(s), self._sum_dtype(s, loop))}")
 
     def _finish(self, loop: Loop, totals: list[str], depth: int) -> None:
-        """What was added up in float64, in float32."""
+        """Print the conversion of float64 sums to float32."""
         for s, total in zip(loop.reductions, totals, strict=True):
             if self._is_wide(s, loop):
                 self._line(depth, f"{self._named(s, (), self._wish(s, s.function))} = {dtype_name(s.dtype)}({total})")
 
     def _is_wide(self, s: Symbol, loop: Loop) -> bool:
-        """Whether a sum of float32 numbers is added up in float64: it is long, or one element at a time."""
+        """Whether a float32 sum is added up in float64: if it is long, or adds one element at a time."""
         if not self.typed or s.function != "sum" or s.dtype != np.float32:
             return False
         return math.prod(loop.space) > (BLOCK // 16 if threads.has_functions(loop, self.plan) else BLOCK)
@@ -211,7 +211,7 @@ class Printer:
         return np.dtype(np.float64) if self._is_wide(s, loop) else s.dtype
 
     def _range(self, loop: Loop, axis: int) -> tuple[str, str, str]:
-        """The first index along an axis that a loop goes through, the one after the last, and a comment."""
+        """The first index of a loop along an axis, the one after the last, and a comment."""
         shared = axis == threads.shared_axis(loop, self.plan)
         return "0", str(loop.space[axis]), threads.COMMENT if shared else ""
 
@@ -246,14 +246,14 @@ class Printer:
             self._line(after, f"{total} += {block}")
 
     def _blocks(self, loop: Loop, totals: list[str], long: list[int]) -> dict[str, str]:
-        """For each sum that is added up in float64 the name of a block's sum, if the innermost loop is worth one."""
+        """For each float64 sum the name of its sum over a block, if the innermost loop is long enough for blocks."""
         if not long or loop.space[long[-1]] < BLOCK // 16:
             return {}
         wide = [total for s, total in zip(loop.reductions, totals, strict=True) if self._is_wide(s, loop)]
         return {total: self._fresh(total.replace("_wide", "_block")) for total in wide}
 
     def _value(self, x: Any, index: Index, depth: int) -> Text:
-        """What stands for element `index` of `x` in an expression; what needs a statement first gets it."""
+        """The expression for element `index` of `x`; a statement that it needs is printed first."""
         if not isinstance(x, Symbol):
             return self._constant(x, index)
         if x.function == "full" and (x, ()) not in self.names:
@@ -275,13 +275,13 @@ class Printer:
         return self._expression(x, index, depth)
 
     def _constant(self, x: Any, index: Index) -> Text:
-        """An element of a captured array."""
+        """The expression for an element of a captured array."""
         place = _own_index(x.shape, index)
         name = self.captured[id(x)]
         return self._element(name, x.shape, place) if place else name, ATOM
 
     def _literal(self, value: Any, dtype: Any) -> str:
-        """A number in the dtype that it is computed in: Numba would take a plain one for float64."""
+        """A number with its dtype: Numba would take a plain number for a float64."""
         if isinstance(value, (bool, np.bool_)):
             return str(bool(value))
         if dtype.kind == "i" and math.isfinite(value) and value == int(value):
@@ -295,7 +295,7 @@ class Printer:
         return f"({text})" if text.startswith("-") else text
 
     def _expression(self, s: Symbol, index: Index, depth: int) -> Text:
-        """The right-hand side that computes element `index` of `s`."""
+        """The expression that computes element `index` of `s`."""
         if is_view(s):
             return self._value(s.inputs[0], _inner_index(s, index), depth)
         if is_sum_of_one(s):
@@ -325,7 +325,7 @@ def dtype_name(dtype: Any) -> str:
 
 
 def _start(s: Symbol) -> Any:
-    """What a reduction starts from."""
+    """The start value of a reduction."""
     start = START[s.function]
     if s.dtype.kind != "i" or np.isfinite(start):
         return start
@@ -337,7 +337,7 @@ DEEPEST = 12
 
 
 def _broken(statement: str) -> list[str]:
-    """A long assignment with each term of its sum on a line of its own."""
+    """A long assignment, broken so that each term of its sum has its own line."""
     name, equals, expression = statement.partition(" = ")
     terms, depth, start = [], 0, 0
     for i, character in enumerate(expression):
@@ -351,7 +351,7 @@ def _broken(statement: str) -> list[str]:
 
 
 def _uses(plan: Plan) -> Counter[Symbol]:
-    """How often each symbol is an input or output, counting what a view is used for as uses of its input."""
+    """The number of uses of each symbol; the uses of a view count for its input."""
     uses: Counter[Symbol] = Counter(plan.program.outputs)
     for s in reversed(plan.program.instructions):
         times = uses[s] if is_view(s) else 1
@@ -370,14 +370,14 @@ def _uses(plan: Plan) -> Counter[Symbol]:
 
 
 def _own_index(shape: Shape, index: Index) -> Index:
-    """The part of a loop's index that says where in an array of `shape` to look; () for a number."""
+    """The part of a loop's index that belongs to an array of `shape`; () for a number."""
     if all(length == 1 for length in shape):
         return ()
     return tuple("0" if n == 1 else i for i, n in zip(index[len(index) - len(shape) :], shape, strict=True))
 
 
 def _inner_index(s: Symbol, index: Index) -> Index:
-    """Where element `index` of a view lies in what it is a view of."""
+    """The index of a view's element `index` in the array behind the view."""
     inner: Shape = s.inputs[0].shape
     if s.function == "broadcast_to":
         return index[len(index) - len(inner) :] if inner else ()

@@ -1,4 +1,4 @@
-"""How many threads share a loop, and which loops have enough work to share."""
+"""Threads: how many share a loop, and which loops have enough work to share."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def shared_axis(loop: Loop, plan: Plan) -> int | None:
-    """The axis along which a loop is shared by threads: its longest; None where it has too little work.
+    """The axis along which threads share a loop: its longest; None where there is too little work.
 
     A loop over n elements has n times the work of one. Part p of T takes the indices from ⌊length · p / T⌋ to before
     ⌊length · (p + 1) / T⌋.
@@ -63,19 +63,19 @@ def shared_axis(loop: Loop, plan: Plan) -> int | None:
 
 
 def has_functions(loop: Loop, plan: Plan) -> bool:
-    """Whether a loop calls functions of the C library, and so takes one element after another."""
+    """Whether a loop calls functions of the C library, which take one element at a time."""
     return any(COSTS.get(s.function, 1) == FUNCTION for s in _computed(loop, plan))
 
 
 def _cost(loop: Loop, plan: Plan) -> int:
-    """What one element of a loop costs."""
+    """The cost of one element of a loop."""
     computed = _computed(loop, plan)
     cost = sum(0 if is_view(s) or s.function == "full" else COSTS.get(s.function, 1) for s in computed)
     return cost + len(loop.stores) + sum(COSTS.get(s.function, 1) for s in loop.reductions)
 
 
 def _computed(loop: Loop, plan: Plan) -> set[Symbol]:
-    """What is computed of each element of a loop."""
+    """The symbols that a loop computes for each element."""
     in_memory = {*plan.program.inputs, *plan.hoisted}
     for stage in plan.stages:
         in_memory.update(s for other in stage.loops.values() if other is not loop for s in other.stores)
@@ -91,7 +91,7 @@ def _computed(loop: Loop, plan: Plan) -> set[Symbol]:
 
 
 def number() -> int:
-    """How many threads share a loop now: as many as `numba.set_num_threads` and the environment let them be.
+    """The number of threads that share a loop now, as far as `numba.set_num_threads` and the environment allow.
 
     NUMBA_NUM_THREADS says how many there are at most, by default one for each core, and so does OMP_NUM_THREADS, which
     Dask and others set to 1 where they run several processes. It is one where Numba has neither OpenMP nor TBB, and in
@@ -111,7 +111,7 @@ def number() -> int:
 
 
 def compiled(plan: Plan, source: str, parts: Callable[[], str]) -> Callable[..., tuple[Any, ...]]:
-    """The function `run` of a source, compiled when it is first called; a call uses the threads that there are then.
+    """The function `run` of a source, compiled at its first call; each call uses the threads that it finds.
 
     Args:
         plan: the program.

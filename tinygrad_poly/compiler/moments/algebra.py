@@ -1,4 +1,4 @@
-"""Polynomials in numbers that change, whose coefficients are data that does not."""
+"""Polynomial algebra: polynomials in the weights, whose coefficients are arrays of data."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ Sum = tuple[Monomial, Fraction, Symbol]
 
 
 class NotPolynomial(TraceError):  # noqa: N818 - it asks for another way, like NotFusable
-    """A training step whose sums cannot be taken before the weights are known: the message says what is in the way."""
+    """A training step that is no polynomial in the weights; the message names the operation that is none."""
 
 
 class NotFinite(NotPolynomial):
-    """Data or moments with infinity or NaN in them: multiplied out, a sum would not come to what it comes to.
+    """Data or moments with infinity or NaN in them, for which multiplying out changes the result.
 
     0 · x and x − x are 0 for polynomials, and NaN for such data.
     """
 
 
 class Algebra:
-    """Adds and multiplies polynomials whose coefficients are data.
+    """Addition and multiplication of polynomials whose coefficients are data.
 
     Numbers are fractions, so nothing is rounded here. Each monomial has *one* term: where two different products of
     data meet at a monomial, their sum becomes a new array of data. So only what contains a variable is multiplied out.
@@ -96,11 +96,11 @@ class Algebra:
         return product
 
     def array(self, p: Polynomial) -> Any:
-        """The data that a polynomial without variables is: an array, or a number if it is the same everywhere."""
+        """The value of a polynomial without variables: an array, or a number if it is the same everywhere."""
         return self._array(p[()]) if p else 0.0
 
     def product(self, factors: Factors) -> Symbol:
-        """The product of some arrays, computed from the product of all but the last."""
+        """The product of some arrays, built from the product of all but the last."""
         if len(factors) == 1:
             return self.arrays[factors[0]]
         if factors not in self._products:

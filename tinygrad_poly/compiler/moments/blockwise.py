@@ -1,4 +1,4 @@
-"""What a program that was traced for a part of the points says about all of them.
+"""Block-wise losses: split a traced loss into sums over points, so that it can be computed block by block.
 
 A loss of N points may be computed a block of points at a time if it is a sum of parts, each of them
 
@@ -63,7 +63,7 @@ def parts(
     points: int,
     other_points: int,
 ) -> list[dict[Part, Any]]:
-    """Each output as the parts that it is the sum of.
+    """The parts of each output, which add up to it.
 
     Args:
         outputs: what a function of data returned for one number of points: symbols or constants.
@@ -94,7 +94,7 @@ def parts(
 
 
 class _Walk:
-    """One walk through both traces at once, inputs before consumers."""
+    """One walk through both traces together, inputs before consumers."""
 
     def __init__(self, pairs: dict[Symbol, Symbol], data: dict[Symbol, Symbol], n: int, other_n: int) -> None:
         self.pairs = pairs
@@ -127,7 +127,7 @@ class _Walk:
         self.values[s] = Value(axis, dict.fromkeys(found, s) if len(found) == 1 else found)
 
     def value(self, x: Any, y: Any) -> Value:
-        """The parts of an input, in the two traces; of a number, the power of the number of points that it is."""
+        """The parts of an input in both traces; for a number, the power of the number of points that it is."""
         if isinstance(x, Symbol):
             return self.values[x]
         a, b = np.asarray(x), np.asarray(y)
@@ -153,7 +153,7 @@ class _Walk:
         return p if math.isclose(a / b, (self.n / self.other_n) ** p, rel_tol=1e-6) else None
 
     def _axis(self, shape: Shape, other: Shape, what: str) -> int | None:
-        """The one axis of `shape` whose length depends on the number of points, counted from the last."""
+        """The axis of `shape` whose length depends on the number of points, counted from the last; None for no axis."""
         found = [i - len(shape) for i, (a, b) in enumerate(zip(shape, other)) if a != b]
         if len(shape) != len(other) or len(found) > 1:
             raise NotAdditive(f"{what} of shape {shape} brings points together with other points")
@@ -181,22 +181,22 @@ Rule = Callable[[Symbol, int | None, list[Value]], Parts]
 
 
 def _each(function: Callable[[Any], Any], x: Value, s: Symbol) -> Parts:
-    """A linear function of one input, of each part."""
+    """A linear function of one input, applied to each part."""
     return {part: s if len(x.parts) == 1 else function(symbol) for part, symbol in x.parts.items()}
 
 
 def _converted(s: Symbol, axis: int | None, inputs: list[Value]) -> Parts:
-    """Another dtype: linear, unless it makes whole numbers."""
+    """The rule of `astype`: linear for floating dtypes, pointwise for others."""
     return (_linear if is_floating(s.dtype) else _pointwise)(s, axis, inputs)
 
 
 def _linear(s: Symbol, axis: int | None, inputs: list[Value]) -> Parts:
-    """`negative`, transposes and expansions: f(u + v) = f(u) + f(v), with the points as they are."""
+    """The rule of negation, transposes and expansions: f(u + v) = f(u) + f(v), points staying in their places."""
     return _each(lambda part: record(s.function, _full(part, s.inputs[0]), **dict(s.attributes)), inputs[0], s)
 
 
 def _full(part: Any, s: Any) -> Any:
-    """A part in the shape and dtype of the symbol that it is a part of, so that the same can be done with it."""
+    """A part in the shape and dtype of its symbol, so that the same operations apply to it."""
     if not isinstance(s, Symbol):
         return part
     if not hasattr(part, "dtype"):
@@ -207,7 +207,7 @@ def _full(part: Any, s: Any) -> Any:
 
 
 def _sum_of(s: Symbol, axis: int | None, inputs: list[Value]) -> Parts:
-    """`a + b` and `a - b`."""
+    """The rule of `a + b` and `a - b`."""
     a, b = ({part: _number(x, s) for part, x in value.parts.items()} for value in inputs)
     found: Parts = dict(a)
     for part, symbol in b.items():
@@ -223,7 +223,7 @@ def _number(part: Any, s: Symbol) -> Any:
 
 
 def _product(s: Symbol, axis: int | None, inputs: list[Value], contracted: bool = False) -> Parts:
-    """`a * b` and `a @ b`: each part with each; of sums over the points only one may be among the factors."""
+    """The rule of `a * b` and `a @ b`: each part with each, of which one at most may be a sum over the points."""
     found: Parts = {}
     for (summed, p), x in inputs[0].parts.items():
         for (also_summed, q), y in inputs[1].parts.items():
@@ -240,7 +240,7 @@ def _several(inputs: list[Value]) -> bool:
 
 
 def _quotient(s: Symbol, axis: int | None, inputs: list[Value]) -> Parts:
-    """`a / b`, where b is one power of the number of points times something that is no sum over them."""
+    """The rule of `a / b`: b must be one power of the number of points, times something that sums over no points."""
     a, b = inputs
     if len(b.parts) > 1 or any(summed for summed, _ in b.parts):
         raise NotAdditive(f"{_name(s)} is taken by a sum over the points")
@@ -250,7 +250,7 @@ def _quotient(s: Symbol, axis: int | None, inputs: list[Value]) -> Parts:
 
 
 def _choice(s: Symbol, axis: int | None, inputs: list[Value]) -> Parts:
-    """`where(condition, a, b)`: linear in a and b."""
+    """The rule of `where(condition, a, b)`: linear in a and b."""
     _check_plain(s, inputs[0])
     # Nought is nought times every power.
     a, b = ({} if number(x) == 0 else value.parts for x, value in zip(s.inputs[1:], inputs[1:]))
@@ -261,7 +261,7 @@ def _choice(s: Symbol, axis: int | None, inputs: list[Value]) -> Parts:
 
 
 def _reduction(s: Symbol, axis: int | None, inputs: list[Value]) -> Parts:
-    """A sum, over the points or over something else; of other reductions only the latter."""
+    """The rule of reductions: sums over anything, others only over something else than points."""
     (x,) = inputs
     attributes = dict(s.attributes)
     over_points = x.axis is not None and _covers(attributes.get("axis"), x.axis, s.inputs[0].ndim)
@@ -281,7 +281,7 @@ def _covers(axes: Any, axis: int, ndim: int) -> bool:
 
 
 def _matrix_product(s: Symbol, axis: int | None, inputs: list[Value]) -> Parts:
-    """A product of matrices, which may sum over the points."""
+    """The rule of matrix products, which may sum over the points."""
     a, b = inputs
     rows = -min(s.inputs[1].ndim, 2)
     contracted = a.axis == -1 and b.axis == rows
@@ -291,7 +291,7 @@ def _matrix_product(s: Symbol, axis: int | None, inputs: list[Value]) -> Parts:
 
 
 def _reshaped(s: Symbol, axis: int | None, inputs: list[Value]) -> Parts:
-    """Another shape, as long as the elements of a point stay side by side."""
+    """The rule of `reshape`, as long as the elements of a point stay together."""
     (x,) = inputs
     if x.axis is not None:
         before = math.prod(s.inputs[0].shape[: x.axis])
@@ -301,7 +301,7 @@ def _reshaped(s: Symbol, axis: int | None, inputs: list[Value]) -> Parts:
 
 
 def _indexed(s: Symbol, axis: int | None, inputs: list[Value]) -> Parts:
-    """Elements that are picked, but not among the points."""
+    """The rule of an index, which may select anything but points."""
     (x, *indices) = inputs
     attributes = dict(s.attributes)
     if indices or "arguments" in attributes:
@@ -312,7 +312,7 @@ def _indexed(s: Symbol, axis: int | None, inputs: list[Value]) -> Parts:
 
 
 def _put(s: Symbol, axis: int | None, inputs: list[Value]) -> Parts:
-    """The derivative of an index: elements put back among zeros."""
+    """The rule of the derivative of an index: elements placed among zeros."""
     attributes = dict(s.attributes)
     shape, index = attributes["options"]
     if (axis is not None and not _keeps(index, axis, len(shape))) or len(inputs) != 1:
@@ -321,7 +321,7 @@ def _put(s: Symbol, axis: int | None, inputs: list[Value]) -> Parts:
 
 
 def _keeps(index: Any, axis: int, ndim: int) -> bool:
-    """Whether an index of integers and slices takes the whole of `axis`, counted from the last."""
+    """Whether an index of integers and slices keeps the whole of `axis`, counted from the last."""
     entries = list(index) if isinstance(index, tuple) else [index]
     entries = [part for part in entries if part is not None]
     if not all(part is Ellipsis or isinstance(part, (int, np.integer, slice)) for part in entries):
@@ -334,21 +334,21 @@ def _keeps(index: Any, axis: int, ndim: int) -> bool:
 
 
 def _joined(s: Symbol, axis: int | None, inputs: list[Value]) -> Parts:
-    """`concat` and `stack`, side by side and not one point after the other."""
+    """The rule of `concat` and `stack`, along another axis than that of the points."""
     if axis is not None and int(dict(s.attributes).get("axis", 0)) % s.ndim == axis % s.ndim:
         raise NotAdditive(f"{_name(s)} puts points behind points")
     return _pointwise(s, axis, inputs)
 
 
 def _pointwise(s: Symbol, axis: int | None, inputs: list[Value]) -> Parts:
-    """Any function of what each point has, or of weights."""
+    """The rule of any function of one point's values, or of weights."""
     for x in inputs:
         _check_plain(s, x)
     return {PLAIN: s}
 
 
 def _of_weights(s: Symbol, axis: int | None, inputs: list[Value]) -> Parts:
-    """A function that may do anything, and so must not see the points."""
+    """The rule of functions that may do anything, and therefore must not see the points."""
     if axis is not None or any(x.axis is not None for x in inputs):
         raise NotAdditive(f"{_name(s)} might bring points together with other points")
     return _pointwise(s, axis, inputs)

@@ -1,4 +1,4 @@
-"""A function that sums over its data once: called again with other weights, it computes with the moments."""
+"""Compiled functions that sum over their data once, and compute later calls from these sums."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tinygrad_poly.compiler.training import TrainingStep
 
 
 class HoistedProgram:
-    """A program whose sums over data are taken when an array of data is seen for the first time.
+    """A program that takes its sums over data when it sees an array of data for the first time.
 
     Arrays are values: nobody writes into them, so one that is the same object has the same moments. They are
     forgotten with the array.
@@ -62,7 +62,7 @@ class HoistedProgram:
 
     @cached_property
     def _plain(self) -> Any:
-        """The program that goes through the data in each call, for numbers that are not finite: see `NotFinite`."""
+        """The program without moments, for numbers that are not finite: see `NotFinite`."""
         return self._runner(self._whole)
 
     def _chosen(self, inputs: Sequence[Any], changing: bool) -> tuple[Any, ...]:

@@ -1,4 +1,4 @@
-"""Sums of polynomials as polynomials of sums: a training step that never looks at the data again.
+"""Moments: sums over the data, taken once, from which a training step is computed without looking at the data again.
 
 Σᵢ (a + b xᵢ − yᵢ) xᵢ is a Σx + b Σx² − Σxy. Sums of products of data, called *moments*, do not change from step to
 step. They are taken once, and a step computes with a dozen of them however many points there are.
@@ -29,7 +29,7 @@ NO_ALGEBRA = "so its sum cannot be taken before the weights are known; use anoth
 
 @dataclass(frozen=True)
 class Hoisted:
-    """A training step without arrays.
+    """A training step that computes from moments instead of arrays.
 
     Attributes:
         step: from the weights and the moments to the weights' next values and the loss; its `data` are the moments.
@@ -40,7 +40,7 @@ class Hoisted:
     values: tuple[Any, ...]
 
     def run(self, weights: Sequence[Any]) -> list[Any]:
-        """The weights after a step, and the loss before it."""
+        """The weights after a step, and the loss before the step."""
         given = zip((*self.step.data, *self.step.carried), (*self.values, *weights), strict=True)
         return self.step.program.run(dict(given))
 
@@ -48,7 +48,7 @@ class Hoisted:
 def with_moments(
     step: TrainingStep, data: Sequence[Any], center: Sequence[Any] | None = None, limit: int = 1000
 ) -> Hoisted:
-    """Distribute each sum of a step over its terms, and take the sums of data now.
+    """Multiply out each sum of a step, and take the sums of data now.
 
     What is summed has to be a polynomial in numbers that depend on the weights; of data alone it may be any function,
     element by element. Moments are computed in float64, and so is a step, whatever the dtype of the weights; only its
@@ -89,7 +89,7 @@ def with_moments(
 
 
 def centered_moments(step: TrainingStep, data: Sequence[Any], start: Sequence[Any], limit: int = 1000) -> Hoisted:
-    """`with_moments`, expanded around the weights that the steps lead to.
+    """`with_moments`, expanded around the weights to which the steps lead.
 
     A step of gradient descent on a sum of squares is an affine map, so where it leads to, its fixed point, follows
     from as many steps as there are weights and one more. There Σ(prediction − y)² is a sum of squares of
@@ -108,7 +108,7 @@ def centered_moments(step: TrainingStep, data: Sequence[Any], start: Sequence[An
 
 
 def fixed_point(hoisted: Hoisted, start: Sequence[Any]) -> list[Any]:
-    """Weights that a step does not change, or `start` if none are found that have a smaller loss.
+    """Weights that a step leaves unchanged, or `start` if none with a smaller loss are found.
 
     Newton's method with differences for derivatives; if the step is an affine map F(w), one round of it is exact up to
     rounding, and a second one takes care of that.
@@ -133,7 +133,7 @@ def fixed_point(hoisted: Hoisted, start: Sequence[Any]) -> list[Any]:
 
 
 class _Hoisting:
-    """One walk through a program, inputs before consumers.
+    """One walk through a program, inputs before consumers, that replaces its arrays by moments.
 
     A symbol with one element that depends on the weights is a *number*: it is computed in each step, by the same
     instruction as before, unless that is a sum. A symbol with more elements is a polynomial in such numbers.
@@ -154,7 +154,7 @@ class _Hoisting:
         self._names = {s.name for s in step.program.inputs}
 
     def program(self) -> tuple[Program, dict[Symbol, Any]]:
-        """The program without arrays, and the values of its inputs that are no weights."""
+        """The program without arrays, and the values of those inputs that are no weights."""
         changing = set(self.step.carried)
         for s in self.step.carried:
             if s.size != 1:
@@ -182,7 +182,7 @@ class _Hoisting:
     # Numbers, which stay in the program.
 
     def _as_number(self, x: Any) -> Any:
-        """What stands for a number of the old program in the new one."""
+        """The symbol in the new program for a number of the old one."""
         if not isinstance(x, Symbol) or x in self.numbers or number(x) is not None:
             return self.numbers.get(x, x) if isinstance(x, Symbol) else x
         value = self._value(x)
@@ -201,7 +201,7 @@ class _Hoisting:
         return new
 
     def _sum(self, s: Symbol) -> Symbol:
-        """A sum, distributed over its terms."""
+        """A sum, multiplied out: one product of moment and weights for each term."""
         (array,) = s.inputs
         terms = [
             (monomial, coefficient, self._moment(array.size, factors))
@@ -219,7 +219,7 @@ class _Hoisting:
     # Arrays, which become polynomials.
 
     def _polynomial(self, s: Symbol) -> Polynomial:
-        """A symbol with data in it as a polynomial."""
+        """A symbol that contains data, as a polynomial."""
         if s.function == "input":
             return self._column(s.name, self.data[s])
         try:
@@ -240,7 +240,7 @@ class _Hoisting:
         return all(x in self.data for x in in_order([s]) if x.function == "input")
 
     def _value(self, s: Symbol) -> Any:
-        """A function of data alone, computed as the program does, in its dtype."""
+        """The value of a function of data alone, computed in the program's dtype."""
         return np.asarray(Program.of(self.step.data, [s]).run(self.data)[0])
 
     def _inverse(self, s: Symbol) -> Polynomial:
@@ -290,7 +290,7 @@ class _Hoisting:
         return self.polynomials[x] if x in self.polynomials else self._variable(self.numbers[x])
 
     def _variable(self, s: Symbol) -> Polynomial:
-        """A number as a polynomial: a variable, or the distance from a center plus the center."""
+        """A number as a polynomial: a variable, or with a center the distance from it plus the center."""
         while s.function in ("reshape", "broadcast_to"):
             (s,) = s.inputs
         if s not in self._as_polynomials:
@@ -311,7 +311,7 @@ class _Hoisting:
     # Data and moments.
 
     def _column(self, name: str, value: Any) -> Polynomial:
-        """An array of data, of which only the order of its elements matters.
+        """An array of data as a column: its shape does not matter, only the order of its elements.
 
         Raises:
             NotFinite: where an element is.
@@ -329,7 +329,7 @@ class _Hoisting:
         return self._moments[key]
 
     def _moment_name(self, factors: Factors) -> str:
-        """`sum_x2y` for Σ x² y, `sum_hours_score` for Σ hours · score, and `points` for Σ 1."""
+        """A name for a moment: `sum_x2y` for Σ x² y, `sum_hours_score` for Σ hours · score, `points` for Σ 1."""
         names = []
         for position, group in groupby(factors):
             array = self.algebra.arrays[position]
@@ -348,7 +348,7 @@ class _Hoisting:
         return name
 
     def _moment_values(self) -> dict[Symbol, Any]:
-        """The moments, from one pass over the points."""
+        """The values of all moments, from one pass over the points."""
         values = {s: np.float64(points) for (points, factors), s in self._moments.items() if not factors}
         for points in {points for points, _ in self._moments}:
             wanted = [(f, s) for (p, f), s in self._moments.items() if p == points and f]
@@ -373,7 +373,7 @@ class _Hoisting:
 
 
 def _exact_sum(values: list[float]) -> float:
-    """The sum, rounded once; like NumPy's where it is infinite or no number."""
+    """The sum, rounded once; NumPy's sum where it is infinite or NaN."""
     return math.fsum(values) if all(map(math.isfinite, values)) else float(np.sum(values))
 
 
