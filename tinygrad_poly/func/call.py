@@ -1,4 +1,4 @@
-"""A user's function of containers as a function from a list of tensors to a list of tensors."""
+"""Calls to be differentiated: a user's function of containers as a function from tensors to tensors."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ class Call:
                 )
 
     def scalar(self, ys: Sequence[Tensor]) -> Tensor:
-        """The one output of a function that has a gradient.
+        """The only output of a function that has a gradient.
 
         Raises:
             DtypeError: where the function returned a container.
@@ -186,7 +186,7 @@ def ancestors(nodes: Iterable[Node | None]) -> set[Node]:
 
 
 def _positions(name: str, argnums: Any, count: int) -> tuple[int, ...]:
-    """`argnums` as positions ≥ 0."""
+    """`argnums` as non-negative positions."""
     given = argnums if isinstance(argnums, tuple) else (argnums,)
     if not given or not all(isinstance(i, int) for i in given):
         raise StructureError(f"{name}(): argnums must be an int or a tuple of one or more, not {argnums!r}")

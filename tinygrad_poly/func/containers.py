@@ -1,4 +1,4 @@
-"""Nested containers as flat lists: what is inside, and the structure around it.
+"""Nested containers as flat lists: their leaves, and the structure around them.
 
 Containers are dicts, lists, tuples, named tuples and None (which holds nothing); all else is a leaf.
 """
@@ -15,7 +15,7 @@ from tinygrad_poly.engine.errors import StructureError
 
 @dataclass(frozen=True)
 class Structure:
-    """Containers without their leaves: the class of the outermost one and the structures inside it.
+    """The structure of nested containers, without their leaves.
 
     >>> flatten({"w": 1.0, "rest": [2.0, None]})
     ([1.0, 2.0], {'w': *, 'rest': [*, None]})
@@ -26,7 +26,7 @@ class Structure:
     parts: dict[Any, Structure]
 
     def unflatten(self, leaves: Iterable[Any]) -> Any:
-        """The containers again, around other leaves."""
+        """Containers of this structure around other leaves."""
         return self._build(iter(leaves))
 
     def _build(self, leaves: Iterator[Any]) -> Any:
@@ -40,7 +40,7 @@ class Structure:
         return self.kind(*values) if hasattr(self.kind, "_fields") else self.kind(values)
 
     def leaves(self, tree: Any, what: str) -> list[Any]:
-        """The leaves of a tree of this structure; where a dict's keys come in another order, in this one's.
+        """The leaves of `tree`, which must have this structure; dict keys may come in another order.
 
         Raises:
             StructureError: where the tree has another structure; `what` says what the two are.
@@ -62,7 +62,7 @@ class Structure:
         )
 
     def paths(self) -> Iterator[str]:
-        """For each leaf, how to write it down, such as `['w'][0]`."""
+        """For each leaf the way to it as text, such as `['w'][0]`."""
         if self.kind is None:
             yield ""
         for key, part in self.parts.items():
@@ -88,7 +88,7 @@ LEAF = Structure(None, {})
 
 
 def _parts(tree: Any) -> dict[Any, Any] | None:
-    """What a container holds, each under its key, index or name; None for a leaf."""
+    """The contents of a container by key, index or name; None for a leaf."""
     kind = type(tree)
     if tree is None:
         return {}
@@ -113,6 +113,6 @@ def flatten(tree: Any) -> tuple[list[Any], Structure]:
 
 
 def mapped(function: Callable[[Any], Any], tree: Any) -> Any:
-    """The containers of `tree` around `function` of each leaf."""
+    """Containers like `tree`, with `function(leaf)` in the place of each leaf."""
     leaves, structure = flatten(tree)
     return structure.unflatten(map(function, leaves))

@@ -1,4 +1,4 @@
-"""The gradient of a function with a scalar result, as a function."""
+"""Gradients of functions with a scalar result, as functions."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def value_and_grad(func: Callable[..., Any], argnums: Argnums = 0, has_aux: bool
 
 
 def _differentiated(name: str, func: Callable[..., Any], argnums: Argnums, has_aux: bool) -> Callable[..., Any]:
-    """The function (args, kwargs) ↦ (gradient, value, aux); aux is None where there is none."""
+    """The function (args, kwargs) ↦ (gradient, value, aux); aux is None for a function without it."""
 
     def differentiated(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any, Any]:
         call = Call(name, func, args, kwargs, argnums, has_aux)

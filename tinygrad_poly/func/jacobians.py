@@ -82,7 +82,7 @@ def hessian(func: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any
 def _jacobian(
     name: str, func: Callable[..., Any], argnums: Argnums, has_aux: bool, blocks: Callable[..., list[list[Tensor]]]
 ) -> Callable[..., Any]:
-    """The function whose value is the Jacobian; `blocks` computes ∂y/∂x for each output y and each input x."""
+    """The Jacobian as a function; `blocks` computes ∂y/∂x for each output y and each input x."""
 
     @wraps(func)
     def jacobian_of(*args: Any, **kwargs: Any) -> Any:
@@ -105,7 +105,7 @@ def _by_columns(pull: Map, ys: Sequence[Tensor], xs: Sequence[Tensor]) -> list[l
 
 
 def _of_units(linear: Map, sources: Sequence[Tensor], targets: Sequence[Tensor]) -> list[list[list[Tensor]]]:
-    """For each source and each target: the target's part of the linear map of each unit vector in the source."""
+    """The images of all unit vectors of each source under a linear map, for each target its part."""
     nothing = [zeros_like(source) for source in sources]
     found = []
     for k, source in enumerate(sources):
@@ -115,7 +115,7 @@ def _of_units(linear: Map, sources: Sequence[Tensor], targets: Sequence[Tensor])
 
 
 def _units(x: Tensor) -> Iterator[Tensor]:
-    """The tensors like `x` with one 1 among zeros, in the order of its elements."""
+    """All unit tensors like `x`: a single 1 among zeros, in the order of the elements."""
     xp = namespace(x.array)
     places = xp.reshape(xp.arange(math.prod(x.shape)), x.shape)
     for i in range(math.prod(x.shape)):
@@ -123,7 +123,7 @@ def _units(x: Tensor) -> Iterator[Tensor]:
 
 
 def _joined(parts: Sequence[Tensor], dim: int, shape: tuple[int, ...], like: Tensor) -> Tensor:
-    """The parts (of which there may be none) side by side along a new dimension, in `shape`."""
+    """The parts side by side along a new dimension, in `shape`; zeros where there are no parts."""
     if not parts:
         return wrap(namespace(like.array).zeros(shape, dtype=like.dtype), None)
     return reshape(stack(parts, dim), shape)

@@ -1,4 +1,4 @@
-"""Vector-Jacobian and Jacobian-vector products: the two linear maps that a derivative is.
+"""Vector-Jacobian and Jacobian-vector products: the two linear maps of a derivative.
 
 f at x has the derivative J. Backward goes uᵀJ for a cotangent u of the output: one walk. Forward goes
 J v for a tangent v of the input, and needs no machinery of its own:
@@ -74,7 +74,7 @@ def outward(value: Any) -> Any:
 
 
 def with_aux(call: Call, *results: Any) -> Any:
-    """The results, and `aux` after them where the function returned one; a single result stands alone."""
+    """The results, followed by `aux` where the function returned one; a single result without a tuple."""
     if call.has_aux:
         results = (*results, mapped(outward, call.aux))
     return results if len(results) > 1 else results[0]

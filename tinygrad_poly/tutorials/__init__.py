@@ -1,4 +1,4 @@
-"""Ten programs of five tutorials, reproduced to their printed digits.
+"""Tutorial programs: ten programs from five tutorials, reproduced to their printed digits.
 
 The tutorials fit curves by gradient descent, first with gradients worked out by hand, then by an
 automatic differentiation engine: T1–T5 a cubic to sin, T6–T10 a line through a few points. Here every

@@ -1,4 +1,4 @@
-"""The figures that the tutorials printed, digit by digit.
+"""Printed figures: what the tutorials printed, digit by digit.
 
 Python drops zeros at the end of a rounded number (`round(0.00158, 6)`); where a program rounded, they
 are put back here, so that the last digit of a text is the last digit that was computed.
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Printed:
-    """What one program printed.
+    """The figures that one program printed.
 
     Attributes:
         every_100th: the lines printed on the way: a step, the loss at its weights, and, in some
@@ -30,7 +30,7 @@ class Printed:
 
 
 def half_a_unit(text: str) -> float:
-    """Half a unit of the last digit of a decimal number: what rounding can have moved it by.
+    """Half a unit of the last digit of a decimal number: the most that rounding has moved it.
 
     >>> half_a_unit("3.14")
     0.005

@@ -1,4 +1,4 @@
-"""`Problem`: all that a tutorial's program consists of, written once for both ways of running it."""
+"""`Problem`: a tutorial's program as data, written once for NumPy by hand and for the engine."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Route = Callable[["Problem", Iterable[Array], Array, Array], Iterator[Step]]
 
 @dataclass(frozen=True)
 class Problem:
-    """Data, a model, a loss, its gradient worked out by hand, and the descent.
+    """A tutorial's program: data, a model, a loss, its gradient worked out by hand, and the descent.
 
     Operators mean the same on arrays and on tensors, so that `model` and `loss` serve the program by
     hand and the program by engine alike. `gradient` uses nothing but +, −, ×, sums and a division by
@@ -61,7 +61,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class History:
-    """What happened on the way down, as float64 (which holds every float32 exactly).
+    """All steps of a descent, as float64 (which holds every float32 exactly).
 
     Attributes:
         losses: at each step's weights, of shape (steps,).
@@ -75,7 +75,7 @@ class History:
 
 
 def follow(problem: Problem, route: Route) -> History:
-    """Run `problem` by `route` and write down every step.
+    """Run `problem` by `route` and record every step.
 
     >>> from tinygrad_poly.tutorials.problems import PROGRAMS
     >>> (problem,) = PROGRAMS["T6"]

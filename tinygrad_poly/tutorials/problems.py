@@ -1,4 +1,4 @@
-"""The ten programs.
+"""The ten tutorial programs.
 
 T1–T5 fit a cubic to sin on [−π, π] and minimise the sum of squares; T6–T10 fit a line through a few
 points and minimise the mean of squares. `PROGRAMS` holds every program with its variants.
@@ -22,13 +22,13 @@ from tinygrad_poly.tutorials.recovery import from_first_line, from_last_line
 
 
 def numpy_sine(dtype: str) -> tuple[Array, Array]:
-    """2000 points of sin, on NumPy's grid."""
+    """The sine at 2000 points, on NumPy's grid."""
     x = np.linspace(-math.pi, math.pi, 2000).astype(dtype)
     return x, np.sin(x)
 
 
 def torch_sine(points: int, dtype: str) -> tuple[Array, Array]:
-    """Points of sin on torch's grid, which is symmetrical to the last bit."""
+    """The sine on torch's grid, which is symmetrical to the last bit."""
     x = linspace(-math.pi, math.pi, points, dtype=dtype).numpy()
     return x, np.sin(x)
 
@@ -40,30 +40,30 @@ def cubic(weights: Iterable[Array], x: Array) -> Array:
 
 
 def sum_of_squares(prediction: Array, y: Array) -> Array:
-    """L = Σ (p − y)²."""
+    """The sum of squares L = Σ (p − y)²."""
     return ((prediction - y) ** 2).sum()
 
 
 def cubic_gradient(weights: Iterable[Array], x: Array, y: Array) -> list[Array]:
-    """∂L/∂p = 2 (p − y); ∂p/∂a = 1, ∂p/∂b = x, ∂p/∂c = x², ∂p/∂d = x³."""
+    """The gradient of the sum of squares: ∂L/∂p = 2 (p − y); ∂p/∂a = 1, ∂p/∂b = x, ∂p/∂c = x², ∂p/∂d = x³."""
     slope = 2.0 * (cubic(weights, x) - y)
     return [slope.sum(), (slope * x).sum(), (slope * (x * x)).sum(), (slope * (x * x * x)).sum()]
 
 
 def falling_cubic(weights: Iterable[Array], x: Array) -> Array:
-    """The prediction a x³ + b x² + c x + d: the same with the names reversed."""
+    """The prediction a x³ + b x² + c x + d: the cubic with its names in reverse order."""
     a, b, c, d = weights
     return a * (x * x * x) + b * (x * x) + c * x + d
 
 
 def falling_cubic_gradient(weights: Iterable[Array], x: Array, y: Array) -> list[Array]:
-    """∂L/∂p = 2 (p − y); ∂p/∂a = x³, ∂p/∂b = x², ∂p/∂c = x, ∂p/∂d = 1."""
+    """The gradient of the sum of squares: ∂L/∂p = 2 (p − y); ∂p/∂a = x³, ∂p/∂b = x², ∂p/∂c = x, ∂p/∂d = 1."""
     slope = 2.0 * (falling_cubic(weights, x) - y)
     return [(slope * (x * x * x)).sum(), (slope * (x * x)).sum(), (slope * x).sum(), slope.sum()]
 
 
 def normal_numbers(problem: Problem) -> Vector:
-    """Four normal random numbers, the same in every run: the pictures do not tell which were drawn."""
+    """Four normal random numbers, the same in every run; the tutorial's picture does not show which it drew."""
     return np.random.default_rng(0).standard_normal(4)
 
 
@@ -107,13 +107,13 @@ T5 = replace(
 
 
 def hours_and_scores(dtype: str) -> tuple[Array, Array]:
-    """Columns: 1, 2, 3 hours of study give scores of 2, 4, 6."""
+    """Hours of study 1, 2, 3 and their scores 2, 4, 6, as columns."""
     hours = np.array([[1], [2], [3]], dtype)
     return hours, 2 * hours
 
 
 def same_thrice(dtype: str) -> tuple[Array, Array]:
-    """Columns: y = x = 1, 2, 3."""
+    """The numbers y = x = 1, 2, 3, as columns."""
     x = np.array([[1], [2], [3]], dtype)
     return x, x
 
@@ -125,7 +125,7 @@ def one_to_six(dtype: str) -> tuple[Array, Array]:
 
 
 def one_to_six_columns(dtype: str) -> tuple[Array, Array]:
-    """The same as columns."""
+    """The numbers x = 1, …, 6 and y = 3 x, as columns."""
     x, y = one_to_six(dtype)
     return x.reshape(-1, 1), y.reshape(-1, 1)
 
@@ -137,12 +137,12 @@ def line(weights: Iterable[Array], x: Array) -> Array:
 
 
 def mean_squared_error(prediction: Array, y: Array) -> Array:
-    """L = 1/m Σ (p − y)²."""
+    """The mean squared error L = 1/m Σ (p − y)²."""
     return ((prediction - y) ** 2).mean()
 
 
 def line_gradient(weights: Iterable[Array], x: Array, y: Array) -> list[Array]:
-    """∂L/∂W = 1/m Σ 2 (p − y) x, ∂L/∂b = 1/m Σ 2 (p − y)."""
+    """The gradient ∂L/∂W = 1/m Σ 2 (p − y) x, ∂L/∂b = 1/m Σ 2 (p − y)."""
     slope = 2.0 * (line(weights, x) - y)
     return [(slope * x).sum() / len(x), slope.sum() / len(x)]
 
@@ -154,17 +154,17 @@ def proportion(weights: Iterable[Array], x: Array) -> Array:
 
 
 def proportion_gradient(weights: Iterable[Array], x: Array, y: Array) -> list[Array]:
-    """∂L/∂W = 2/m Σ (W x − y) x."""
+    """The gradient ∂L/∂W = 2/m Σ (W x − y) x."""
     return [2.0 * ((proportion(weights, x) - y) * x).sum() / len(x)]
 
 
 def half_sum_of_squares(prediction: Array, y: Array) -> Array:
-    """L = ½ Σ (p − y)²: m/2 times the mean of squares."""
+    """Half the sum of squares L = ½ Σ (p − y)², which is m/2 times their mean."""
     return 0.5 * ((prediction - y) ** 2).sum()
 
 
 def summed_proportion_gradient(weights: Iterable[Array], x: Array, y: Array) -> list[Array]:
-    """∂L/∂W = Σ (W x − y) x for the half sum of squares; what T7 prints, for the mean of squares."""
+    """The gradient ∂L/∂W = Σ (W x − y) x of the half sum of squares; T7 prints it beside the mean of squares."""
     return [((proportion(weights, x) - y) * x).sum()]
 
 

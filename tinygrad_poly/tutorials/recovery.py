@@ -1,4 +1,4 @@
-"""Which random weights did a program start with? Gradient descent, run backwards.
+"""Recovery of random starts: the weights that a program started with, from its printed figures, by descent in reverse.
 
 The models are linear in their weights w and the losses are sums of squares, so the loss is a parabola
 with its lowest point L* at some w*, and one step is an affine map:
@@ -22,7 +22,7 @@ from tinygrad_poly.tutorials.problem import Problem, Vector
 
 @dataclass(frozen=True)
 class Modes:
-    """Gradient descent on a parabola, taken apart into modes: L(w) = L* + ½ Σ λᵢ eᵢ², e = Vᵀ(w − w*).
+    """The modes of gradient descent on a parabola: L(w) = L* + ½ Σ λᵢ eᵢ² with e = Vᵀ(w − w*).
 
     Attributes:
         best: w*, the weights of the least-squares fit, of shape (n,).
@@ -40,7 +40,7 @@ class Modes:
 
     @classmethod
     def of(cls, problem: Problem) -> Modes:
-        """The modes of a problem, by the singular values of its model (the loss is c/2 |Xw − y|²).
+        """The modes of a problem, from the singular values of its model (the loss is c/2 |Xw − y|²).
 
         >>> from tinygrad_poly.tutorials.problems import PROGRAMS
         >>> (problem,) = PROGRAMS["T6"]             # y = 2 x, exactly
@@ -68,7 +68,7 @@ class Modes:
         return weights
 
     def after(self, steps: int, weights: Vector) -> Vector:
-        """The weights `steps` steps after `weights`; or before, where `steps` is negative.
+        """The weights `steps` steps after `weights`, or before them if `steps` is negative.
 
         >>> from tinygrad_poly.tutorials.problems import PROGRAMS
         >>> (problem,) = PROGRAMS["T6"]
@@ -81,7 +81,7 @@ class Modes:
 
 
 def from_first_line(problem: Problem) -> Vector:
-    """The start of a program whose first line prints the weights after one step: that step undone.
+    """The start of a program whose first line prints the weights after one step: that step reversed.
 
     >>> from tinygrad_poly.tutorials.problems import PROGRAMS
     >>> from_first_line(PROGRAMS["T10"][0])            # the tutorial printed 0.3685 and 0.0889
@@ -92,7 +92,7 @@ def from_first_line(problem: Problem) -> Vector:
 
 
 def first_loss_margin(problem: Problem) -> float:
-    """How far the first loss may be from the printed one because `from_first_line` knew rounded weights.
+    """The largest error of the first loss that comes from the rounded weights given to `from_first_line`.
 
     All weights in a box print alike. The loss is convex, so over the box it is largest at a corner;
     and it is within as much of the middle on the other side, because a chord lies above the graph.
@@ -110,7 +110,7 @@ def first_loss_margin(problem: Problem) -> float:
 
 
 def from_last_line(problem: Problem) -> Vector:
-    """The start of a cubic fit that prints its weights at the end, and its loss for the first time late.
+    """The start of a cubic fit that prints its weights only at the end, and its first loss late.
 
     The four modes fade at very different speeds. With m the first step whose loss was printed:
 

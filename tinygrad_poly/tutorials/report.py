@@ -1,4 +1,4 @@
-"""Runs the programs and compares everything that can be compared."""
+"""The report: run the tutorial programs and compare all their figures and gradients."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tinygrad_poly.tutorials.recovery import Modes, first_loss_margin
 
 @dataclass(frozen=True)
 class Outcome:
-    """How one program came out.
+    """The result of the comparison for one program.
 
     Attributes:
         name: of the program, such as "T1".
@@ -101,7 +101,7 @@ def examine(variants: Sequence[Problem], printed: Printed) -> Outcome:
 
 @dataclass(frozen=True)
 class Figure:
-    """A printed figure and the number that should print so.
+    """A printed figure, and the computed number that it is compared with.
 
     Attributes:
         what: which figure it is.
@@ -117,7 +117,7 @@ class Figure:
 
     @property
     def beyond(self) -> float:
-        """The distance from the numbers that print as `text`.
+        """The distance between the number and the nearest one that prints as `text`.
 
         >>> Figure("loss", "2.0", 2.25, 0.0).beyond
         0.2
@@ -126,7 +126,7 @@ class Figure:
 
     @property
     def deviation(self) -> float:
-        """The same relative to the figure; infinite for what is not a number."""
+        """The distance `beyond`, relative to the figure; infinite for what is not a number."""
         return self.beyond / abs(float(self.text)) if math.isfinite(self.computed) else math.inf
 
     @property
@@ -174,7 +174,7 @@ def gradient_ratio(problem: Problem, history: History, magnitude: Vector) -> flo
 
 
 def drift_ratio(problem: Problem, history: History, magnitude: Vector) -> float:
-    """How far the end is from w* + (1 − lr H)ᵗ (w₀ − w*), over what rounding can have done.
+    """The distance of the end from w* + (1 − lr H)ᵗ (w₀ − w*), divided by the bound for rounding errors.
 
     A step is off by δ with |δ| ≤ lr γ Ĝ + u |w|: the gradient's K roundings, one of lr and one of the
     product; and one of the difference. Later steps make no error longer, as all |1 − lr λ| ≤ 1, so the

@@ -1,4 +1,4 @@
-"""How far may two programs for one gradient differ? Counting roundings instead of choosing a tolerance.
+"""Rounding bounds: how far two programs for one gradient may differ, found by counting their roundings.
 
 A program of +, −, × computes a sum of products. Each operation rounds once: fl(s) = s (1 + δ) with
 |δ| ≤ u, where u is half the distance from 1 to the next number. Carry the factors along, and every
@@ -47,7 +47,7 @@ def gamma(roundings: Any, dtype: str) -> Any:
 
 
 def magnitude(problem: Problem, weights: Vector) -> Vector:
-    """Ĝ, the gradient with every term taken positive, for each row of `weights`: the same shape.
+    """Ĝ for each row of `weights`: the gradient with every term taken positive, in the same shape.
 
     >>> from tinygrad_poly.tutorials.problems import PROGRAMS
     >>> problem = PROGRAMS["T7"][0]                 # 2/m Σ (W x − y) x for x = y = 1, 2, 3
@@ -61,7 +61,7 @@ def magnitude(problem: Problem, weights: Vector) -> Vector:
 
 
 def count(problem: Problem) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """K for each weight: the roundings in its gradient, by hand or by engine, whichever has more.
+    """K for each weight: the number of roundings in its gradient, the larger one of by hand and by engine.
 
     >>> from tinygrad_poly.tutorials.problems import PROGRAMS
     >>> count(PROGRAMS["T7"][0])
@@ -75,7 +75,7 @@ def count(problem: Problem) -> np.ndarray[Any, np.dtype[np.int64]]:
 
 
 class Roundings:
-    """An array that holds a count instead of numbers: the roundings that went into its worst element.
+    """An array that holds a count instead of numbers: the roundings in its worst element.
 
     It follows as much of the array API standard as a tensor asks of its array, so that the engine's
     own backward pass can be run on it.
@@ -141,7 +141,7 @@ class Roundings:
 
 
 class Library:
-    """The array library of `Roundings`: the functions that the engine looks up."""
+    """The array namespace of `Roundings`: the functions that the engine looks up."""
 
     @staticmethod
     def sum(array: Roundings, axis: int | Shape | None = None, keepdims: bool = False) -> Roundings:
@@ -162,5 +162,5 @@ class Library:
 
 
 def _counted(other: Roundings | float) -> Roundings:
-    """A constant: exact if it is whole, else it was rounded when it was computed."""
+    """A number as `Roundings`: without any if it is whole, else with one."""
     return other if isinstance(other, Roundings) else Roundings((), 0 if float(other).is_integer() else 1)

@@ -1,4 +1,4 @@
-"""The ways in which the tutorials go down: by hand, and four manners of using an engine.
+"""Routes: how the tutorials take their steps, by hand and in four ways with an engine.
 
 Each takes a problem, the weights to start with and the data, and yields for every step the loss, the
 gradient, and the weights that the step led to. The arrays may be of any library that the engine
@@ -18,7 +18,7 @@ from tinygrad_poly.tutorials.problem import Problem, Step
 
 
 def by_hand(problem: Problem, start: Iterable[Array], x: Array, y: Array) -> Iterator[Step]:
-    """Arrays, and the gradient that was worked out on paper."""
+    """Descent on plain arrays, with the gradient worked out by hand."""
     weights = list(start)
     for _ in range(problem.steps):
         loss = problem.loss(problem.model(weights, x), y)
@@ -28,7 +28,7 @@ def by_hand(problem: Problem, start: Iterable[Array], x: Array, y: Array) -> Ite
 
 
 def in_place(problem: Problem, start: Iterable[Array], x: Array, y: Array) -> Iterator[Step]:
-    """The weights are leaves, updated in place where nothing is recorded; their gradients are then forgotten."""
+    """Descent in place: leaves are updated under `no_grad`, and their gradients reset."""
     weights, x, y = _leaves(problem, start), wrap(x, None), wrap(y, None)
     for _ in range(problem.steps):
         loss = problem.loss(problem.model(weights, x), y)
@@ -42,7 +42,7 @@ def in_place(problem: Problem, start: Iterable[Array], x: Array, y: Array) -> It
 
 
 def with_optimizer(problem: Problem, start: Iterable[Array], x: Array, y: Array) -> Iterator[Step]:
-    """The same left to `optim.SGD`: zero_grad, backward, step."""
+    """Descent by `optim.SGD`: zero_grad, backward, step."""
     weights, x, y = _leaves(problem, start), wrap(x, None), wrap(y, None)
     optimizer = optim.SGD(weights, lr=problem.lr)
     for _ in range(problem.steps):
@@ -54,7 +54,7 @@ def with_optimizer(problem: Problem, start: Iterable[Array], x: Array, y: Array)
 
 
 def rebinding(problem: Problem, start: Iterable[Array], x: Array, y: Array) -> Iterator[Step]:
-    """`w = w - lr * w.grad`, recorded like everything else: every step's graph holds all earlier steps.
+    """Descent by `w = w - lr * w.grad`, which is recorded too, so that each graph holds all earlier steps.
 
     Kept as in the tutorial, because the gradients are right; `docs/mistakes.md` shows what it costs.
     """
@@ -70,7 +70,7 @@ def rebinding(problem: Problem, start: Iterable[Array], x: Array, y: Array) -> I
 
 
 def with_module(problem: Problem, start: Iterable[Array], x: Array, y: Array) -> Iterator[Step]:
-    """An `nn.Linear`, an `nn.MSELoss` and an `optim.SGD`, which know the model, the loss and the update themselves."""
+    """Descent by an `nn.Linear`, an `nn.MSELoss` and an `optim.SGD`: the model, the loss and the update."""
     model = LinearRegression()
     weight, bias = start
     model.layer.weight = nn.Parameter(wrap(weight.reshape((1, 1)), None))
@@ -87,14 +87,14 @@ def with_module(problem: Problem, start: Iterable[Array], x: Array, y: Array) ->
 
 
 class LinearRegression(nn.Module):
-    """One input, one output, a weight and a bias."""
+    """A line as a module: one input, one output, a weight and a bias."""
 
     def __init__(self) -> None:
         super().__init__()
         self.layer = nn.Linear(1, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """W x + b for a column x."""
+        """The prediction W x + b for a column x."""
         prediction: Tensor = self.layer(x)
         return prediction
 
