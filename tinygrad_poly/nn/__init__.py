@@ -1,4 +1,4 @@
-"""Models made of layers, as in `torch.nn`."""
+"""Neural networks: models made of layers, as in `torch.nn`."""
 
 from tinygrad_poly.nn import functional as functional
 from tinygrad_poly.nn import utils as utils

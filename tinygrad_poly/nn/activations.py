@@ -1,4 +1,4 @@
-"""The functions between layers as modules, for `Sequential`. Each is the function of the same name in `functional`.
+"""Activation functions as modules, for `Sequential`: each calls the function of the same name in `functional`.
 
 Tensors are values: `inplace` is accepted and printed as in torch, and nothing is done in place.
 """
@@ -13,7 +13,7 @@ from tinygrad_poly.tensor import Tensor
 
 
 class _Activation(Module):
-    """A function of a tensor and of options."""
+    """A module that applies a function with options."""
 
     def __init__(self, inplace: bool = False, **options: Any) -> None:
         super().__init__()
@@ -27,7 +27,7 @@ class _Activation(Module):
 
 
 class ReLU(_Activation):
-    """max(x, 0).
+    """The rectifier max(x, 0).
 
     >>> ReLU()(tensor([-1.0, 2.0]))
     tensor([0., 2.])
@@ -37,12 +37,12 @@ class ReLU(_Activation):
         super().__init__(inplace)
 
     def forward(self, input: Tensor) -> Tensor:
-        """The function of each element."""
+        """The rectifier of each element."""
         return functional.relu(input)
 
 
 class LeakyReLU(_Activation):
-    """x where x > 0, else αx with α = `negative_slope`.
+    """The leaky rectifier: x where x > 0, else αx with α = `negative_slope`.
 
     >>> LeakyReLU(0.5)(tensor([-1.0, 2.0]))
     tensor([-0.5000,  2.0000])
@@ -52,12 +52,12 @@ class LeakyReLU(_Activation):
         super().__init__(inplace, negative_slope=negative_slope)
 
     def forward(self, input: Tensor) -> Tensor:
-        """The function of each element."""
+        """The leaky rectifier of each element."""
         return functional.leaky_relu(input, self.negative_slope)
 
 
 class ELU(_Activation):
-    """x where x > 0, else α(eˣ − 1).
+    """The exponential linear unit: x where x > 0, else α(eˣ − 1).
 
     >>> ELU()(tensor([-1000.0, 2.0]))
     tensor([-1.,  2.])
@@ -67,12 +67,12 @@ class ELU(_Activation):
         super().__init__(inplace, alpha=alpha)
 
     def forward(self, input: Tensor) -> Tensor:
-        """The function of each element."""
+        """The exponential linear unit of each element."""
         return functional.elu(input, self.alpha)
 
 
 class GELU(_Activation):
-    """x Φ(x), with Φ(x) the area under the bell curve left of x, or its approximation by "tanh".
+    """The Gaussian error linear unit x Φ(x), with Φ(x) the area under the bell curve left of x; also its "tanh" form.
 
     >>> GELU()(tensor([0.0, 100.0]))
     tensor([  0., 100.])
@@ -82,12 +82,12 @@ class GELU(_Activation):
         super().__init__(approximate=approximate)
 
     def forward(self, input: Tensor) -> Tensor:
-        """The function of each element."""
+        """The Gaussian error linear unit of each element."""
         return functional.gelu(input, self.approximate)
 
 
 class SiLU(_Activation):
-    """x σ(x).
+    """The sigmoid linear unit x σ(x), also called swish.
 
     >>> SiLU()(tensor([0.0, 100.0]))
     tensor([  0., 100.])
@@ -97,7 +97,7 @@ class SiLU(_Activation):
         super().__init__(inplace)
 
     def forward(self, input: Tensor) -> Tensor:
-        """The function of each element."""
+        """The sigmoid linear unit of each element."""
         return functional.silu(input)
 
 
@@ -109,19 +109,19 @@ class Tanh(Module):
     """
 
     def forward(self, input: Tensor) -> Tensor:
-        """The function of each element."""
+        """The hyperbolic tangent of each element."""
         return functional.tanh(input)
 
 
 class Sigmoid(Module):
-    """σ(x) = 1/(1 + e⁻ˣ).
+    """The logistic function σ(x) = 1/(1 + e⁻ˣ).
 
     >>> Sigmoid()(tensor([0.0, 100.0]))
     tensor([0.5000, 1.0000])
     """
 
     def forward(self, input: Tensor) -> Tensor:
-        """The function of each element."""
+        """The logistic function of each element."""
         return functional.sigmoid(input)
 
 
@@ -133,12 +133,12 @@ class LogSigmoid(Module):
     """
 
     def forward(self, input: Tensor) -> Tensor:
-        """The function of each element."""
+        """The logarithm of σ(x) for each element."""
         return functional.logsigmoid(input)
 
 
 class Softplus(_Activation):
-    """log(1 + e^(βx))/β; simply x where βx > `threshold`.
+    """A smooth rectifier: log(1 + e^(βx))/β, or x where βx > `threshold`.
 
     >>> Softplus()(tensor([0.0, 1000.0]))
     tensor([6.9315e-01, 1.0000e+03])
@@ -148,12 +148,12 @@ class Softplus(_Activation):
         super().__init__(beta=beta, threshold=threshold)
 
     def forward(self, input: Tensor) -> Tensor:
-        """The function of each element."""
+        """The smooth rectifier of each element."""
         return functional.softplus(input, self.beta, self.threshold)
 
 
 class Softmax(_Activation):
-    """eˣ divided by its sum over `dim`.
+    """Positive numbers that add up to 1: eˣ divided by its sum over `dim`.
 
     >>> Softmax(dim=0)(tensor([0.0, 0.0]))
     tensor([0.5000, 0.5000])
@@ -163,7 +163,7 @@ class Softmax(_Activation):
         super().__init__(dim=dim)
 
     def forward(self, input: Tensor) -> Tensor:
-        """Numbers that add up to 1 over `dim`."""
+        """The softmax over `dim`."""
         return functional.softmax(input, self.dim)
 
 
@@ -178,5 +178,5 @@ class LogSoftmax(_Activation):
         super().__init__(dim=dim)
 
     def forward(self, input: Tensor) -> Tensor:
-        """Logarithms of numbers that add up to 1 over `dim`."""
+        """The logarithm of the softmax over `dim`."""
         return functional.log_softmax(input, self.dim)

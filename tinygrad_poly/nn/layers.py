@@ -1,4 +1,4 @@
-"""Layers with weights, and the modules that put modules together."""
+"""Layers with weights, and modules that contain modules."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tinygrad_poly.tensor import Tensor
 
 
 class Linear(Module):
-    """y = x Wᵀ + b, with W of shape (out_features, in_features) and b of shape (out_features,).
+    """A linear layer y = x Wᵀ + b, with W of shape (out_features, in_features) and b of shape (out_features,).
 
     The weights start uniform in ±1/√in_features, drawn in torch's order: the same seed gives the same
     layer.
@@ -44,7 +44,7 @@ class Linear(Module):
         self.register_parameter("bias", start(out_features) if bias else None)
 
     def forward(self, input: Tensor) -> Tensor:
-        """X Wᵀ + b for x of shape (…, in_features).
+        """The output x Wᵀ + b for x of shape (…, in_features).
 
         Raises:
             ShapeError: where the last length is not in_features.
@@ -64,7 +64,7 @@ class Linear(Module):
 
 
 class Identity(Module):
-    """What it is given, whatever arguments it was made with.
+    """A module that returns its input, whatever arguments it was made with.
 
     >>> Identity()(tensor([1.0, 2.0]))
     tensor([1., 2.])
@@ -74,12 +74,12 @@ class Identity(Module):
         super().__init__()
 
     def forward(self, input: Tensor) -> Tensor:
-        """X."""
+        """The input."""
         return input
 
 
 class Flatten(Module):
-    """The dimensions from `start_dim` to `end_dim` as one; the first is left alone by default.
+    """A module that merges the dimensions from `start_dim` to `end_dim`; by default all but the first.
 
     >>> Flatten()(zeros(5, 2, 3)).shape
     (5, 6)
@@ -99,7 +99,7 @@ class Flatten(Module):
 
 
 class Dropout(Module):
-    """Each element becomes 0 with probability p in training, and the others grow by 1/(1 − p) to make up for it.
+    """Random zeros in training: each element with probability p; the others are divided by 1 − p.
 
     In evaluation nothing changes.
 
@@ -113,7 +113,7 @@ class Dropout(Module):
         self.p, self.inplace = p, inplace
 
     def forward(self, input: Tensor) -> Tensor:
-        """X with holes in training, x in evaluation."""
+        """The input with random zeros in training; the input itself in evaluation."""
         return functional.dropout(input, self.p, self.training)
 
     def extra_repr(self) -> str:
@@ -122,7 +122,7 @@ class Dropout(Module):
 
 
 class Sequential(Module):
-    """Modules one after the other, each given what the one before returned.
+    """Modules in a row: each gets the output of the one before it.
 
     Args:
         modules: the modules, or one dict of names to modules.
@@ -147,25 +147,25 @@ class Sequential(Module):
             self.extend(modules)
 
     def forward(self, input: Any) -> Tensor:
-        """What the last module returns."""
+        """The output of the last module."""
         for module in self:
             input = module(input)
         result: Tensor = input
         return result
 
     def append(self, module: Module) -> Self:
-        """Add a module at the end; returns the whole."""
+        """Add a module at the end; returns this module."""
         self.register_module(str(len(self)), module)
         return self
 
     def extend(self, modules: Iterable[Module]) -> Self:
-        """Add modules at the end; returns the whole."""
+        """Add modules at the end; returns this module."""
         for module in modules:
             self.append(module)
         return self
 
     def insert(self, index: int, module: Module) -> Self:
-        """Add a module before the one at `index`; returns the whole."""
+        """Add a module before the one at `index`; returns this module."""
         order: list[Any] = list(self)
         order.insert(index, module)
         return self._renumbered(order)
@@ -207,7 +207,7 @@ class Sequential(Module):
 
 
 class ModuleList(Sequential):
-    """A list of modules, for a `forward` that says what to do with them.
+    """A list of modules, to be called by the `forward` of another module.
 
     >>> layers = ModuleList([Linear(1, 2), Linear(2, 1)])
     >>> layers[1]
@@ -231,5 +231,5 @@ class ModuleList(Sequential):
             at += count
 
     def forward(self, input: Any) -> Any:
-        """There is no one thing to do with a list of modules."""
+        """Not defined: how the modules of a list are called is for the module around it to say."""
         raise NotImplementedError("a ModuleList is not called: loop over it, or use Sequential")

@@ -1,4 +1,4 @@
-"""Losses as modules, which remember their options: see the functions of the same names."""
+"""Loss functions as modules, which store their options."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tinygrad_poly.tensor import Tensor
 
 
 class _Loss(Module):
-    """A loss and its options."""
+    """A loss with its options."""
 
     def __init__(self, reduction: str = "mean") -> None:
         super().__init__()
@@ -33,7 +33,7 @@ class MSELoss(_Loss):
     """
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        """(x − t)², reduced."""
+        """The reduced squared error."""
         return mse_loss(input, target, self.reduction)
 
 
@@ -45,12 +45,12 @@ class L1Loss(_Loss):
     """
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        """|x − t|, reduced."""
+        """The reduced absolute error."""
         return l1_loss(input, target, self.reduction)
 
 
 class HuberLoss(_Loss):
-    """A parabola near 0 and lines beyond ±δ, which outliers pull less at: see `huber_loss`.
+    """The Huber loss: a parabola near 0 and straight lines beyond ±δ, so that outliers count less: see `huber_loss`.
 
     >>> HuberLoss(delta=0.5)(tensor([1.0, 2.0]), tensor([1.0, 4.0]))
     tensor(0.4375)
@@ -61,12 +61,12 @@ class HuberLoss(_Loss):
         self.delta = delta
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        """The Huber loss, reduced."""
+        """The reduced Huber loss."""
         return huber_loss(input, target, self.reduction, self.delta)
 
 
 class SmoothL1Loss(_Loss):
-    """The Huber loss divided by β, whose slope is ±1 beyond ±β: see `smooth_l1_loss`.
+    """The smooth absolute error: the Huber loss divided by β, with slope ±1 beyond ±β: see `smooth_l1_loss`.
 
     >>> SmoothL1Loss()(tensor([1.0, 2.0]), tensor([1.0, 4.0]))
     tensor(0.7500)
@@ -77,12 +77,12 @@ class SmoothL1Loss(_Loss):
         self.beta = beta
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        """The smooth absolute error, reduced."""
+        """The reduced smooth absolute error."""
         return smooth_l1_loss(input, target, self.reduction, self.beta)
 
 
 class _Weighted(_Loss):
-    """A loss with weights, which move with the module."""
+    """A loss with class weights, which are moved with the module."""
 
     def __init__(self, weight: Tensor | None, reduction: str) -> None:
         super().__init__(reduction)
@@ -101,7 +101,7 @@ class BCEWithLogitsLoss(_Weighted):
         self.register_buffer("pos_weight", pos_weight)
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        """The cross entropy, reduced."""
+        """The reduced cross entropy of two classes."""
         return binary_cross_entropy_with_logits(input, target, self.weight, self.reduction, self.pos_weight)
 
 
@@ -117,12 +117,12 @@ class NLLLoss(_Weighted):
         self.ignore_index = ignore_index
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        """The negative log probabilities, reduced."""
+        """The reduced negative log probability."""
         return nll_loss(input, target, self.weight, self.ignore_index, self.reduction)
 
 
 class CrossEntropyLoss(_Weighted):
-    """The cross entropy of classes from any real numbers, their softmax being the probabilities: see `cross_entropy`.
+    """The cross entropy of classes, from any real numbers; their softmax gives the probabilities: see `cross_entropy`.
 
     >>> CrossEntropyLoss()(tensor([[0.0, 0.0]]), tensor([1]))
     tensor(0.6931)
@@ -139,5 +139,5 @@ class CrossEntropyLoss(_Weighted):
         self.ignore_index, self.label_smoothing = ignore_index, label_smoothing
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        """The cross entropy, reduced."""
+        """The reduced cross entropy."""
         return cross_entropy(input, target, self.weight, self.ignore_index, self.reduction, self.label_smoothing)

@@ -17,7 +17,7 @@ Parameters = Tensor | Iterable[Tensor]
 
 
 def _gradients(parameters: Parameters) -> list[Tensor]:
-    """The gradients that are there."""
+    """The gradients of those parameters that have one."""
     tensors = [parameters] if isinstance(parameters, Tensor) else list(parameters)
     return [p.grad for p in tensors if p.grad is not None]
 
@@ -32,7 +32,7 @@ def _norm(x: Array, p: float) -> Any:
 def clip_grad_norm_(
     parameters: Parameters, max_norm: float, norm_type: float = 2.0, error_if_nonfinite: bool = False
 ) -> Tensor:
-    """Shorten the gradients of all parameters, seen as one vector, to a length of `max_norm`.
+    """Scale all gradients down together, so that their norm as one vector is at most `max_norm`.
 
     Args:
         parameters: whose gradients.
@@ -72,7 +72,7 @@ def clip_grad_norm_(
 
 
 def clip_grad_value_(parameters: Parameters, clip_value: float) -> None:
-    """Replace what is below −clip_value or above clip_value in the gradients by these limits.
+    """Limit each element of the gradients to the range from −clip_value to clip_value.
 
     >>> w = tensor([0.0, 0.0], requires_grad=True)
     >>> (w * tensor([3.0, -0.5])).sum().backward()
@@ -86,7 +86,7 @@ def clip_grad_value_(parameters: Parameters, clip_value: float) -> None:
 
 
 def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
-    """All elements of all parameters in one dimension, on the tape.
+    """All elements of all parameters as one vector, on the tape.
 
     >>> parameters_to_vector([zeros(2, 1), tensor([1.0])])
     tensor([0., 0., 1.])
@@ -95,7 +95,7 @@ def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
 
 
 def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
-    """Set parameters to the numbers in a vector.
+    """Set parameters to the elements of a vector.
 
     Raises:
         ShapeError: where there are not as many.

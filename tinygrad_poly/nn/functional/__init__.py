@@ -1,4 +1,4 @@
-"""Layers and losses as functions, as in `torch.nn.functional`; relu and its like are those of `functions`."""
+"""Layers and losses as functions, as in `torch.nn.functional`."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def logsigmoid(input: Tensor) -> Tensor:
 
 
 def _dimension(input: Tensor, dim: int | None, name: str) -> int:
-    """`dim`, or torch's choice where there is none: the classes, if the first dimension counts examples."""
+    """`dim`, or torch's default: the classes, which come second if the first dimension counts examples."""
     if dim is None:
         dim = 0 if checked(input, name).ndim in (0, 1, 3) else 1
         warnings.warn(f"{name} without dim: dimension {dim} was chosen; say dim={dim}", UserWarning, stacklevel=4)
@@ -63,7 +63,7 @@ def log_softmax(input: Tensor, dim: int | None = None) -> Tensor:
 
 
 def check_probability(p: float) -> None:
-    """Refuse what is no probability.
+    """Raise an error unless the value is a probability.
 
     Raises:
         ValueError: outside of 0 to 1.
@@ -73,7 +73,7 @@ def check_probability(p: float) -> None:
 
 
 def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
-    """0 with probability `p`, else x/(1 − p); x as it is where `training` is false.
+    """Random zeros with probability `p`, other elements divided by 1 − p; x unchanged if `training` is false.
 
     Tensors are values: `inplace` is accepted, and nothing is done in place.
 

@@ -1,4 +1,4 @@
-"""How far a model's output is from what it should be."""
+"""Loss functions: how far a model's output is from its target."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _reduced(loss: Tensor, reduction: str) -> Tensor:
 
 
 def check_reduction(reduction: str) -> None:
-    """Refuse what is no reduction.
+    """Raise an error unless the value names a reduction.
 
     Raises:
         ValueError: for anything but "mean", "sum" and "none".
@@ -34,7 +34,7 @@ def check_reduction(reduction: str) -> None:
 
 
 def _difference(input: Tensor, target: Tensor, reduction: str, name: str) -> Tensor:
-    """`input` − `target`.
+    """The difference `input` − `target`.
 
     Raises:
         ValueError: for an unknown reduction.
@@ -49,7 +49,7 @@ def _difference(input: Tensor, target: Tensor, reduction: str, name: str) -> Ten
 
 
 def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
-    """(x − t)² for each element, averaged, summed or as they are; the derivative is 2 (x − t), divided by n in a mean.
+    """The squared error (x − t)², averaged, summed or for each element; its derivative is 2 (x − t), over n in a mean.
 
     >>> mse_loss(tensor([1.0, 2.0]), tensor([1.0, 4.0]), reduction="none")
     tensor([0., 4.])
@@ -60,7 +60,7 @@ def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
 
 
 def l1_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
-    """|x − t| for each element, averaged, summed or as they are; the derivative is ±1, and 0 at x = t.
+    """The absolute error |x − t|, as its mean, its sum or each element; the derivative is ±1, and 0 at x = t.
 
     >>> l1_loss(tensor([1.0, 2.0]), tensor([1.0, 4.0]))
     tensor(1.)
@@ -68,8 +68,8 @@ def l1_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
     return _reduced(functions.abs(_difference(input, target, reduction, "l1_loss")), reduction)
 
 
-def _bent(d: Tensor, end: float, inside: Callable[[Tensor], Tensor], outside: Callable[[Tensor], Tensor]) -> Tensor:
-    """`inside(d)` where |d| < end, else `outside(|d|)`."""
+def _branched(d: Tensor, end: float, inside: Callable[[Tensor], Tensor], outside: Callable[[Tensor], Tensor]) -> Tensor:
+    """The piecewise function `inside(d)` where |d| < end, else `outside(|d|)`."""
     size = functions.abs(d)
     far = size >= end
     # An infinite d, in the branch that is not taken, would make the gradient 0 · ∞.
@@ -77,7 +77,7 @@ def _bent(d: Tensor, end: float, inside: Callable[[Tensor], Tensor], outside: Ca
 
 
 def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0) -> Tensor:
-    """½ d² where |d| < δ, else δ (|d| − ½ δ), with d = x − t; the derivative is d, or ±δ.
+    """The Huber loss ½ d² where |d| < δ, else δ (|d| − ½ δ), with d = x − t; the derivative is d, or ±δ.
 
     Raises:
         ValueError: unless δ > 0.
@@ -88,11 +88,11 @@ def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: fl
     if not delta > 0:
         raise ValueError(f"huber_loss: delta must be above 0, not {delta}")
     d = _difference(input, target, reduction, "huber_loss")
-    return _reduced(_bent(d, delta, lambda d: 0.5 * d * d, lambda size: delta * (size - 0.5 * delta)), reduction)
+    return _reduced(_branched(d, delta, lambda d: 0.5 * d * d, lambda size: delta * (size - 0.5 * delta)), reduction)
 
 
 def smooth_l1_loss(input: Tensor, target: Tensor, reduction: str = "mean", beta: float = 1.0) -> Tensor:
-    """½ d²/β where |d| < β, else |d| − ½ β, with d = x − t; the derivative is d/β, or ±1.
+    """The smooth absolute error ½ d²/β where |d| < β, else |d| − ½ β, with d = x − t; the derivative is d/β, or ±1.
 
     Raises:
         ValueError: for a negative β.
@@ -105,7 +105,7 @@ def smooth_l1_loss(input: Tensor, target: Tensor, reduction: str = "mean", beta:
     if beta == 0:
         return l1_loss(input, target, reduction)
     d = _difference(input, target, reduction, "smooth_l1_loss")
-    return _reduced(_bent(d, beta, lambda d: 0.5 * d * d / beta, lambda size: size - 0.5 * beta), reduction)
+    return _reduced(_branched(d, beta, lambda d: 0.5 * d * d / beta, lambda size: size - 0.5 * beta), reduction)
 
 
 def binary_cross_entropy_with_logits(
@@ -146,7 +146,7 @@ def binary_cross_entropy_with_logits(
 
 
 def _classes_last(input: Tensor, name: str) -> Tensor:
-    """(C), (N, C) or (N, C, …) as (…, C)."""
+    """The dimension of classes moved to the end: (C), (N, C) or (N, C, …) as (…, C)."""
     if not checked(input, name).ndim:
         raise ShapeError(f"{name} needs an input of shape (C), (N, C) or (N, C, ...), not a 0-d tensor")
     if input.ndim < 3:
@@ -160,7 +160,7 @@ def _check_weight(weight: Tensor | None, classes: int, name: str) -> None:
 
 
 def _check_classes(input: Tensor, target: Tensor, ignore_index: int, name: str) -> Any:
-    """Where `target` counts, as a boolean array.
+    """Check class indices; returns where `target` is not ignored, as a boolean array.
 
     Raises:
         DtypeError: for classes that are no integers.
@@ -193,7 +193,7 @@ def _check_classes(input: Tensor, target: Tensor, ignore_index: int, name: str) 
 def nll_loss(
     input: Tensor, target: Tensor, weight: Tensor | None = None, ignore_index: int = -100, reduction: str = "mean"
 ) -> Tensor:
-    """−xᵢ at the class i that is right, for log probabilities x.
+    """The negative log likelihood −xᵢ at the right class i, for log probabilities x.
 
     A mean is weighted: Σ wᵢ lᵢ / Σ wᵢ.
 
@@ -222,8 +222,9 @@ def cross_entropy(
     reduction: str = "mean",
     label_smoothing: float = 0.0,
 ) -> Tensor:
-    """−Σᵢ tᵢ log softmax(x)ᵢ over the classes i, with t the probabilities or 1 at the right class; its gradient is
-    softmax(x) − t.
+    """The cross entropy −Σᵢ tᵢ log softmax(x)ᵢ over the classes i, with t their probabilities, or 1 at the right class.
+
+    The gradient is softmax(x) − t.
 
     Args:
         input: x of shape (C), (N, C) or (N, C, …), for C classes; any real numbers.
@@ -269,7 +270,7 @@ def _index_loss(
     smoothing: float,
     name: str,
 ) -> Tensor:
-    """Σᵢ −wᵢ tᵢ xᵢ for log probabilities x, where t is 1 − ε at the right class plus ε/C everywhere."""
+    """The loss Σᵢ −wᵢ tᵢ xᵢ for log probabilities x, where t is 1 − ε at the right class plus ε/C everywhere."""
     check_reduction(reduction)
     logs = _classes_last(input, name)
     counts = _check_classes(input, checked(target, name), ignore_index, name)
