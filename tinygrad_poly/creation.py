@@ -1,4 +1,4 @@
-"""Making tensors, under torch's names."""
+"""Creation: functions that make tensors, under torch's names."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tinygrad_poly.tensor import Tensor
 
 
 def made(array: Array, dtype: Any, device: Any, requires_grad: bool) -> Tensor:
-    """A leaf of an array that nobody else holds, in `dtype` (None: as it is) on `device` (None: where it is)."""
+    """A leaf that takes over `array`, in `dtype` (None: unchanged) on `device` (None: where it is)."""
     library = arrays.library(array)
     if dtype is not None and (kind := library.dtype(dtype)) != array.dtype:
         array = library.astype(array, kind)
@@ -27,7 +27,7 @@ def made(array: Array, dtype: Any, device: Any, requires_grad: bool) -> Tensor:
 
 
 def on_device(make: Callable[..., Array], device: Any, requires_grad: bool, *arguments: Any) -> Tensor:
-    """A leaf of what `make(xp, *arguments)` returns, which computes on `device` with its array library xp."""
+    """A leaf made by `make(xp, *arguments)` on `device`, where xp is the array library of that device."""
     place = arrays.device("cpu" if device is None else device)
     with place.active():
         return made(make(place.namespace(), *arguments), None, None, requires_grad)
@@ -73,7 +73,7 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
 
 
 def _plain(data: Any, kinds: set[Any]) -> Any:
-    """Nested lists that may hold tensors and arrays, as nested lists of numbers, whose dtypes are added to `kinds`."""
+    """Nested lists with numbers in place of the tensors and arrays in them, whose dtypes are added to `kinds`."""
     if isinstance(data, (list, tuple, range)):
         return [_plain(item, kinds) for item in data]
     if isinstance(data, float) and not isinstance(data, np.generic):
@@ -87,7 +87,7 @@ def _plain(data: Any, kinds: set[Any]) -> Any:
 
 
 def as_tensor(data: Any, *, dtype: Any = None, device: Any = None) -> Tensor:
-    """`data` as a tensor; a tensor is returned as it is, apart from dtype and device.
+    """The given data as a tensor; a tensor is returned as it is, unless dtype or device differ.
 
     >>> as_tensor([1, 2])
     tensor([1, 2])
@@ -123,7 +123,7 @@ def FloatTensor(data: Any) -> Tensor:  # noqa: N802 - torch's name
 
 
 def full(size: Any, fill_value: float, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """A tensor of one number repeated.
+    """A tensor filled with one number.
 
     >>> full((2,), 7.0)
     tensor([7., 7.])
@@ -150,7 +150,7 @@ def full_like(
 
 
 def eye(n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """The identity matrix: ones on the diagonal of n rows and m (by default n) columns, elsewhere zeros.
+    """The identity matrix with n rows and m (by default n) columns: ones on the diagonal, zeros elsewhere.
 
     >>> eye(2)
     tensor([[1., 0.],
@@ -164,7 +164,7 @@ def eye(n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, 
 
 
 def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """A tensor of zeros: `zeros(2, 3)` or `zeros((2, 3))`.
+    """A tensor filled with zeros: `zeros(2, 3)` or `zeros((2, 3))`.
 
     >>> zeros(1, requires_grad=True)
     tensor([0.], requires_grad=True)
@@ -173,7 +173,7 @@ def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool
 
 
 def ones(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """A tensor of ones: `ones(2, 3)` or `ones((2, 3))`.
+    """A tensor filled with ones: `ones(2, 3)` or `ones((2, 3))`.
 
     >>> ones(2)
     tensor([1., 1.])
@@ -182,7 +182,7 @@ def ones(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool 
 
 
 def arange(start: float, end: float | None = None, step: float = 1, *, dtype: Any = None, device: Any = None) -> Tensor:
-    """The numbers start, start + step, … below `end` (from 0 if only one number is given).
+    """The numbers start, start + step, … below `end`; with one number given they start at 0.
 
     >>> arange(1, 4)
     tensor([1, 2, 3])

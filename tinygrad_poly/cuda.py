@@ -1,4 +1,4 @@
-"""GPUs, under the names of `torch.cuda`: whether there are some, which one is current, and waiting for it.
+"""GPUs, under the names of `torch.cuda`: counting them, choosing the current one, and waiting for it.
 
 CuPy computes on them (the extra `cuda`). What a program asks for is put in a queue, and Python goes on at once; it
 waits where it has to know a number: `item()`, `float(x)`, `if x > 0`, printing, `.cpu()`.
@@ -30,7 +30,7 @@ __all__ = [
 
 
 class OutOfMemoryError(DeviceError):
-    """A GPU whose memory does not suffice for what was asked; the message names sizes.
+    """A GPU without enough memory for what was asked; the message names the sizes.
 
     Attributes:
         result: what a fit had learned, None elsewhere.
@@ -54,7 +54,7 @@ def _gpu(of: Any = None) -> arrays.device:
 
 
 def is_available() -> bool:
-    """Whether CuPy is installed and finds a GPU. Never an error.
+    """Whether CuPy is installed and finds a GPU; never raises an error.
 
     >>> is_available() == (device_count() > 0)
     True
@@ -63,7 +63,7 @@ def is_available() -> bool:
 
 
 def device_count() -> int:
-    """How many GPUs there are; 0 where CuPy is not installed or finds none."""
+    """The number of GPUs; 0 if CuPy is not installed or finds none."""
     try:
         cupy = _gpu().namespace()
     except DeviceError:
@@ -90,7 +90,7 @@ def device(device: Any) -> AbstractContextManager[Any]:
 
 
 def set_device(device: Any) -> None:
-    """Make a GPU current, until told otherwise.
+    """Make a GPU the current one, until another call changes it.
 
     Raises:
         DeviceError: where it does not exist.
@@ -100,7 +100,7 @@ def set_device(device: Any) -> None:
 
 
 def synchronize(device: Any = None) -> None:
-    """Wait until a GPU has done all that it was asked to: before a clock is read, for instance.
+    """Wait until a GPU has finished all its work, for instance before a clock is read.
 
     Raises:
         DeviceError: where it does not exist.
@@ -110,7 +110,7 @@ def synchronize(device: Any = None) -> None:
 
 
 def get_device_name(device: Any = None) -> str:
-    """What the maker calls a GPU.
+    """The name of a GPU, as its maker gives it.
 
     Raises:
         DeviceError: where it does not exist.
@@ -122,7 +122,7 @@ def get_device_name(device: Any = None) -> str:
 
 
 def mem_get_info(device: Any = None) -> tuple[int, int]:
-    """The free memory of a GPU and all of it, in bytes.
+    """The free and the total memory of a GPU, in bytes.
 
     Raises:
         DeviceError: where it does not exist.
@@ -133,7 +133,7 @@ def mem_get_info(device: Any = None) -> tuple[int, int]:
 
 
 def manual_seed(seed: int) -> None:
-    """Start the random numbers that are drawn on GPUs at `seed`; `tinygrad_poly.manual_seed` does this too."""
+    """Set the seed of the random numbers drawn on GPUs; `tinygrad_poly.manual_seed` does this too."""
     from tinygrad_poly import random
 
     random.seed_devices(seed)

@@ -1,4 +1,4 @@
-"""Exceptions: every class of error that the package raises, for `except` clauses."""
+"""Exceptions: every error class of the package, for `except` clauses."""
 
 from tinygrad_poly.engine.errors import BlockError as BlockError
 from tinygrad_poly.engine.errors import DataError as DataError

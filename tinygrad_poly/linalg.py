@@ -21,7 +21,7 @@ from tinygrad_poly.tensor import Tensor
 
 
 def norm(A: Tensor, ord: Any = None, dim: Any = None, keepdim: bool = False) -> Tensor:
-    """The norm of a vector, or of a matrix: `vector_norm` or `matrix_norm`, as in torch.
+    """The norm of a vector or a matrix: `vector_norm` or `matrix_norm`, chosen as in torch.
 
     Args:
         A: a tensor.

@@ -1,4 +1,4 @@
-"""Random numbers: the same stream as torch's CPU generator for the same `manual_seed`.
+"""Random numbers: after the same `manual_seed` the same ones as from torch's CPU generator.
 
 A program that seeds its weights prints the same numbers here and in torch. Both draw 32-bit words from
 the Mersenne Twister (NumPy's is seeded alike); what follows says how words become numbers.
@@ -31,7 +31,7 @@ class Generator:
         self.seed(seed)
 
     def seed(self, seed: int) -> None:
-        """Start the stream anew."""
+        """Start the stream again, at `seed`."""
         # NumPy's legacy seeding is the one that fills the state as torch does, from the low 32 bits.
         self._words = np.random.RandomState(seed & 0xFFFFFFFF)._bit_generator
         self._second_normal: float | None = None
@@ -85,7 +85,7 @@ _generator: Generator | None = None
 
 
 def default_generator() -> Generator:
-    """The generator that `rand` and `randn` draw from, seeded by the system until `manual_seed` is called."""
+    """The generator of `rand` and `randn`, seeded by the system until `manual_seed` is called."""
     # Made when first asked for: importing numpy.random takes several milliseconds.
     global _generator
     if _generator is None:
@@ -98,7 +98,7 @@ _device_generators: dict[int, Any] = {}
 
 
 def seed_devices(seed: int) -> None:
-    """Start the random numbers of all GPUs at `seed`."""
+    """Set the seed of the random numbers of all GPUs."""
     global _device_seed
     _device_seed = int(seed) % 2**64
     _device_generators.clear()
@@ -113,7 +113,7 @@ def _of_current_device(cupy: Any) -> Any:
 
 
 def manual_seed(seed: int) -> Generator:
-    """Start the random numbers at `seed`: the same ones follow each time, and on the CPU the same as in torch.
+    """Set the seed of all random numbers: on the CPU, torch's numbers for this seed follow.
 
     >>> import tinygrad_poly as tg
     >>> _ = tg.manual_seed(0)
@@ -145,7 +145,7 @@ def _numbers(xp: Any, kind: str, shape: Shape, dtype: np.dtype[Any]) -> Array:
 
 
 def rand(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """Random numbers, uniform in [0, 1).
+    """Random numbers, uniformly distributed in [0, 1).
 
     >>> rand(2, 3).shape
     (2, 3)
@@ -154,7 +154,7 @@ def rand(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool 
 
 
 def randn(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """Random numbers of the standard normal distribution (mean 0, variance 1).
+    """Random numbers with the standard normal distribution (mean 0, variance 1).
 
     >>> randn(()).shape
     ()
@@ -163,7 +163,7 @@ def randn(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool
 
 
 def rand_like(input: Tensor, *, dtype: Any = None, device: Any = None) -> Tensor:
-    """Random numbers, uniform in [0, 1), in the shape and dtype of another tensor and on its device.
+    """Uniform random numbers in [0, 1), in the shape and dtype of another tensor and on its device.
 
     >>> rand_like(tensor([1.0, 2.0])).shape
     (2,)
@@ -172,7 +172,7 @@ def rand_like(input: Tensor, *, dtype: Any = None, device: Any = None) -> Tensor
 
 
 def randn_like(input: Tensor, *, dtype: Any = None, device: Any = None) -> Tensor:
-    """Random numbers of the standard normal distribution, like another tensor.
+    """Standard normal random numbers, in the shape and dtype of another tensor and on its device.
 
     >>> randn_like(tensor([1.0, 2.0])).dtype
     dtype('float32')
