@@ -80,7 +80,7 @@ def two_threads() -> Iterator[None]:
         Unavailable: where there are none.
     """
     numba = library("numba", "Numba", NUMBA)
-    if threads.number() < 2:
+    if threads.thread_count() < 2:
         raise Unavailable('Numba has one thread here: see "Threads" in docs/compiler.md')
     before = numba.get_num_threads()
     numba.set_num_threads(2)

@@ -27,7 +27,7 @@ def interpreted(monkeypatch):
     numba = types.SimpleNamespace(get_num_threads=lambda: 2, set_num_threads=lambda _: None)
     monkeypatch.setattr(numba_runner, "available", lambda: True)
     monkeypatch.setattr(numba_runner, "compiled", plainly)
-    monkeypatch.setattr(threads, "number", lambda: 2)
+    monkeypatch.setattr(threads, "thread_count", lambda: 2)
     monkeypatch.setattr(experiments, "library", lambda *_: numba)
 
 
@@ -104,7 +104,7 @@ def test_an_unknown_name_is_an_error_that_lists_the_known_ones_and_measures_noth
 
 def test_what_cannot_be_measured_here_leaves_what_was_found(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(experiments, "FILE", tmp_path / "experiments.json")
-    monkeypatch.setattr(threads, "number", lambda: 1)
+    monkeypatch.setattr(threads, "thread_count", lambda: 1)
     monkeypatch.setattr(experiments, "library", lambda *_: None)
     assert experiments.main(["threads"]) == experiments.DONE
     assert "threads: skipped, Numba has one thread here" in capsys.readouterr().out

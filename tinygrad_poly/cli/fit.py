@@ -10,7 +10,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
-from tinygrad_poly.cli.options import COUNT, DONE, FAILED, INTERRUPTED, RATE, SEED, WEIGHTS, UsageError, number
+from tinygrad_poly.cli.options import COUNT, DONE, FAILED, INTERRUPTED, RATE, SEED, WEIGHTS, UsageError, number_type
 from tinygrad_poly.engine.errors import DataError
 from tinygrad_poly.fitting import files, formatting, progress, saved
 from tinygrad_poly.fitting.descent import fit, program, resume
@@ -34,7 +34,7 @@ CHANGEABLE = ("data", "steps", "lr")
 """What may differ in a resumed run; of the data only the file, not the points in it."""
 
 
-DEGREE = number(
+DEGREE = number_type(
     int, lambda n: 0 <= n <= formatting.HIGHEST_DEGREE, f"a whole number from 0 to {formatting.HIGHEST_DEGREE}"
 )
 

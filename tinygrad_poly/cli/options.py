@@ -26,7 +26,7 @@ class Parser(argparse.ArgumentParser):
         print(message, end="", file=file)
 
 
-def number(kind: Callable[[str], Any], allowed: Callable[[Any], bool], expected: str) -> Callable[[str], Any]:
+def number_type(kind: Callable[[str], Any], allowed: Callable[[Any], bool], expected: str) -> Callable[[str], Any]:
     """An option's type: a number for which `allowed` holds."""
 
     def parse(text: str) -> Any:
@@ -42,10 +42,10 @@ def number(kind: Callable[[str], Any], allowed: Callable[[Any], bool], expected:
     return parse
 
 
-COUNT = number(int, lambda n: 1 <= n <= 10**9, "a whole number from 1 to 1000000000")
-SEED = number(int, lambda n: n >= 0, "a whole number of 0 or more")
-RATE = number(float, lambda lr: 0 < lr < math.inf, "a positive number")
-WEIGHTS = number(
+COUNT = number_type(int, lambda n: 1 <= n <= 10**9, "a whole number from 1 to 1000000000")
+SEED = number_type(int, lambda n: n >= 0, "a whole number of 0 or more")
+RATE = number_type(float, lambda lr: 0 < lr < math.inf, "a positive number")
+WEIGHTS = number_type(
     lambda text: [float(part) for part in text.split(",")],
     lambda numbers: all(math.isfinite(number) for number in numbers),
     "numbers with commas between them, such as 0.1,-2,0,1",

@@ -115,7 +115,7 @@ def test_a_sum_is_no_number_where_a_term_is_none(count):
 @pytest.mark.parametrize("shape", [(200_000,), (100, 2000), (70_000, 3)], ids=str)
 def test_long_sums_of_float32_numbers_are_right_to_a_millionth(monkeypatch, shape):
     pytest.importorskip("numba")
-    monkeypatch.setattr(threads, "number", lambda: 1)
+    monkeypatch.setattr(threads, "thread_count", lambda: 1)
     terms = [lambda x: x, lambda x: x * x, lambda x: x.exp()]
     x = tg.full(shape, 0.1)
     # In one loop with a function, and in loops without one, sums are taken in two ways.

@@ -246,7 +246,7 @@ def several():
     with pytest.MonkeyPatch.context() as patch:
         # Where tests run in several processes, each is told to have one thread.
         patch.delenv("OMP_NUM_THREADS", raising=False)
-        if numba.config.NUMBA_NUM_THREADS < 2 or threads.number() < 2:
+        if numba.config.NUMBA_NUM_THREADS < 2 or threads.thread_count() < 2:
             pytest.skip("no threads for Numba here")
         numba.set_num_threads(2)
         yield numba
@@ -291,16 +291,16 @@ def test_a_fit_takes_the_same_steps(several, any_work):
 def test_the_number_of_threads_is_asked_for_at_each_call(several):
     try:
         several.set_num_threads(1)
-        assert threads.number() == 1
+        assert threads.thread_count() == 1
     finally:
         several.set_num_threads(2)
-    assert threads.number() == 2
+    assert threads.thread_count() == 2
 
 
 @pytest.mark.parametrize(("value", "number"), [("1", 1), ("2,1", 2), ("64", 2), ("", 2), ("0", 2), ("many", 2)])
 def test_the_environment_says_how_many_at_most(several, monkeypatch, value, number):
     monkeypatch.setenv("OMP_NUM_THREADS", value)
-    assert threads.number() == number
+    assert threads.thread_count() == number
 
 
 def test_one_thread_where_there_is_no_layer_for_more(several, monkeypatch):
@@ -308,7 +308,7 @@ def test_one_thread_where_there_is_no_layer_for_more(several, monkeypatch):
         raise ValueError("No threading layer could be loaded.")
 
     monkeypatch.setattr(several, "get_num_threads", missing)
-    assert threads.number() == 1
+    assert threads.thread_count() == 1
 
 
 def test_two_callers_at_once(several, any_work):
@@ -332,7 +332,7 @@ f = compile(lambda x: (x.exp() + 1).sum())
 def found():
     results = {f(x).item().hex() for _ in range(20)}
     loaded = [f"<{name}>" for name in sys.modules if name.startswith("tinygrad_poly_")]
-    return {"results": sorted(results), "threads": threads.number(), "parallel": any(map(parallel, loaded))}
+    return {"results": sorted(results), "threads": threads.thread_count(), "parallel": any(map(parallel, loaded))}
 def parallel(path):
     return any("@njit_parallel" in line for line in linecache.getlines(path))
 """

@@ -141,14 +141,14 @@ class CudaPrinter(CppPrinter):
         if not self.whole_gpu:
             with self._kernel("run", longest(self.plan)):
                 self._stages(1)
-                self._written(dict(zip(places, (self._value(s, (), 1)[0] for s in numbers))))
+                self._write_numbers(dict(zip(places, (self._value(s, (), 1)[0] for s in numbers))))
         else:
             last = self._reduced()
             if numbers:
                 with self._kernel("finish", MOST_THREADS):
-                    self._collected(last)
+                    self._combine_parts(last)
                     self._named_numbers(numbers)
-                    self._written(dict(zip(places, (self._value(s, (), 1)[0] for s in numbers))))
+                    self._write_numbers(dict(zip(places, (self._value(s, (), 1)[0] for s in numbers))))
         found = self.memory | dict(zip(numbers, places))
         return self._printed([found[s] for s in self.plan.program.outputs])
 
@@ -166,15 +166,15 @@ class CudaPrinter(CppPrinter):
             self._line(3, "losses++;")
             self._line(3, "next_log += log_every;")
             self._line(2, "}")
-            later = self._updated(numbers, 2)
+            later = self._next_values(numbers, 2)
             if arrays:
                 self._line(2, "__syncthreads();", "all have read what is replaced")
-                self._moved(arrays, 2)
+                self._move_arrays(arrays, 2)
                 self._line(2, "__syncthreads();")
             for (w, _), next_value in zip(numbers, later, strict=True):
                 self._line(2, f"{self.numbers[w]} = {next_value};")
             self._line(1, "}")
-            self._written({self.memory[w]: self.numbers[w] for w, _ in numbers})
+            self._write_numbers({self.memory[w]: self.numbers[w] for w, _ in numbers})
 
     def _step_of_grid(
         self, numbers: list[tuple[Symbol, Symbol]], arrays: list[tuple[Symbol, Symbol]], loss: Symbol
@@ -184,10 +184,10 @@ class CudaPrinter(CppPrinter):
             self.types[counter] = "long long*"
             self.buffers[counter] = np.dtype(np.int64), ()
         with self._kernel("update", MOST_THREADS):
-            self._collected(last)
+            self._combine_parts(last)
             self._named_numbers([loss, *(s for _, s in numbers)])
             value = self._value(loss, (), 1)[0]
-            later = self._updated(numbers, 1)
+            later = self._next_values(numbers, 1)
             self._line(1, "if (threadIdx.x == 0) {")
             self._line(2, "if (*t == *next_log) {")
             self._line(3, f"losses[*logged] = {value};")
@@ -200,7 +200,7 @@ class CudaPrinter(CppPrinter):
             self._line(1, "}")
         if arrays:
             with self._kernel("move", max(w.size for w, _ in arrays), spread=True):
-                self._moved(arrays, 1)
+                self._move_arrays(arrays, 1)
 
     def _reduced(self) -> list[Symbol]:
         """Kernels for all loops; returns the reductions whose parts are still to be combined."""
@@ -210,8 +210,8 @@ class CudaPrinter(CppPrinter):
             if parts:
                 totals = {self._buffer(f"at_{self.numbers[s]}", s.dtype, ()): s for s in parts}
                 with self._kernel(f"finish_{number - 1}", MOST_THREADS):
-                    self._collected(parts)
-                    self._written({place: self.numbers[s] for place, s in totals.items()})
+                    self._combine_parts(parts)
+                    self._write_numbers({place: self.numbers[s] for place, s in totals.items()})
                 self.memory |= {s: place for place, s in totals.items()}
             name = f"reduce_{number}" if len(stages) > 1 else "reduce"
             parts = [s for loop in stage.loops.values() for s in loop.reductions]
@@ -222,10 +222,10 @@ class CudaPrinter(CppPrinter):
                 for s in parts:
                     self.numbers[s] = self._everywhere(s, self.names[s, ()])
                     self._buffer(f"parts_{self.numbers[s]}", s.dtype, None)
-                self._written({f"parts_{self.numbers[s]}": self.numbers[s] for s in parts}, "{}[blockIdx.x]")
+                self._write_numbers({f"parts_{self.numbers[s]}": self.numbers[s] for s in parts}, "{}[blockIdx.x]")
         return parts
 
-    def _collected(self, parts: list[Symbol]) -> None:
+    def _combine_parts(self, parts: list[Symbol]) -> None:
         """Combine the parts that the blocks of the last kernel have left."""
         if not parts:
             return
@@ -236,7 +236,7 @@ class CudaPrinter(CppPrinter):
         for s in parts:
             self._line(2, COLLECT[s.function].format(self.numbers[s], f"parts_{self.numbers[s]}[i]") + ";")
         self._line(1, "}")
-        self._of_block(parts, 1)
+        self._combine_in_block(parts, 1)
 
     def _named_numbers(self, wanted: Iterable[Any]) -> None:
         """Statements for the named numbers that `wanted` need: a kernel sees no variables of another one."""
@@ -252,7 +252,7 @@ class CudaPrinter(CppPrinter):
                 if s in needed and self._needs_name(s, ()):
                     self._statement(s, (), 1)
 
-    def _updated(self, numbers: list[tuple[Symbol, Symbol]], depth: int) -> list[str]:
+    def _next_values(self, numbers: list[tuple[Symbol, Symbol]], depth: int) -> list[str]:
         """Statements for the next values of numbers; returns an expression for each."""
         names = [self.numbers[w] for w, _ in numbers]
         later = []
@@ -265,7 +265,7 @@ class CudaPrinter(CppPrinter):
             later.append(value)
         return later
 
-    def _moved(self, arrays: list[tuple[Symbol, Symbol]], depth: int) -> None:
+    def _move_arrays(self, arrays: list[tuple[Symbol, Symbol]], depth: int) -> None:
         """Loops that replace arrays by their next values, one loop for all arrays of a shape."""
         for shape in dict.fromkeys(w.shape for w, _ in arrays):
             some = [(w, s) for w, s in arrays if w.shape == shape]
@@ -301,7 +301,7 @@ class CudaPrinter(CppPrinter):
         self.names = outside
         for s in loop.stores:
             self.names[s, ()] = self._everywhere(s, self.memory[s])
-        self._of_block(loop.reductions, depth)
+        self._combine_in_block(loop.reductions, depth)
         if loop.stores and not self.spread:
             self._line(depth, "__syncthreads();")
 
@@ -325,14 +325,14 @@ class CudaPrinter(CppPrinter):
         start, by = f"blockIdx.x * {wide}blockDim.x + threadIdx.x", f"gridDim.x * {wide}blockDim.x"
         self._line(depth, f"for ({'long long' if wide else 'int'} i = {start}; i < {size}; i += {by}) {{")
 
-    def _of_block(self, reductions: list[Symbol], depth: int) -> None:
+    def _combine_in_block(self, reductions: list[Symbol], depth: int) -> None:
         """Calls that combine what the threads of a block have computed."""
         for function in COLLECT:
             names = [self.names[s, ()] for s in reductions if s.function == function]
             for start in range(0, len(names), TOGETHER):
                 self._line(depth, f"block_{function}({', '.join(names[start : start + TOGETHER])});")
 
-    def _written(self, values: dict[str, str], place: str = "*{}") -> None:
+    def _write_numbers(self, values: dict[str, str], place: str = "*{}") -> None:
         """Statements by which one thread writes numbers into memory."""
         if values:
             self._line(1, "if (threadIdx.x == 0) {")

@@ -205,11 +205,11 @@ def _items(plan: Plan) -> list[Symbol | Group]:
             items.append(s)
         group.stages.append(Stage(loops=stage.loops))
     items.append(group)
-    _give_and_take(plan, items)
+    _set_programs(plan, items)
     return [item for item in items if isinstance(item, Symbol) or item.program.outputs]
 
 
-def _give_and_take(plan: Plan, items: Sequence[Symbol | Group]) -> None:
+def _set_programs(plan: Plan, items: Sequence[Symbol | Group]) -> None:
     """Give each group its program: the symbols that it takes, computes and returns."""
     order = {s: i for i, s in enumerate((*plan.program.inputs, *plan.program.instructions))}
     known = {*plan.program.inputs, *plan.hoisted}
@@ -220,7 +220,7 @@ def _give_and_take(plan: Plan, items: Sequence[Symbol | Group]) -> None:
             wanted |= _needs(item)
             known |= set() if is_view(item) else {item}  # loops read through a view
             continue
-        takes, inside = _walk(item, known)
+        takes, inside = _inputs_and_computed(item, known)
         wanted |= takes
         known |= {s for s in item.made if s.size != 1 or _root(s) is s}
         parts.append((item, sorted(takes, key=order.__getitem__), sorted(inside, key=order.__getitem__)))
@@ -238,7 +238,7 @@ def _item(item: Symbol | Group) -> Item:
     return Item(reads, (item,), is_ufunc(item), fresh=is_elementwise(item.function) or item.function in NEW)
 
 
-def _walk(group: Group, known: set[Symbol]) -> tuple[set[Symbol], set[Symbol]]:
+def _inputs_and_computed(group: Group, known: set[Symbol]) -> tuple[set[Symbol], set[Symbol]]:
     """The symbols that a group takes, and those that it computes."""
     takes: set[Symbol] = set()
     inside: set[Symbol] = set()

@@ -90,7 +90,7 @@ def _computed(loop: Loop, plan: Plan) -> set[Symbol]:
     return found
 
 
-def number() -> int:
+def thread_count() -> int:
     """The number of threads that share a loop now, as far as `numba.set_num_threads` and the environment allow.
 
     NUMBA_NUM_THREADS says how many there are at most, by default one for each core, and so does OMP_NUM_THREADS, which
@@ -125,7 +125,7 @@ def compiled(plan: Plan, source: str, parts: Callable[[], str]) -> Callable[...,
 
     def run(*arguments: Any) -> tuple[Any, ...]:
         nonlocal together
-        threads = number()
+        threads = thread_count()
         if threads == 1:
             return alone(*arguments)
         if together is None:

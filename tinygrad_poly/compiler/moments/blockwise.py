@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_poly.compiler.trace.program import in_order
-from tinygrad_poly.compiler.trace.simplify import number
+from tinygrad_poly.compiler.trace.simplify import constant_value
 from tinygrad_poly.compiler.trace.symbols import Symbol, constant, is_elementwise, record
 from tinygrad_poly.derivatives.indexing import put
 from tinygrad_poly.engine.arrays import Shape, is_floating
@@ -253,7 +253,7 @@ def _choice(s: Symbol, axis: int | None, inputs: list[Value]) -> Parts:
     """The rule of `where(condition, a, b)`: linear in a and b."""
     _check_plain(s, inputs[0])
     # Nought is nought times every power.
-    a, b = ({} if number(x) == 0 else value.parts for x, value in zip(s.inputs[1:], inputs[1:]))
+    a, b = ({} if constant_value(x) == 0 else value.parts for x, value in zip(s.inputs[1:], inputs[1:]))
     keys = dict.fromkeys([*a, *b] or [PLAIN])
     if len(keys) == 1:
         return dict.fromkeys(keys, s)

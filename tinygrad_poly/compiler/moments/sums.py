@@ -17,7 +17,7 @@ import numpy as np
 
 from tinygrad_poly.compiler.moments.algebra import Algebra, Factors, NotFinite, NotPolynomial, Polynomial, written
 from tinygrad_poly.compiler.trace.program import Program, in_order
-from tinygrad_poly.compiler.trace.simplify import number
+from tinygrad_poly.compiler.trace.simplify import constant_value
 from tinygrad_poly.compiler.trace.symbols import Symbol, constant, phase, placeholder, record
 from tinygrad_poly.compiler.training import TrainingStep
 
@@ -166,12 +166,12 @@ class _Hoisting:
                 changing.add(s)
             if s in changing and s not in self.numbers and s.size == 1:
                 self.numbers[s] = self._number(s)
-            elif s not in self.numbers and number(s) is None:
+            elif s not in self.numbers and constant_value(s) is None:
                 self.polynomials[s] = self._polynomial(s)
         for s in self.step.program.outputs:
             if s in self.polynomials and not set(self.polynomials[s]) <= {()}:
                 raise NotPolynomial(
-                    f"{_named(s)} is asked for at each point, and only sums come out; use another `hoist`"
+                    f"{_described(s)} is asked for at each point, and only sums come out; use another `hoist`"
                 )
         outputs = [self._as_number(s) for s in self.step.program.outputs]
         values = self._given | self._moment_values()
@@ -183,7 +183,7 @@ class _Hoisting:
 
     def _as_number(self, x: Any) -> Any:
         """The symbol in the new program for a number of the old one."""
-        if not isinstance(x, Symbol) or x in self.numbers or number(x) is not None:
+        if not isinstance(x, Symbol) or x in self.numbers or constant_value(x) is not None:
             return self.numbers.get(x, x) if isinstance(x, Symbol) else x
         value = self._value(x)
         name = x.name if x in self.data else self._fresh(x.name or "number")
@@ -195,7 +195,7 @@ class _Hoisting:
         if s.function == "sum" and s.inputs[0].size != 1:
             return self._sum(s)
         if any(getattr(x, "size", 1) != 1 for x in s.inputs):
-            raise NotPolynomial(f"{_named(s)} makes a number of an array, and is no sum, {NO_ALGEBRA}")
+            raise NotPolynomial(f"{_described(s)} makes a number of an array, and is no sum, {NO_ALGEBRA}")
         new = Symbol(s.function, tuple(self._as_number(x) for x in s.inputs), s.attributes, s.shape, s.dtype, s.name)
         new.phase, new.weak = s.phase, s.weak
         return new
@@ -225,7 +225,7 @@ class _Hoisting:
         try:
             if any(getattr(x, "size", 1) not in (1, s.size) for x in s.inputs):
                 raise NotPolynomial(
-                    f"{_named(s)} combines each element of an array with several of another, {NO_ALGEBRA}"
+                    f"{_described(s)} combines each element of an array with several of another, {NO_ALGEBRA}"
                 )
             return self._combined(s, [self._operand(x) for x in s.inputs])
         except NotFinite:
@@ -245,7 +245,7 @@ class _Hoisting:
 
     def _inverse(self, s: Symbol) -> Polynomial:
         if not self._is_of_data(s):
-            raise NotPolynomial(f"{_named(s)} is divided by, {NO_ALGEBRA}")
+            raise NotPolynomial(f"{_described(s)} is divided by, {NO_ALGEBRA}")
         with np.errstate(divide="ignore"):
             return self._column(f"inverse_{s.name}" if s.name else "", 1 / self._value(s).astype(np.float64))
 
@@ -265,16 +265,16 @@ class _Hoisting:
             case "divide", (p, q) if q and set(q) == {()}:
                 coefficient, factors = q[()]
                 result = algebra.multiply(p, self._inverse(s.inputs[1]) if factors else algebra.number(1 / coefficient))
-            case "power", (p, _) if number(s.inputs[1]) in range(1, algebra.limit):
+            case "power", (p, _) if constant_value(s.inputs[1]) in range(1, algebra.limit):
                 result = p
-                for _ in range(1, int(number(s.inputs[1]))):
+                for _ in range(1, int(constant_value(s.inputs[1]))):
                     result = algebra.multiply(result, p)
             case ("reshape" | "broadcast_to", (p,)):
                 result = p
             case "astype", (p,) if s.dtype.kind == "f":
                 result = p
             case _:
-                raise NotPolynomial(f"{_named(s)} cannot be multiplied out, {NO_ALGEBRA}")
+                raise NotPolynomial(f"{_described(s)} cannot be multiplied out, {NO_ALGEBRA}")
         coefficient, factors = result.get((), (Fraction(0), ()))
         if coefficient == 1 and len(factors) == 1:
             array = algebra.arrays[factors[0]]
@@ -282,7 +282,7 @@ class _Hoisting:
         return result
 
     def _operand(self, x: Any) -> Polynomial:
-        value = number(x)
+        value = constant_value(x)
         if value is not None:
             return self.algebra.number(value)
         if not isinstance(x, Symbol):
@@ -377,5 +377,5 @@ def _exact_sum(values: list[float]) -> float:
     return math.fsum(values) if all(map(math.isfinite, values)) else float(np.sum(values))
 
 
-def _named(s: Symbol) -> str:
+def _described(s: Symbol) -> str:
     return f"{s.function} of shape {s.shape}" + (f" ({s.name})" if s.name else "")

@@ -68,7 +68,7 @@ def _attribute_key(value: Any) -> Any:
     return repr(value) if isinstance(value, (bool, int, float, str, slice, np.dtype, Place)) else id(value)
 
 
-def number(x: Any) -> Any:
+def constant_value(x: Any) -> Any:
     """The number that `x` is everywhere, or None."""
     if isinstance(x, Symbol):
         return dict(x.attributes)["fill_value"] if x.function == "full" else None
@@ -96,7 +96,7 @@ def _identity(s: Symbol, inputs: tuple[Any, ...]) -> Symbol | None:
         "subtract": [(1, 0.0)],
     }.get(s.function, [])
     for position, neutral in candidates:
-        value = number(inputs[position])
+        value = constant_value(inputs[position])
         other = inputs[1 - position] if len(inputs) == 2 else None
         if (
             value is not None
@@ -116,7 +116,7 @@ def _known(s: Symbol, inputs: tuple[Any, ...]) -> Symbol | None:
         return None
     values = []
     for x in inputs:
-        value = number(x)
+        value = constant_value(x)
         if value is None:
             return None
         values.append(np.asarray(value, x.dtype)[()] if hasattr(x, "dtype") else value)
