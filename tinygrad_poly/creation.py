@@ -139,7 +139,7 @@ def full(size: Any, fill_value: float, *, dtype: Any = None, device: Any = None,
 def full_like(
     input: Tensor, fill_value: float, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
-    """One number repeated, in the shape and dtype of another tensor and on its device, unless told otherwise.
+    """A tensor filled with one number, in the shape of another tensor, and by default in its dtype and on its device.
 
     >>> full_like(tensor([1.0, 2.0]), 7.0)
     tensor([7., 7.])
@@ -237,7 +237,7 @@ def linspace(
 
 
 def zeros_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """Zeros in the shape and dtype of another tensor and on its device, unless told otherwise.
+    """A tensor filled with zeros, in the shape of another tensor, and by default in its dtype and on its device.
 
     >>> zeros_like(tensor([1.0, 2.0]))
     tensor([0., 0.])
@@ -248,7 +248,7 @@ def zeros_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires
 
 
 def ones_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """Ones in the shape and dtype of another tensor and on its device, unless told otherwise.
+    """A tensor filled with ones, in the shape of another tensor, and by default in its dtype and on its device.
 
     >>> ones_like(tensor([1.0, 2.0]))
     tensor([1., 1.])
