@@ -1,1 +1,1 @@
-"""How long a training step takes, beside NumPy by hand and torch: `pytest benchmarks`."""
+"""Benchmarks: the time of a training step, compared with NumPy by hand and torch: `pytest benchmarks`."""

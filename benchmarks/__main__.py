@@ -1,4 +1,4 @@
-"""Measures a selection of the benchmarks: `python -m benchmarks`, or `tinygrad-poly bench`."""
+"""The benchmark command: measures a selection of the benchmarks: `python -m benchmarks`, or `tinygrad-poly bench`."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
 
 
 def _number(text: str) -> int | str:
-    """A number where it is one; anything else is left to the list of choices."""
+    """A number if the text is one; other text is checked against the list of choices later."""
     return int(text) if text.isdecimal() else text
 
 
@@ -140,7 +140,7 @@ def _main(options: argparse.Namespace) -> int:
 
 
 def _chosen(options: argparse.Namespace) -> Chosen:
-    """What the options choose.
+    """The selection that the options describe.
 
     Raises:
         UsageError: for a choice of nothing.
@@ -167,7 +167,7 @@ def _chosen(options: argparse.Namespace) -> Chosen:
 
 
 def _finish(options: argparse.Namespace, chosen: Chosen, rows: dict[str, Row]) -> int:
-    """Print the tables, write the results."""
+    """Print the tables and write the results file."""
     for device in ("cpu", "cuda"):
         tables = chosen.tables(rows, device)
         terminal.show(tables)

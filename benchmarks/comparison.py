@@ -1,4 +1,4 @@
-"""Comparing pieces of code that do the same: first what they give, then how long they take."""
+"""Comparisons of code: first whether all pieces give the same result, then how long each takes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from benchmarks.report.measured import Quartiles
 
 @dataclass(frozen=True)
 class Result:
-    """What is quoted of a comparison.
+    """A measured result that pages may quote.
 
     Attributes:
         what: it is.
@@ -33,14 +33,14 @@ class Result:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Pieces of code that do the same, by name, and the results by the name that quotes them."""
+    """Pieces of code that do the same, by name, and their results, by the name under which pages quote them."""
 
     runs: Mapping[str, Run]
     results: Mapping[str, Result]
 
 
 class WrongResult(Exception):  # noqa: N818 - it says what it is
-    """Pieces of code that should do the same do not."""
+    """An error: pieces of code that should give the same result give different ones."""
 
 
 def measure(comparison: Comparison, budget: float, at_least: float) -> dict[str, Any]:
@@ -90,18 +90,18 @@ def _entry(result: Result, times: Mapping[str, list[float]]) -> dict[str, Any]:
 
 
 def two_digits(value: float) -> str:
-    """Two significant digits, without an exponent."""
+    """A number with two significant digits, without an exponent."""
     rounded = float(f"{value:.1e}")
     return f"{rounded:.{max(0, 1 - math.floor(math.log10(rounded)))}f}"
 
 
 def duration(value: float) -> str:
-    """Seconds in the unit that suits them, in two digits."""
+    """A time in the unit that suits it, with two digits."""
     return measured.duration(float(f"{value:.1e}"), two_digits)
 
 
 def called(function: Callable[..., Any], *arguments: Any) -> Run:
-    """A function that returns arrays, called again and again."""
+    """A round that calls, again and again, a function that returns arrays."""
     found: Any = ()
 
     def take(n: int) -> None:

@@ -1,4 +1,4 @@
-"""Prints, after the benchmarks, each row's ratios to its references, and what came of the targets."""
+"""A pytest summary: each row's ratios to its references, and which targets were met."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from benchmarks.report.targets import outcomes
 
 
 def pytest_benchmark_update_machine_info(config: Any, machine_info: dict[str, Any]) -> None:
-    """Record what the numbers depend on, and not the machine's name."""
+    """Record the machine's properties that matter, but not its name."""
     machine_info.pop("node", None)
     machine_info.update(numpy=np.__version__)
 
@@ -69,13 +69,13 @@ def operation_lines(benchmark: Any) -> list[str]:
 
 
 def line(time: str, ratio: Quartiles, reference: str) -> str:
-    """A ratio."""
+    """A ratio as a line of text."""
     quartiles = f"(quartiles {ratio.low:.3g} to {ratio.high:.3g})"
     return f"        {time:>10s}   ratio {ratio.middle:.3g}   {quartiles}   to {reference}"
 
 
 def summary_of_operations(rows: list[dict[str, Any]]) -> str:
-    """The median ratio, and what torch does faster."""
+    """The median ratio of all operations, and those at which torch is faster."""
     ratios = {row["row"]: row["ratio_quartiles"][1] for row in rows}
     slower = [name for name, ratio in ratios.items() if ratio > 1]
     return f"    median ratio {median(ratios.values()):.2f}; torch is faster at: {', '.join(slower) or 'none'}"

@@ -1,4 +1,4 @@
-"""A fit of more points than fit into memory, against its closed form: `python -m benchmarks.dask_fit --kill`.
+"""A fit of more points than memory holds, compared with its closed form: `python -m benchmarks.dask_fit --kill`.
 
 A cubic is fitted to sin(x) by mean squared error, at N points from −π to π that no machine ever holds. Of this fit
 everything is known beforehand. With φ(x) = (1, x, x², x³), H = 2/N Σ φφᵀ and b = 2/N Σ φ sin(x),
@@ -40,7 +40,7 @@ def loss(params: Any, x: Any, y: Any) -> Any:
 
 
 def mean_power(k: int, n: int) -> float:
-    """1/N Σ xᵏ: Σ f(xᵢ) = ∫f/h + (f(−π) + f(π))/2 + h/12 [f'] − h³/720 [f'''] + …; f is even, or the sum is 0."""
+    """The mean 1/N Σ xᵏ: Σ f(xᵢ) = ∫f/h + (f(−π) + f(π))/2 + h/12 [f'] − h³/720 [f'''] + …; 0 for odd k."""
     if k % 2:
         return 0.0
     h = 2 * math.pi / (n - 1)
@@ -49,7 +49,7 @@ def mean_power(k: int, n: int) -> float:
 
 
 def mean_power_sine(k: int, n: int) -> float:
-    """1/N Σ xᵏ sin(x), for k up to 3, likewise; for k = 1 the integral is 2π, for k = 3 it is 2π³ − 12π."""
+    """The mean 1/N Σ xᵏ sin(x) for k up to 3, in the same way; the integral is 2π for k = 1, 2π³ − 12π for k = 3."""
     if k % 2 == 0:
         return 0.0
     h, p = 2 * math.pi / (n - 1), math.pi
@@ -60,7 +60,7 @@ def mean_power_sine(k: int, n: int) -> float:
 
 
 class ClosedForm:
-    """The fit of N points without looking at any."""
+    """The fit of N points in closed form, computed without any point."""
 
     def __init__(self, n: int) -> None:
         self.H = 2 * np.array([[mean_power(i + j, n) for j in range(4)] for i in range(4)])
@@ -70,16 +70,16 @@ class ClosedForm:
         self.fastest_lr = 2 / np.linalg.eigvalsh(self.H)[[0, -1]].sum()
 
     def weights(self, steps: int, lr: float) -> Any:
-        """w_k."""
+        """The weights w_k after k steps."""
         far = np.array(list(START.values())) - self.optimum
         return self.optimum + np.linalg.matrix_power(np.eye(4) - lr * self.H, steps) @ far
 
     def loss(self, w: Any) -> float:
-        """L(w)."""
+        """The loss L(w)."""
         return float(self.least_loss + (w - self.optimum) @ self.H @ (w - self.optimum) / 2)
 
     def rounding(self, w: Any, block: int) -> Any:
-        """How far the gradient over blocks may be off: γ of the roundings in a term, times the mean of its size."""
+        """The bound for the error of the gradient over blocks: γ of a term's roundings, times its mean size."""
         u = np.finfo(np.float64).eps / 2
         gamma = (block + ROUNDINGS) * u / (1 - (block + ROUNDINGS) * u)
         # 1/N Σ |x|ᵏ is at most πᵏ, and |sin| at most 1.
@@ -88,12 +88,12 @@ class ClosedForm:
 
 
 def peak() -> float:
-    """The most memory that this process has had, in MB."""
+    """The largest memory use of this process so far, in MB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def lose(client: Any, after: float) -> None:
-    """Kill a worker's process, as the system does with one that is out of memory; `after` some seconds."""
+    """Kill the process of a worker, as a system without memory does, after `after` seconds."""
     pids = client.run(os.getpid)
     address, pid = sorted(pids.items())[0]
     print(f"      (in {after:.1f} s, in the middle of a step, worker {address} is killed with SIGKILL)", flush=True)
@@ -101,7 +101,7 @@ def lose(client: Any, after: float) -> None:
 
 
 def run(client: Any, points: int, block: int, steps: int, log_every: int, kill: bool) -> float:
-    """Take the fit and compare it; returns the seconds per step."""
+    """Take the fit and compare it with the closed form; returns the seconds per step."""
     import dask.array as da
 
     x = da.linspace(-math.pi, math.pi, points, chunks=block)
@@ -149,7 +149,7 @@ def run(client: Any, points: int, block: int, steps: int, log_every: int, kill: 
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Fit on a cluster of this machine, or on one that is there."""
+    """Fit on a cluster of this machine, or on an existing one."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.dask_fit", description=__doc__.partition("\n")[0])
     parser.add_argument("--points", type=int, default=400_000_000)
     parser.add_argument("--block", type=int, default=5_000_000, help="points in a block")

@@ -1,4 +1,4 @@
-"""A training loop that can be run as a program, by NumPy alone, or on the tape, with any loss and optimizer."""
+"""Training loops with any loss and optimizer, run as compiled programs, by NumPy alone, or on the tape."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ Loss = Callable[[Sequence[Any], Any, Any], Any]
 
 
 def cubic(w: Sequence[Any], x: Any, y: Any) -> Any:
-    """Of the sin fit."""
+    """The loss of the sin fit."""
     return SIN.loss(w, x, y)
 
 
 def wave(w: Sequence[Any], x: Any, y: Any) -> Any:
-    """Of the fit of a · sin(b x)."""
+    """The loss of the fit of a · sin(b x)."""
     return (w[0] * (w[1] * x).sin() - y).pow(2).sum()
 
 
 def network(w: Sequence[Any], x: Any, y: Any) -> Any:
-    """A network of two layers."""
+    """The loss of a network of two layers."""
     return functional.mse_loss(functional.linear(functional.linear(x, w[0], w[1]).tanh(), w[2], w[3]), y)
 
 
@@ -40,7 +40,7 @@ def classifier(w: Sequence[Any], x: Any, y: Any) -> Any:
 
 
 class Descent:
-    """A training loop at its start, from which it can go on in several ways."""
+    """A training loop that has not started, and the ways to run it."""
 
     def __init__(self, loss: Loss, weights: Sequence[Any], x: Any, y: Any, optimizer: Callable[[Any], Any]) -> None:
         self.loss, self.data = loss, {"x": x, "y": y}
@@ -48,7 +48,7 @@ class Descent:
         self.optimizer = optimizer(self.weights)
 
     def eager(self) -> Run:
-        """On the tape."""
+        """The loop on the tape."""
         data = [tg.from_numpy(a) for a in self.data.values()]
 
         def take(n: int) -> None:
@@ -60,18 +60,18 @@ class Descent:
         return Run(take, lambda: raveled([w.array for w in self.weights]))
 
     def begun(self) -> Descent:
-        """The same after a step, so that the optimizer remembers all that it will."""
+        """The loop after one step, so that the optimizer has its complete state."""
         self.eager().take(1)
         return self
 
     def steps(self) -> tuple[CompiledSteps, list[Any]]:
-        """A step as a program, and the weights."""
+        """The program of a step, and the weights."""
         weights = {f"w{i}": np.asarray(w.array) for i, w in enumerate(self.weights)}
         steps = CompiledSteps(self.loss, lambda named: list(named.values()), weights, self.data, self.optimizer)
         return steps, list(weights.values())
 
     def compiled(self, numba: bool = True) -> Run:
-        """As a program; without Numba, one of NumPy's calls alone."""
+        """The loop as a compiled program; without Numba, as NumPy calls alone."""
         steps, weights = self.steps()
         if not numba:
             steps.plan = None
@@ -84,7 +84,7 @@ class Descent:
         return Run(take, lambda: raveled(weights))
 
     def moments(self, centered: bool) -> Run:
-        """Tracing a step and summing the data, again and again; one step from these sums."""
+        """A run that traces a step and sums the data, again and again, and takes one step from these sums."""
         found: Any = None
         start: list[Any] = []
 
@@ -99,17 +99,17 @@ class Descent:
 
 
 def sgd(lr: float) -> Callable[[Any], Any]:
-    """Makes the optimizer of some weights."""
+    """An optimizer for some weights: SGD."""
     return lambda weights: tg.optim.SGD(weights, lr=lr)
 
 
 def adam(lr: float) -> Callable[[Any], Any]:
-    """Makes the optimizer of some weights."""
+    """An optimizer for some weights: Adam."""
     return lambda weights: tg.optim.Adam(weights, lr=lr)
 
 
 def curve(loss: Loss, start: Sequence[float], points: int) -> Descent:
-    """A fit to sin x between −π and π."""
+    """A descent that fits sin x between −π and π."""
     x, y = SIN.data(points, "float64")
     return Descent(loss, [np.array(w) for w in start], x, y, sgd(SIN.rate(points)))
 

@@ -1,4 +1,4 @@
-"""Where a step has to lead, and how far from there rounding can have led it.
+"""Expected steps: the exact result of a step, and how far rounding may move a computed one from it.
 
 The gradient of the problem is taken by hand in float64, in blocks of points whose results are added exactly, so that
 its own error is nothing beside that of a sum over all points. The bound counts roundings, as for the tutorials (see
@@ -27,7 +27,7 @@ OTHER_ORDER = 4
 
 @dataclass(frozen=True)
 class Expected:
-    """Of a step: the loss and the gradient before it, the weights after it, and by how much each may be off."""
+    """The expected step: loss and gradient before it, weights after it, and the allowed error of each."""
 
     loss: float
     loss_bound: float
@@ -39,12 +39,12 @@ class Expected:
 
 @lru_cache(maxsize=2)
 def first_step(case: Case) -> Expected:
-    """The step from the problem's start, as it is in the case's dtype."""
+    """The expected step from the problem's start, rounded to the case's dtype."""
     return step(case, np.array(case.problem.start, case.dtype).astype("float64"))
 
 
 def step(case: Case, weights: Sequence[float] | Vector) -> Expected:
-    """A step from `weights`."""
+    """The expected step from `weights`."""
     problem, lr, u = case.problem, case.lr, unit(case.dtype)
     w = np.asarray(weights, "float64")
     x, y = (a.reshape(-1) for a in case.data())
@@ -68,7 +68,7 @@ def step(case: Case, weights: Sequence[float] | Vector) -> Expected:
 
 @lru_cache(maxsize=2)
 def total(case: Case) -> tuple[float, float]:
-    """The sum of all x and y, and by how much it may be off."""
+    """The sum of all x and y, and its allowed error."""
     sums, sizes = [], []
     for array in case.data():
         for i in range(0, case.points, BLOCK):
@@ -84,7 +84,7 @@ def unit(dtype: str) -> float:
 
 
 def rounding(count: int, u: float) -> float:
-    """ε: a product of K factors 1 + δ with |δ| ≤ u is off from 1 by (1 + u)ᴷ − 1 at most.
+    """The bound ε = (1 + u)ᴷ − 1 for the relative error of a product with K factors 1 + δ, |δ| ≤ u.
 
     In float32 and for millions of points that allows anything. Beyond a hundredth, what counts is therefore how far
     errors of either sign get: exp(8 √K u) − 1, with a probability above 1 − 2 exp(−32) (Higham and Mary, A New
@@ -95,7 +95,7 @@ def rounding(count: int, u: float) -> float:
 
 
 def counts(problem: Problem, points: int) -> tuple[int, list[int]]:
-    """K of the loss, and of each component of the gradient: counted by running them on arrays that count."""
+    """The number K of roundings, for the loss and each component of the gradient, from arrays that count."""
     from tinygrad_poly.tutorials.rounding import Roundings
 
     weights: list[Any] = [Roundings(()) for _ in problem.names]
@@ -106,7 +106,7 @@ def counts(problem: Problem, points: int) -> tuple[int, list[int]]:
 
 
 def _summed(problem: Problem, w: Vector, x: Any, y: Any, positive: bool = False) -> Vector:
-    """The loss and the gradient; with every term taken positive, where w is: y has a minus."""
+    """The loss and the gradient, as exact sums over blocks of points; with `positive` every term is taken positive."""
 
     def part(i: int) -> list[float]:
         x_block, y_block = (a[i : i + BLOCK].astype("float64") for a in (x, y))

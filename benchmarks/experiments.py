@@ -1,4 +1,4 @@
-"""Measurements that the pages quote and that are no rows of the benchmarks: `python -m benchmarks.experiments`.
+"""Experiments: measurements that pages quote besides the benchmark rows: `python -m benchmarks.experiments`.
 
 An experiment compares pieces of code that do the same: first their results, then their times, in turn. What it found
 is kept in `results/experiments.json`, under its name, with the date, the machine and the versions; what other
@@ -52,7 +52,7 @@ Sizes = Callable[[int], int]
 
 @dataclass(frozen=True)
 class Experiment:
-    """Comparisons that belong together; each is made when the one before has been measured and is gone."""
+    """Comparisons that belong together; each is built only after the one before is measured and freed."""
 
     title: str
     text: str
@@ -60,7 +60,7 @@ class Experiment:
 
 
 def in_threads(points: int, loss: Loss, start: Sequence[float], shared: bool, signed: bool = False) -> Run:
-    """A fit whose loop is shared by threads, or is not, however much work it has."""
+    """A fit whose loop is shared by threads or not, whatever its amount of work."""
     run = curve(loss, start, points).compiled()
     compiled = numba_runner.compiled
     # Both are looked at in the first call only.
@@ -74,7 +74,7 @@ def in_threads(points: int, loss: Loss, start: Sequence[float], shared: bool, si
 
 @contextmanager
 def two_threads() -> Iterator[None]:
-    """Two of Numba's threads.
+    """A context with two Numba threads.
 
     Raises:
         Unavailable: where there are none.
@@ -91,7 +91,7 @@ def two_threads() -> Iterator[None]:
 
 
 def threads_experiment(sizes: Sizes) -> Iterator[Comparison]:
-    """One thread and two."""
+    """The comparison of one thread and two."""
     fits = {
         "sin": (CUBIC, (2000, 10_000, 20_000, 50_000, 100_000, 200_000, 2_000_000, 20_000_000)),
         "wave": (WAVE, (700, 2000, 7000, 20_000, 100_000)),
@@ -114,7 +114,7 @@ def threads_experiment(sizes: Sizes) -> Iterator[Comparison]:
 
 
 def compiling(sizes: Sizes) -> Iterator[Comparison]:
-    """What Numba needs for the loop of the sin fit, with nothing in its cache, and the first step."""
+    """The comparison of Numba's compile time for the sin fit, with an empty cache, and the first step."""
     library("numba", "Numba", NUMBA)
     steps, start = curve(*CUBIC, sizes(1_000_000)).steps()
     assert steps.plan is not None
@@ -145,7 +145,7 @@ def compiling(sizes: Sizes) -> Iterator[Comparison]:
 
 @contextmanager
 def nothing_cached() -> Iterator[None]:
-    """Neither this process nor the disk has a compiled program."""
+    """A context in which neither this process nor the disk has a compiled program."""
 
     def forget() -> None:
         for name in [name for name in sys.modules if name.startswith("tinygrad_poly_")]:
@@ -158,7 +158,7 @@ def nothing_cached() -> Iterator[None]:
 
 
 def calls(sizes: Sizes) -> Iterator[Comparison]:
-    """Loops with calls between them, NumPy alone, and the tape."""
+    """The comparison of loops with calls between them, of NumPy alone, and of the tape."""
     library("numba", "Numba", NUMBA)
     models = {
         "network": (network, [(16, 8), (16,), (1, 16), (1,)]),
@@ -188,7 +188,7 @@ def calls(sizes: Sizes) -> Iterator[Comparison]:
 
 
 def transcendental(sizes: Sizes) -> Iterator[Comparison]:
-    """A function in a loop, and NumPy's."""
+    """The comparison of a function in a loop and NumPy's function."""
     library("numba", "Numba", NUMBA)
     functions: dict[str, Callable[[Any], Any]] = {
         name: getattr(tg, name) for name in ("exp", "log", "log1p", "tanh", "sinh", "atan", "sin", "cos")
@@ -207,7 +207,7 @@ def transcendental(sizes: Sizes) -> Iterator[Comparison]:
 
 
 def moments(sizes: Sizes) -> Iterator[Comparison]:
-    """Tracing a step, expanding it and summing the data, around 0 and around a center."""
+    """The comparison of traces, expansions and sums over data, around 0 and around a center."""
     for points in (2000, 20_000_000):
         what = f"the moments of {points:,} points, traced, expanded and summed"
         results = {
@@ -221,7 +221,7 @@ def moments(sizes: Sizes) -> Iterator[Comparison]:
 
 
 def hoisted_call(sizes: Sizes) -> Iterator[Comparison]:
-    """The gradient of the sin fit by a compiled function with moments, and without."""
+    """The comparison of the sin fit's gradient by a compiled function, with moments and without."""
     library("numba", "Numba", NUMBA)
 
     def slopes(a: Any, b: Any, c: Any, d: Any, x: Any, y: Any) -> Any:
@@ -239,7 +239,7 @@ def hoisted_call(sizes: Sizes) -> Iterator[Comparison]:
 
 
 def cube(sizes: Sizes) -> Iterator[Comparison]:
-    """A power, and two products."""
+    """The comparison of a power and two products."""
     x = np.linspace(-math.pi, math.pi, sizes(2000))
     yield Comparison(
         {"pow": called(lambda: [x**3]), "products": called(lambda: [x * x * x])},
@@ -275,12 +275,12 @@ EXPERIMENTS = {
 
 
 def busy() -> float:
-    """How many programs wanted the processor in the last minute; 0 where the system does not say."""
+    """The average number of programs that wanted the processor in the last minute; 0 if the system does not say."""
     return os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
 
 
 def run(name: str, sizes: Sizes = int, budget: float = 1.0, at_least: float = 0.005) -> dict[str, Any]:
-    """What an experiment finds, as it is kept.
+    """The results of an experiment, as they are stored.
 
     Raises:
         Unavailable: where something that it takes is not there.
@@ -305,13 +305,13 @@ def run(name: str, sizes: Sizes = int, budget: float = 1.0, at_least: float = 0.
 
 
 def keep(name: str, found: dict[str, Any], path: Path = FILE) -> None:
-    """Put what an experiment found into the file, in the place of what it found before; all else stays."""
+    """Write an experiment's results into the file; those of other experiments stay as they are."""
     kept = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     files.write(path, (json.dumps(kept | {name: found}, ensure_ascii=False, indent=1) + "\n").encode())
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the experiments that are named, or all; returns the exit status.
+    """Run the named experiments, or all; returns the exit status.
 
     Status 0 is success, also where an experiment could not be made here and says why; 1 is a wrong result, and 2 wrong
     usage.

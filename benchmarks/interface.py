@@ -1,4 +1,4 @@
-"""What an implementation of a training loop is, whichever library it is written with."""
+"""The interface of an implementation: how a training loop of any library is started and run."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ Vector = np.ndarray[Any, np.dtype[np.float64]]
 
 
 class Unavailable(Exception):  # noqa: N818 - it is a row without numbers, not a failure
-    """Why an implementation cannot run a case here."""
+    """The reason why an implementation cannot run a case here."""
 
 
 @dataclass
 class Clock:
-    """Around work for a GPU, by events on the device: `with clock: ...` returns when the work is done.
+    """A clock for work on a GPU, by events on the device: `with clock: ...` returns when the work is done.
 
     Attributes:
         record: puts an event after the work that the device was given so far.
@@ -42,7 +42,7 @@ class Clock:
 
 @dataclass
 class Run:
-    """A training loop that is under way.
+    """A training loop that has started.
 
     Attributes:
         take: take so many steps more; they are finished, on a GPU too, when it returns.
@@ -59,7 +59,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Implementation:
-    """A way of taking the steps of a case.
+    """A way to take the steps of a case.
 
     Attributes:
         name: of the row.
@@ -114,5 +114,5 @@ def library(module: str, name: str, group: str) -> Any:
 
 
 def first_line(error: Exception) -> str:
-    """An error in a line."""
+    """An error's class and message, in one line."""
     return f"{type(error).__name__}: {error}".partition("\n")[0]

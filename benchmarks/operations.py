@@ -1,4 +1,4 @@
-"""What each operation costs: a call and its backward pass, as users of either library write it.
+"""Operations: the cost of one call and its backward pass, written as users of either library write it.
 
 `OPERATIONS` names the operation and writes it once, for torch and for this engine; where HIPS autograd has
 it under NumPy's name, that name follows.
@@ -25,7 +25,7 @@ class Case:
 
 
 def _named(*names: str, numpy: dict[str, str] | None = None) -> list[Case]:
-    """Functions of one tensor that both libraries call by the same name."""
+    """Cases for functions of one tensor that have the same name in both libraries."""
     renamed = numpy or {}
 
     def case(name: str) -> Case:
@@ -42,7 +42,7 @@ def _named(*names: str, numpy: dict[str, str] | None = None) -> list[Case]:
 
 
 def _same(name: str, call: Callable[[Any, Any, Any], Any]) -> Case:
-    """An operation that is written alike in all libraries."""
+    """A case for an operation that is written alike in all libraries."""
     return Case(name, call, call)
 
 

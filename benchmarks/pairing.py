@@ -1,4 +1,4 @@
-"""Timing pieces of code in turn, so that what slows the machine down for a while slows all of them."""
+"""Paired timing: pieces of code take turns, so that a slow moment of the machine slows all of them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Code = Callable[[], Any]
 
 @dataclass(frozen=True)
 class Round:
-    """A piece of code, and how much of what it is timed for it does at a time, such as training steps.
+    """A piece of code to time, and how many units (such as training steps) one call of it does.
 
     Attributes:
         code: what a round calls.
@@ -29,7 +29,7 @@ class Round:
 
 
 def repeated(code: Code, times: int) -> Round:
-    """So many calls."""
+    """A round of so many calls."""
 
     def calls() -> None:
         for _ in range(times):
@@ -39,14 +39,14 @@ def repeated(code: Code, times: int) -> Round:
 
 
 def seconds(code: Code) -> float:
-    """How long a call takes."""
+    """The seconds that a call takes."""
     begin = time.perf_counter()
     code()
     return time.perf_counter() - begin
 
 
 def enough(take: Callable[[int], Any], at_least: float) -> Round:
-    """As many units in a round as take that many seconds, one at least; they warm up as well."""
+    """A round of enough units to take `at_least` seconds; finding their number warms the code up."""
     units = 1
     while (taken := seconds(partial(take, units))) < at_least:
         # Up to a hundredfold: the clock does not see much of a single call.
@@ -55,13 +55,13 @@ def enough(take: Callable[[int], Any], at_least: float) -> Round:
 
 
 def rounds_in(budget: float, *rounds: Round, at_least: int, at_most: int) -> int:
-    """How often all of these fit into so many seconds."""
+    """The number of times that all of these rounds fit into `budget` seconds."""
     once = sum(each.took or seconds(each.code) for each in rounds)
     return max(at_least, min(at_most, int(budget / once)))
 
 
 def paired(benchmark: Any, own: Round, references: Mapping[str, Round], rounds: int) -> tuple[Any, dict[str, Any]]:
-    """Time `own` by pytest-benchmark, each round after a round of all references, which take turns at being first.
+    """Time `own` by pytest-benchmark, each round after a round of all references, which take turns to be first.
 
     Args:
         benchmark: pytest-benchmark's fixture.
@@ -87,7 +87,7 @@ def paired(benchmark: Any, own: Round, references: Mapping[str, Round], rounds: 
 
 
 def threads() -> int:
-    """How many threads the libraries were given by the environment, or take by themselves."""
+    """The number of threads that the environment gives the libraries, or that they take by themselves."""
     given = os.environ.get("OMP_NUM_THREADS", "")
     available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return int(given) if given.isdigit() else available
@@ -95,7 +95,7 @@ def threads() -> int:
 
 @contextmanager
 def torch_threads(number: int) -> Iterator[None]:
-    """Give torch so many threads."""
+    """A context in which torch uses so many threads."""
     import torch
 
     before = torch.get_num_threads()

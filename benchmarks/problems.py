@@ -1,4 +1,4 @@
-"""The problems that are timed, and at which sizes: the tutorials' own programs T1, T8 and T10.
+"""The problems to time, and their sizes: the tutorials' programs T1, T8 and T10.
 
 They are written here again, without the engine, so that a process that times another library does not import this
 one; `tests/test_benchmarks.py` holds them against the tutorials.
@@ -19,7 +19,7 @@ Weights = Sequence[Any]
 
 @dataclass(frozen=True)
 class Problem:
-    """A fit by gradient descent, in the same lines for arrays and tensors of every library.
+    """A fit by gradient descent, written once for arrays and tensors of every library.
 
     Attributes:
         name: "sin", "line" or "linear".
@@ -51,7 +51,7 @@ class Problem:
         return squares.mean() if self.mean else squares.sum()
 
     def data(self, points: int, dtype: str) -> tuple[Any, Any]:
-        """NumPy arrays x and y; of the latest call kept, and not to be written into."""
+        """NumPy arrays x and y, not to be written into; the latest ones are kept for the next call."""
         return _data(self, points, dtype)
 
 
@@ -73,30 +73,30 @@ class Case:
 
     @property
     def id(self) -> str:
-        """Such as sin-2000-float64-cpu."""
+        """The name of the case, such as sin-2000-float64-cpu."""
         return f"{self.problem.name}-{self.points}-{self.dtype}-{self.kind}"
 
     @property
     def kind(self) -> str:
-        """Of the device: "cpu" or "cuda"."""
+        """The kind of its device: "cpu" or "cuda"."""
         return self.device.partition(":")[0]
 
     @property
     def lr(self) -> float:
-        """The step is w ← w − lr · gradient."""
+        """The learning rate: a step is w ← w − lr · gradient."""
         return self.problem.rate(self.points)
 
     @property
     def bytes(self) -> int:
-        """The size of x and y."""
+        """The size of x and y in bytes."""
         return 2 * self.points * np.dtype(self.dtype).itemsize
 
     def data(self) -> tuple[Any, Any]:
-        """NumPy arrays x and y."""
+        """The data x and y as NumPy arrays."""
         return self.problem.data(self.points, self.dtype)
 
     def start(self) -> list[Any]:
-        """The weights to start with: new NumPy arrays of the problem's shape."""
+        """The weights to start from: new NumPy arrays of the problem's shape."""
         return [np.full(self.problem.shape, w, self.dtype) for w in self.problem.start]
 
 
@@ -107,7 +107,7 @@ def cubic(w: Weights, x: Any) -> Any:
 
 
 def cubic_gradient(w: Weights, x: Any, y: Any) -> list[Any]:
-    """∂L/∂p = 2 (p − y); ∂p/∂a = 1, ∂p/∂b = x, ∂p/∂c = x², ∂p/∂d = x³."""
+    """The gradient: ∂L/∂p = 2 (p − y); ∂p/∂a = 1, ∂p/∂b = x, ∂p/∂c = x², ∂p/∂d = x³."""
     slope = 2.0 * (cubic(w, x) - y)
     return [slope.sum(), (slope * x).sum(), (slope * (x * x)).sum(), (slope * (x * x * x)).sum()]
 
@@ -119,7 +119,7 @@ def line(w: Weights, x: Any) -> Any:
 
 
 def line_gradient(w: Weights, x: Any, y: Any) -> list[Any]:
-    """∂L/∂W = 1/m Σ 2 (p − y) x, ∂L/∂b = 1/m Σ 2 (p − y)."""
+    """The gradient: ∂L/∂W = 1/m Σ 2 (p − y) x, ∂L/∂b = 1/m Σ 2 (p − y)."""
     slope = 2.0 * (line(w, x) - y)
     return [(slope * x).sum() / len(x), slope.sum() / len(x)]
 

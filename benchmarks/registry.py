@@ -1,4 +1,4 @@
-"""All implementations by name, and the check that each has to pass before it is timed."""
+"""The registry: all implementations by name, and the check that each must pass before it is timed."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def start(case: Case, name: str) -> Run:
 
 
 def started(case: Case, name: str) -> Run:
-    """An implementation after its first step, which led where it has to lead.
+    """An implementation after its first step, which is checked against the expected step.
 
     Raises:
         Unavailable: as for `start`.
@@ -69,7 +69,7 @@ def _within(name: str, what: str, found: object, right: object, bound: object) -
 
 
 def free_on_gpu() -> float:
-    """Bytes that are free on the GPU; infinite where no library that can say so is loaded."""
+    """The number of free bytes on the GPU; infinite if no library that knows it is loaded."""
     if "cupy" in sys.modules:
         return float(sys.modules["cupy"].cuda.runtime.memGetInfo()[0])
     torch = sys.modules.get("torch")
@@ -77,7 +77,7 @@ def free_on_gpu() -> float:
 
 
 def free_memory() -> float:
-    """Bytes that a process can have before something has to be written to disk; infinite where nobody says."""
+    """The number of bytes that a process can have without swapping; infinite if the system does not say."""
     try:
         with open("/proc/meminfo", encoding="ascii") as lines:
             found = dict(line.split(":", 1) for line in lines)

@@ -21,7 +21,7 @@ MANY_POINTS = 10**6
 
 
 def rows() -> Iterator[Any]:
-    """All cases with the implementations that are for them."""
+    """All cases, each with the implementations that suit it."""
     for case in CASES:
         for name, implementation in IMPLEMENTATIONS.items():
             if implementation.takes(case):
@@ -29,7 +29,7 @@ def rows() -> Iterator[Any]:
 
 
 def references_of(case: Case, name: str) -> dict[str, Round]:
-    """Rounds of those references of an implementation that there are; their first steps are checked."""
+    """Rounds of the available references of an implementation, after a check of their first steps."""
     found = {}
     for reference in IMPLEMENTATIONS[name].beside(case):
         if (

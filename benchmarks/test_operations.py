@@ -1,4 +1,4 @@
-"""One call and its backward pass for each operation, in turn with torch: `pytest benchmarks -k operations`."""
+"""One call and its backward pass for each operation, taking turns with torch: `pytest benchmarks -k operations`."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ SIZES = (6, 2000, 200_000)
 
 
 def vectors(size: int) -> list[np.ndarray[Any, Any]]:
-    """Two vectors and as many random cotangents as a result may need."""
+    """Two vectors, and enough random cotangents for any result."""
     return list(np.random.default_rng(0).uniform(0.5, 1.5, (2, size)))
 
 
 def call_and_backward(library: Any, case: Case, size: int) -> tuple[Callable[[], None], Callable[[], list[Any]]]:
-    """What to time, and the gradients that it leaves."""
+    """The code to time, and the gradients that it leaves."""
     x, y = (library.tensor(v, requires_grad=True) for v in vectors(size))
     shape = tuple(case.call(library, x, y).shape)
     cotangent = library.tensor(np.random.default_rng(1).uniform(-1, 1, shape))
@@ -37,7 +37,7 @@ def call_and_backward(library: Any, case: Case, size: int) -> tuple[Callable[[],
 
 
 def hips_call_and_backward(case: Case, size: int) -> Callable[[], None]:
-    """The same in HIPS autograd, which differentiates functions of NumPy arrays."""
+    """The code for HIPS autograd, which differentiates functions of NumPy arrays."""
     autograd = pytest.importorskip("autograd", reason="HIPS autograd is not installed (group: peers)")
     if case.numpy is None:
         pytest.skip("HIPS autograd does not have it")

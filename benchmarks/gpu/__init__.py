@@ -1,1 +1,1 @@
-"""All that a GPU can tell, in one command: `python -m benchmarks.gpu --out FOLDER`."""
+"""GPU measurements, all in one command: `python -m benchmarks.gpu --out FOLDER`."""

@@ -1,4 +1,4 @@
-"""All that a GPU can tell, in six minutes: `python -m benchmarks.gpu --out FOLDER`.
+"""The GPU command: all measurements on a GPU in six minutes: `python -m benchmarks.gpu --out FOLDER`.
 
 Tests, measures and tunes, part by part, each in a process of its own with a limit of time; whatever a process comes to
 costs its part alone. Leaves `cuda-NAME.json` in the folder, for benchmarks/results, and the reports beside it. Without

@@ -1,4 +1,4 @@
-"""What the numbers were measured on: the GPU, its driver, and the commit."""
+"""The device under measurement: the GPU, its driver, and the commit of this checkout."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NODES = ("nvidia[0-9]*", "dxg")
 
 
 def asked(*command: str) -> list[str]:
-    """The lines that a program prints; none where there is no such program, or it fails."""
+    """The lines that a program prints; none if there is no such program, or it fails."""
     try:
         answer = subprocess.run(command, capture_output=True, text=True, timeout=30, cwd=ROOT)
     except (OSError, subprocess.TimeoutExpired):
@@ -24,12 +24,12 @@ def asked(*command: str) -> list[str]:
 
 
 def present() -> bool:
-    """Whether this machine has a GPU, whatever may be wrong with it."""
+    """Whether this machine has a GPU, even one that does not work."""
     return any(any(Path("/dev").glob(node)) for node in NODES) or bool(asked("nvidia-smi", "-L"))
 
 
 def driver() -> dict[str, Any]:
-    """The version of the driver, as far as it can be asked."""
+    """The version of the driver, if it can be found out."""
     found = asked("nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader")
     return {"driver": found[0].strip()} if found else {}
 
@@ -42,7 +42,7 @@ def commit() -> str | None:
 
 
 def short_name(machine: Mapping[str, Any]) -> str:
-    """The GPU's name as a part of a file's.
+    """The GPU's name, in a form for file names.
 
     >>> short_name({"gpu": "NVIDIA H100 80GB HBM3"})
     'h100-80gb-hbm3'

@@ -1,4 +1,4 @@
-"""The fits of the benchmarks: all implementations of a case are started once, and their rounds alternate."""
+"""The fits on a GPU: all implementations of a case start once, and then take turns."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ COMPILED_BY_TORCH = 4
 
 
 def by_importance(case: Case) -> int:
-    """Its place in the order of measuring."""
+    """The sort key of a case: the most important ones are measured first."""
     about = (case.problem.name, case.points, case.dtype)
     return MATTER_MOST.index(about) if about in MATTER_MOST else len(MATTER_MOST)
 
 
 def cases(scale: Scale) -> list[Case]:
-    """The cases, in the order in which they are measured."""
+    """The cases, in the order of measurement."""
     found = sorted((case for case in CASES if case.kind == "cuda"), key=by_importance)
     found = [case for case in found if case.points <= MOST_ON_STAND_INS] if scale.stand_ins else found
     return [case for case in found if by_importance(case) < len(MATTER_MOST)] if scale.quick else found
@@ -56,19 +56,19 @@ def keys_of(names: Callable[[], Sequence[str]], most: int | None = None) -> Call
 
 
 def known() -> dict[str, tuple[Case, str]]:
-    """The case and the implementation of each row."""
+    """The case and the implementation of each row key."""
     return {f"{case.id}-{name}": (case, name) for case in CASES for name in IMPLEMENTATIONS}
 
 
 def with_references(names: Sequence[str], case: Case) -> list[str]:
-    """These, and torch.autograd where there would be nothing to compare with."""
+    """These implementations, and torch.autograd if they have no reference among them."""
     beside = any(set(IMPLEMENTATIONS[name].beside(case)) & {*names} for name in names)
     wanted = any("torch.autograd" in IMPLEMENTATIONS[name].beside(case) for name in names)
     return [*names, *(["torch.autograd"] if wanted and not beside else [])]
 
 
 def measure(asked: Sequence[str], scale: Scale, at: At) -> Iterator[tuple[str, Row]]:
-    """A row for each of these, as far as there is time."""
+    """Measured rows for these keys, as long as there is time."""
     rows, by_case = known(), dict[Case, list[str]]()
     for key in asked:
         case, name = rows[key]
@@ -79,7 +79,7 @@ def measure(asked: Sequence[str], scale: Scale, at: At) -> Iterator[tuple[str, R
 
 
 def of_case(case: Case, names: Sequence[str], scale: Scale, at: At) -> Iterator[tuple[str, Row]]:
-    """The rows of a case."""
+    """The measured rows of one case."""
     runs: dict[str, tuple[Run, Round]] = {}
 
     def begin(name: str) -> Row:
@@ -129,10 +129,10 @@ def together() -> list[str]:
 
 
 def alone() -> list[str]:
-    """Those that must not."""
+    """The implementations that need a process of their own."""
     return [name for name, each in IMPLEMENTATIONS.items() if "cuda" in each.alone]
 
 
 def by_torch_compile() -> list[str]:
-    """What needs a compiler for C, and takes its time."""
+    """The implementations by torch.compile, which need a C compiler, and much time."""
     return ["torch.compile"]

@@ -1,4 +1,4 @@
-"""The parts in their order, each with its share of the time, and how one is run: in a process of its own."""
+"""The parts of the GPU measurements, in order: each with its share of the time, and run in its own process."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MOST_DEATHS = 4
 
 @dataclass(frozen=True)
 class Part:
-    """What is measured together.
+    """A part: rows that are measured together.
 
     Attributes:
         name: as `--only` takes it.
@@ -45,7 +45,7 @@ class Part:
         return self.seconds[scale.quick] * slower(scale)
 
     def run(self, scale: Scale, keep: Keep) -> None:
-        """Measure, and keep each row as soon as there is one; what there cannot be says why in "skipped"."""
+        """Measure, and store each row at once; a row that cannot be measured says why in "skipped"."""
         deaths = 0
 
         def process(folder: Path, keep: Keep) -> Broken | None:
@@ -72,7 +72,7 @@ class Part:
 
 
 def slower(scale: Scale) -> int:
-    """How many times as long all may take."""
+    """The factor by which all time limits are longer."""
     return ON_STAND_INS if scale.stand_ins else 1
 
 
@@ -101,7 +101,7 @@ PARTS = {
 
 
 def run(names: Sequence[str], scale: Scale, keep: Callable[[str, str, Row], None]) -> Iterator[tuple[Part, float]]:
-    """Run parts one after the other; yields each with its seconds when it is over.
+    """Run parts one after the other; yields each with its seconds when it has ended.
 
     A part has to be over when its share of the time and those of all before it are: what one leaves over, the next
     ones have.

@@ -13,7 +13,7 @@ from benchmarks.gpu.scale import Scale
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Append a row to `FOLDER/rows.jsonl` for each key that `FOLDER/asked.json` names, as soon as it is measured."""
+    """Append a row to `FOLDER/rows.jsonl` for each key in `FOLDER/asked.json`, as soon as it is measured."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("measure")
     parser.add_argument("folder", type=Path)

@@ -1,4 +1,4 @@
-"""Profile of an eager step: where its time goes, so that one can go on working on it where there is no GPU.
+"""A profile of an eager step: where its time goes, in enough detail to improve it without a GPU.
 
 Beside the rows it leaves what Python's profiler prints, and a trace of the kernels for a browser's `about:tracing`.
 """
@@ -29,12 +29,12 @@ FUNCTIONS = 40
 
 
 def repetitions(scale: Scale) -> int:
-    """How often something is done."""
+    """The number of repetitions."""
     return 20 if scale.stand_ins else STEPS
 
 
 def sections(who: str, scale: Scale) -> Row:
-    """The seconds that Python spends in each section of a step, and those of a step with all that it waits for."""
+    """The seconds that Python spends in each section of a step, and those of a step until the GPU has finished."""
     device = "cpu" if who.endswith("NumPy") else CASE.device
     library: Any
     if who == "torch.autograd":
@@ -78,7 +78,7 @@ def sections(who: str, scale: Scale) -> Row:
 
 
 def operations(scale: Scale) -> Row:
-    """The seconds of a call of CuPy's, for Python and on the device: the step is made of these."""
+    """The seconds of single CuPy calls, for Python and on the device: a step is made of these."""
     cupy = cupy_on(CASE)
     x, y = (cupy.asarray(a) for a in CASE.data())
     number = cupy.asarray(CASE.start()[0])
@@ -132,7 +132,7 @@ extern "C" __global__ void __launch_bounds__(32) nothing(
 
 
 def launches(name: str, scale: Scale) -> Row:
-    """The kernels of a step and their seconds, as CUPTI sees them through torch's profiler, whoever launched them."""
+    """The kernels of a step and their seconds, seen by CUPTI through torch's profiler, including other libraries'."""
     if scale.stand_ins:
         raise Unavailable("stand-ins launch nothing that a profiler sees")
     torch = torch_on(CASE)
@@ -158,7 +158,7 @@ def launches(name: str, scale: Scale) -> Row:
 
 
 def functions(scale: Scale) -> Row:
-    """The functions in which Python spends an eager step: calls, and seconds of their own, the profiler's included."""
+    """The functions in which Python spends an eager step: calls, and own seconds, the profiler's included."""
     run = started(CASE, "tinygrad_poly")
     run.take(10)
     count = repetitions(scale)
@@ -187,7 +187,7 @@ ROWS: dict[str, Callable[[Scale], Row]] = {
 
 
 def keys(scale: Scale) -> list[str]:
-    """All of them."""
+    """The keys of all rows."""
     return list(ROWS)
 
 

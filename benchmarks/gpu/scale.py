@@ -1,4 +1,4 @@
-"""How much is measured, and what each part calls while it does."""
+"""The scale of the GPU measurements, and helpers that every part uses."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ At = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Scale:
-    """How much is measured.
+    """The amount of measurement: sizes, times, and the end of the time.
 
     Attributes:
         out: the folder of all files.
@@ -40,12 +40,12 @@ class Scale:
 
     @property
     def left(self) -> float:
-        """Seconds until then."""
+        """The seconds that are left."""
         return self.until - time.monotonic()
 
 
 def tried(key: str, code: Callable[[], Row]) -> Iterator[tuple[str, Row]]:
-    """What code gives for a row, or why there is none.
+    """A row by running `code`, or a row that says why there is none.
 
     After an error for which the device is lost, the process is over: another one goes on with the rest.
     """
@@ -61,7 +61,7 @@ def tried(key: str, code: Callable[[], Row]) -> Iterator[tuple[str, Row]]:
 
 
 def freed() -> None:
-    """Give back the memory that the libraries keep for later.
+    """Free the memory that libraries hold for later.
 
     Raises:
         SystemExit: where the device does not answer any more, with the status that asks for another process.

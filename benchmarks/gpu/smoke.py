@@ -1,4 +1,4 @@
-"""Smoke test: each kind of kernel compiles, runs, and computes what the CPU computes."""
+"""A smoke test: each kind of kernel compiles, runs, and computes what the CPU computes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ ELEMENTS = 1000
 
 
 def device() -> Row:
-    """What there is: the GPU, and the versions of all that stands between it and Python."""
+    """The GPU, and the versions of everything between it and Python."""
     cupy = library("cupy", "CuPy", "pip install 'tinygrad_poly[cuda]'")
     runtime, here = cupy.cuda.runtime, cupy.cuda.Device()
     properties = runtime.getDeviceProperties(here.id)
@@ -44,7 +44,7 @@ def device() -> Row:
 
 
 def eager(dtype: str) -> Row:
-    """Forward and backward on CuPy's arrays, exact where nothing is rounded."""
+    """Forward and backward passes on CuPy's arrays, exact where nothing is rounded."""
     import tinygrad_poly as tg
 
     halves = np.random.default_rng(0).integers(-4, 5, (3, 20, 30)).astype(dtype) / 2
@@ -60,7 +60,7 @@ def eager(dtype: str) -> Row:
 
 
 def steps(name: str, points: int, dtype: str) -> Row:
-    """The steps of an implementation, against those of the CPU within what roundings explain."""
+    """Steps of an implementation compared with the CPU's, within the bound for rounding."""
     problem = SIN if SIN.name in IMPLEMENTATIONS[name].problems else LINEAR
     case = Case(problem, points, dtype, "cuda:0")
     run = started(case, name)
@@ -78,7 +78,7 @@ def steps(name: str, points: int, dtype: str) -> Row:
 
 
 def mixed(x: Any) -> list[Any]:
-    """Numbers and arrays, of several dtypes, with branches."""
+    """Kernels with numbers and arrays, several dtypes, and branches."""
     import tinygrad_poly as tg
 
     positive = x > 0
@@ -86,7 +86,7 @@ def mixed(x: Any) -> list[Any]:
 
 
 def captured(x: Any) -> list[Any]:
-    """Arrays from outside."""
+    """Kernels with arrays from outside."""
     import tinygrad_poly as tg
 
     constant = tg.arange(len(x), dtype=x.dtype)
@@ -94,17 +94,17 @@ def captured(x: Any) -> list[Any]:
 
 
 def many_sums(x: Any) -> list[Any]:
-    """More sums than are brought together at once."""
+    """Kernels with more sums than threads combine at once."""
     return [(x * k).sum() for k in range(20)]
 
 
 def two_loops(x: Any) -> list[Any]:
-    """A loop that needs the sum of the one before."""
+    """Kernels whose second loop needs the sum of the first."""
     return [((x - x.sum()) * 2).sum(), (x - x.sum()).max()]
 
 
 def broadcast(x: Any) -> list[Any]:
-    """A loop along two axes."""
+    """Kernels whose loop runs along two axes."""
     import tinygrad_poly as tg
 
     rows = x * tg.tensor([[1.0], [2.0], [0.5]], dtype=x.dtype)
@@ -124,13 +124,13 @@ PROGRAMS: dict[str, Callable[[Any], list[Any]]] = {
 
 
 def check_kernels(source: str, way: str) -> None:
-    """Kernels were made, and for as many blocks as they should be."""
+    """Check that kernels were printed, and for the right number of blocks."""
     assert 'extern "C" __global__' in source, f"no kernel was made: {source[:200]}"
     assert ("blockIdx.x" in source) == (way == "many blocks"), f"these are not kernels for {way}"
 
 
 def program(name: str, way: str, dtype: str) -> Row:
-    """A compiled function: what its kernels give is what the tape gives on the CPU, to the last bit."""
+    """A compiled function, whose kernels must give the tape's result on the CPU, to the last bit."""
     import tinygrad_poly as tg
     from tinygrad_poly.compiler import compile
     from tinygrad_poly.compiler.cuda import runner
@@ -151,7 +151,7 @@ FUNCTIONS = ("exp", "log1p", "sin", "tanh", "sigmoid", "sqrt")
 
 
 def functions(way: str, dtype: str) -> Row:
-    """Mathematical functions and their derivatives: within 64 u of the CPU's, as CUDA promises some units."""
+    """Mathematical functions and their derivatives, within 64 u of the CPU's, as CUDA promises a few units."""
     import tinygrad_poly as tg
     from tinygrad_poly.compiler import compile
     from tinygrad_poly.compiler.cuda import runner
@@ -173,7 +173,7 @@ def functions(way: str, dtype: str) -> Row:
 
 
 def arrays_as_weights(way: str, dtype: str) -> Row:
-    """Weights that are arrays, and an optimizer with a state: they take each other's place in a kernel of their own."""
+    """Weights that are arrays, with an optimizer that has a state: a kernel of its own replaces them."""
     import tinygrad_poly as tg
     from tinygrad_poly.compiler.cuda import runner
     from tinygrad_poly.compiler.steps import CompiledSteps
@@ -209,7 +209,7 @@ def arrays_as_weights(way: str, dtype: str) -> Row:
 
 
 def of_registry() -> list[str]:
-    """The implementations whose kernels are tested here; JAX and torch.compile have parts of their own."""
+    """The implementations whose kernels are tested here; JAX and torch.compile have other parts."""
     return [
         name for name, each in IMPLEMENTATIONS.items()
         if "cuda" in each.devices and "cuda" not in each.alone and name != "torch.compile"
@@ -227,12 +227,12 @@ CHECKS: dict[str, Callable[[], Row]] = {
 
 
 def keys(scale: Scale) -> list[str]:
-    """All checks; the quick ones are those in float64."""
+    """The keys of all checks; a quick measurement leaves out those in float32."""
     return [key for key in CHECKS if not (scale.quick and key.endswith("float32"))]
 
 
 def measure(asked: Sequence[str], scale: Scale, at: At) -> Iterator[tuple[str, Row]]:
-    """A row for each check: why it failed, if it did."""
+    """A row for each check, with the reason if it failed."""
     for key in asked:
         at(key)
         yield from tried(key, CHECKS[key])

@@ -1,4 +1,4 @@
-"""The tests that need a GPU, and the derivative table on CuPy: in as many processes as there are processors for them.
+"""The tests that need a GPU, and the derivative table on CuPy, shared by several processes.
 
 Most of their time CuPy compiles. They run without the configuration of the repository, which asks for more than pytest.
 """
@@ -29,13 +29,13 @@ TO_FINISH = 7.0
 
 
 def keys(scale: Scale) -> list[str]:
-    """The shares."""
+    """The keys of the shares."""
     count = max(1, min(MOST_SHARES, (os.cpu_count() or 1) - 1))
     return [f"share {number + 1} of {count}" for number in range(count)]
 
 
 def measure(asked: Sequence[str], scale: Scale, at: At) -> Iterator[tuple[str, Row]]:
-    """Of each share, how many tests passed and what became of the others."""
+    """For each share, the number of tests that passed, and the result of the others."""
     with ThreadPoolExecutor(len(asked)) as pool:
         running = {pool.submit(share_of_tests, key, scale): key for key in asked}
         for done in as_completed(running):

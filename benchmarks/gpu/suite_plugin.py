@@ -1,4 +1,4 @@
-"""A plugin of pytest that runs one share of the tests, and writes down each when it is over.
+"""A pytest plugin that runs one share of the tests, and records each result at once.
 
 `pytest -p benchmarks.gpu.suite_plugin --share FOLDER ...`: `FOLDER/share.json` says which of how many equal shares,
 which tests were over before, how many seconds are left, whether one in several is enough, and whether stand-ins take
@@ -31,7 +31,7 @@ def pytest_addoption(parser: Any) -> None:
 
 
 def pytest_configure(config: Any) -> None:
-    """Bring in the stand-ins, before any test looks for a GPU."""
+    """Install the stand-ins, before any test looks for a GPU."""
     config.share = json.loads((config.getoption("share") / "share.json").read_text(encoding="utf-8"))
     config.until = time.monotonic() + config.share["left"]
     if config.share["stand_ins"]:
@@ -41,7 +41,7 @@ def pytest_configure(config: Any) -> None:
 
 
 def pytest_collection_modifyitems(config: Any, items: list[Any]) -> None:
-    """Keep the tests of this share that are not over: neighbours, which have GPU code in common."""
+    """Keep this share's tests without a result; neighbours stay together, as they share GPU code."""
     share = config.share
     if share["quick"]:
         kept = [item for item in items if TABLE not in item.nodeid]
@@ -57,7 +57,7 @@ def pytest_collection_modifyitems(config: Any, items: list[Any]) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: Any, nextitem: Any) -> Generator[None, Any, Any]:
-    """Note which test runs; where no time is left, end in good order."""
+    """Record which test starts; if no time is left, end the run properly."""
     if time.monotonic() > item.config.until:
         _write(item.config, LATE, {})
         item.session.shouldstop = LATE
@@ -67,7 +67,7 @@ def pytest_runtest_protocol(item: Any, nextitem: Any) -> Generator[None, Any, An
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: Any, call: Any) -> Generator[None, Any, Any]:
-    """Write what came of a test."""
+    """Record the result of a test."""
     report = yield
     if report.when == "call" or not report.passed:
         said = report.longrepr[2] if report.skipped and isinstance(report.longrepr, tuple) else ""

@@ -1,4 +1,4 @@
-"""What was found: the results file, and its tables, short enough for the end of a log."""
+"""The summary: the results file, and tables of it that are short enough for the end of a log."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def of_part(name: str, rows: Mapping[str, Row]) -> dict[str, Row]:
 
 
 def outcome(part: Part, spent: float, rows: Mapping[str, Row], scale: Scale) -> Row:
-    """What became of a part, and of which commit."""
+    """The result of a part, and its commit."""
     own = of_part(part.name, rows)
     about: Row = {"part": part.name, "title": part.title, "seconds": spent, "commit": scale.commit}
     about["sources"] = sources()
@@ -71,13 +71,13 @@ def outcome(part: Part, spent: float, rows: Mapping[str, Row], scale: Scale) -> 
 
 
 def is_failure(row: Row) -> bool:
-    """Whether a row is missing because of an error or the end of a process, and not for want of time or a library."""
+    """Whether a row is missing because of an error or a crash, not because of time or a missing library."""
     said = str(row.get("skipped", ""))
     return bool(row.get("failed")) or said.startswith(("the process ", "took longer than", "there is no such test"))
 
 
 def in_a_line(row: Row) -> str:
-    """What became of a part, in words."""
+    """The result of a part in a line of text."""
     counts = [f"{row['measured']} of {row['rows']} in {row['seconds']:.0f} s"]
     counts += [f"{row[key]} {words}" for key, words in (("failed", "FAILED"), ("late", "had no time left")) if row[key]]
     return ", ".join(counts)
@@ -110,7 +110,7 @@ def results(rows: Mapping[str, Row], scale: Scale) -> dict[str, Any]:
 
 
 def without_folders(value: Any) -> Any:
-    """The same without the folders of this machine in its texts.
+    """The same value without this machine's folders in its texts.
 
     >>> without_folders({"why": "error: /tmp/abc/kernel.cu(3): expected 2/3 of a/b"})
     {'why': 'error: kernel.cu(3): expected 2/3 of a/b'}
@@ -125,7 +125,7 @@ def without_folders(value: Any) -> Any:
 
 
 def failures(data: Mapping[str, Any]) -> Iterator[str]:
-    """What failed, and why."""
+    """The failures and their reasons."""
     for name in ("smoke", "sweep", "profile"):
         yield from (f"{name}, {row['key']}: {row['skipped']}" for row in data[name] if is_failure(row))
     for row in data["tests"]:
@@ -139,7 +139,7 @@ def failures(data: Mapping[str, Any]) -> Iterator[str]:
 
 
 def show(data: Mapping[str, Any]) -> None:
-    """Print what came of each part, what failed, the targets, the best constants, the steps and the eager step."""
+    """Print the results of all parts, failures, targets, best constants, compiled steps and the eager step."""
     about = data["machine"]
     print(f"\n{about.get('gpu')}, driver {about.get('driver')}, commit {data['commit']}")
     table(

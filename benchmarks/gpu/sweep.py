@@ -1,4 +1,4 @@
-"""The constants of the runner of kernels, each over a range: which are the best, and by how much."""
+"""A sweep of the GPU runner's constants: each over a range, to find the best value and what it gains."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def all_cases(scale: Scale) -> dict[str, tuple[str, Case]]:
 
 
 def keys(scale: Scale) -> list[str]:
-    """A row for each constant and fit."""
+    """The row keys: one for each constant and fit."""
     return list(all_cases(scale))
 
 
@@ -66,7 +66,7 @@ def measure(asked: Sequence[str], scale: Scale, at: At) -> Iterator[tuple[str, R
 
 
 def with_each_value(constant: str, case: Case, scale: Scale) -> Row:
-    """The seconds of a step of the compiled fit with each value of a constant, in rounds that alternate."""
+    """The seconds of a compiled step with each value of a constant, in rounds that alternate."""
     from tinygrad_poly.compiler.cuda import runner
 
     # All but the border itself are about one of its sides.

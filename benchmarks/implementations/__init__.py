@@ -1,4 +1,4 @@
-"""The implementations, a file for each library. None imports its library before it is started."""
+"""The implementations, one file for each library, which is imported only when it is started."""
 
 from benchmarks.implementations import cuda, engine, jax_, memory, numba_, numpy_, peers, torch_
 

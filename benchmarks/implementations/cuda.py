@@ -1,4 +1,4 @@
-"""The fit as a person would write it for a GPU: the limit for a compiled program there.
+"""CUDA kernels written by hand for the fit: the limit for a compiled program on a GPU.
 
 Few points are one block's work: it takes all steps in a single launch. For many, blocks add up their points, a second
 kernel adds up the blocks and takes the step, and both are replayed as a CUDA graph.
@@ -120,7 +120,7 @@ def source(case: Case) -> str:
 
 
 def cupy_on(case: Case) -> Any:
-    """CuPy, if there is a GPU.
+    """The module CuPy, if there is a GPU.
 
     Raises:
         Unavailable: where not.
@@ -134,7 +134,7 @@ def cupy_on(case: Case) -> Any:
 
 
 def gpu_clock(cupy: Any, stream: Any = None) -> Clock:
-    """The clock of the current device, of a stream's work or of the default one's."""
+    """A clock of the current device, for the work of a stream or of the default stream."""
 
     def record() -> Any:
         event = cupy.cuda.Event()
@@ -156,7 +156,7 @@ def kernels(case: Case) -> tuple[Any, ...]:
 
 
 def data(case: Case, cupy: Any) -> tuple[Any, Any, Any]:
-    """The data on the device, and room for the sums of each block."""
+    """The data on the device, and memory for the sums of each block."""
     x, y = (cupy.asarray(a.reshape(-1)) for a in case.data())
     processors = cupy.cuda.Device().attributes["MultiProcessorCount"]
     blocks = min(BLOCKS_PER_PROCESSOR * processors, -(-case.points // BLOCK))

@@ -1,4 +1,4 @@
-"""The engine itself: its tape as it is, and compiled."""
+"""The engine itself: its tape, eager and compiled."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def array_library(case: Case) -> Any:
 
 
 def clock_of(case: Case) -> Clock | None:
-    """The device's clock, if it is a GPU."""
+    """The clock of the device, if it is a GPU."""
     return None if case.device == "cpu" else gpu_clock(array_library(case))
 
 
@@ -41,7 +41,7 @@ def module(case: Case) -> Run:
 
 
 def traced(case: Case, hoist: str | None = None) -> Any:
-    """A step as a program, its weights, and the order in which the loss takes them."""
+    """The program of a step, its weights, and the order in which the loss takes them."""
     xp = array_library(case)
     import tinygrad_poly as tg
     from tinygrad_poly.compiler.steps import CompiledSteps
@@ -79,7 +79,7 @@ def compiled(case: Case, hoist: str | None = None) -> Run:
 
 
 def compiled_without_numba(case: Case) -> Run:
-    """The same program run by NumPy."""
+    """The compiled program, run by NumPy."""
     from tinygrad_poly.compiler.loops.numpy_runner import NumpyProgram
 
     steps, weights = traced(case)

@@ -1,4 +1,4 @@
-"""JAX, a step in a call or all of them, with its own gradients or with this engine's tape inside."""
+"""JAX: one step or all steps in a call, with its own gradients or with this engine's tape inside."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from benchmarks.problems import Case
 
 
 def jax_of(case: Case) -> Any:
-    """The library, computing in the case's dtype."""
+    """The module JAX, set to the case's dtype."""
     jax = library("jax", "JAX", "group: peers")
     if case.dtype == "float64":
         jax.config.update("jax_enable_x64", True)
@@ -58,7 +58,7 @@ def placed(case: Case, jax: Any) -> tuple[list[Any], Any, Any]:
 
 
 def one_by_one(case: Case) -> Run:
-    """`jax.jit` of a step, called for each."""
+    """A call for each step, by `jax.jit` of a step."""
     jax = jax_of(case)
     weights, x, y = placed(case, jax)
     step = jax.jit(own_gradients(case, jax))
@@ -74,7 +74,7 @@ def one_by_one(case: Case) -> Run:
 
 
 def all_at_once(case: Case, make_step: Any) -> Run:
-    """`jax.jit` of a `fori_loop` over the steps."""
+    """One call for all steps, by `jax.jit` of a `fori_loop`."""
     jax = jax_of(case)
     weights, x, y = placed(case, jax)
     step = make_step(case, jax)

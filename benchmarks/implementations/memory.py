@@ -1,4 +1,4 @@
-"""How fast the memory is: no step can take less time than its data needs to arrive."""
+"""Memory speed: a lower limit, as no step can take less time than reading its data."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from benchmarks.problems import Case
 
 @cache
 def reading_loop(dtype: str, threads: int) -> Any:
-    """Adds up x and y, so many times."""
+    """A loop that adds up x and y, so many times."""
     import numba
 
     number = np.dtype(dtype).type
@@ -52,7 +52,7 @@ def reading_loop(dtype: str, threads: int) -> Any:
 
 
 def reading_by_processor(case: Case) -> Run:
-    """By Numba, in all threads."""
+    """The sum by Numba, in all threads."""
     numba = library("numba", "Numba", "pip install 'tinygrad_poly[compile]'")
     threads = numba.get_num_threads() if case.points >= FEWEST_POINTS else 1
     loop = reading_loop(case.dtype, threads)
@@ -67,7 +67,7 @@ def reading_by_processor(case: Case) -> Run:
 
 
 def reading_by_gpu(case: Case) -> Run:
-    """By a kernel that leaves a sum for each block."""
+    """The sum by a kernel that leaves one number for each block."""
     cupy, read = cuda.kernels(case)[:2]
     x, y, parts = cuda.data(case, cupy)
     clock = cuda.gpu_clock(cupy)
@@ -81,12 +81,12 @@ def reading_by_gpu(case: Case) -> Run:
 
 
 def reading(case: Case) -> Run:
-    """The data read once a step and added up."""
+    """Reading all data once a step, to add it up."""
     return reading_by_processor(case) if case.device == "cpu" else reading_by_gpu(case)
 
 
 def copying(case: Case) -> Run:
-    """Half of the data copied on the device: as many bytes are read and written as a step reads."""
+    """Copying half of the data on the device: as many bytes are read and written as a step reads."""
     cupy = cuda.cupy_on(case)
     x, y = (cupy.asarray(a) for a in case.data())
     copy, clock = cupy.empty_like(x), cuda.gpu_clock(cupy)
@@ -100,7 +100,7 @@ def copying(case: Case) -> Run:
 
 
 def transfer(case: Case) -> Run:
-    """The data brought from the processor's memory, which the other rows leave out."""
+    """Copying the data from the processor's memory, which the other rows do not count."""
     cupy = cuda.cupy_on(case)
     data, clock = case.data(), cuda.gpu_clock(cupy)
     there: Any = ()

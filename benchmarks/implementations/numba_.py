@@ -1,4 +1,4 @@
-"""The fused loop that a person would write for Numba: the limit that a compiled program is measured against.
+"""Loops written by hand for Numba: the limit for a compiled program on the CPU.
 
 A sum in several partial sums may be vectorised, which `reassoc` allows. With threads, each takes a slice of the data:
 LLVM vectorises a loop over a whole slice, and not one over a range of a larger array.
@@ -20,7 +20,7 @@ FEWEST_POINTS = 20_000
 
 
 def jit(**options: Any) -> Callable[[Any], Any]:
-    """Numba's decorator."""
+    """The decorator of Numba, with this file's options."""
     numba = library("numba", "Numba", "pip install 'tinygrad_poly[compile]'")
     decorate: Callable[[Any], Any] = numba.njit(fastmath={"reassoc", "nsz", "contract"}, error_model="numpy", **options)
     return decorate
@@ -132,7 +132,7 @@ def cubic_loop_in_threads(dtype: str) -> Any:
 
 
 def run(case: Case, loop: Any) -> Run:
-    """A loop over steps, as a run."""
+    """A run of a loop over steps."""
     x, y = (a.reshape(-1) for a in case.data())
     number = np.dtype(case.dtype).type
     lr, weights = number(case.lr), tuple(number(w) for w in case.problem.start)
@@ -146,12 +146,12 @@ def run(case: Case, loop: Any) -> Run:
 
 
 def serial(case: Case) -> Run:
-    """One thread."""
+    """The loop in one thread."""
     return run(case, (cubic_loop if case.problem is SIN else line_loop)(case.dtype))
 
 
 def enough_threads(case: Case) -> None:
-    """Refuse where threads gain nothing.
+    """Refuse a case that threads do not make faster.
 
     Raises:
         Unavailable: for one thread, or few points.
@@ -164,7 +164,7 @@ def enough_threads(case: Case) -> None:
 
 
 def in_threads(case: Case) -> Run:
-    """All threads."""
+    """The loop in all threads."""
     enough_threads(case)
     return run(case, cubic_loop_in_threads(case.dtype))
 

@@ -1,4 +1,4 @@
-"""NumPy, as in the tutorials that work the gradient out by hand."""
+"""NumPy with gradients worked out by hand, as in the tutorials."""
 
 import numpy as np
 

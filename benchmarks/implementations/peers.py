@@ -1,4 +1,4 @@
-"""Other engines that differentiate NumPy-like code with a tape, each as its documentation has it."""
+"""Other engines with a tape for NumPy-like code, each used as its documentation shows."""
 
 from __future__ import annotations
 

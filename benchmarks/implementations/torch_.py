@@ -1,4 +1,4 @@
-"""torch: by hand, by its tape, compiled, and as a graph that a GPU replays."""
+"""torch: by hand, by its tape, compiled, and as a graph replayed by a GPU."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from benchmarks.problems import LINEAR, Case
 
 
 def torch_on(case: Case) -> Any:
-    """The library, if it can compute on the case's device."""
+    """The module torch, if it can compute on the case's device."""
     torch = library("torch", "torch", "group: test")
     if case.device != "cpu" and not torch.cuda.is_available():
         raise Unavailable(f"no GPU that torch {torch.__version__} can use")
@@ -19,7 +19,7 @@ def torch_on(case: Case) -> Any:
 
 
 def clock_of(case: Case, torch: Any) -> Clock | None:
-    """The device's clock, if it is a GPU."""
+    """The clock of the device, if it is a GPU."""
     if case.device == "cpu":
         return None
 

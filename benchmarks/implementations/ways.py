@@ -1,4 +1,4 @@
-"""The ways that several libraries share: within a way, they run the very same lines."""
+"""Ways to take steps that several libraries share, line by line."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from benchmarks.problems import Case
 
 
 def numbers(weights: Any) -> Vector:
-    """Weights of any library as a vector in NumPy; those of a GPU come over."""
+    """The weights of any library as a NumPy vector; those of a GPU are copied."""
     return np.array([w.item() for w in weights], "float64")
 
 
 def around(clock: Clock | None) -> AbstractContextManager[None]:
-    """What goes around the steps; without a GPU, everything is done when a call returns."""
+    """A context around the steps; without a GPU it does nothing, as a call returns when its work is done."""
     return nullcontext() if clock is None else clock
 
 

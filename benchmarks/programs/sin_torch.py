@@ -1,4 +1,4 @@
-"""The sin fit of the tutorial, as one writes it with torch: the whole program, timed from the shell."""
+"""The tutorial's sin fit in torch, as a whole program that is timed from the shell."""
 
 import math
 

@@ -1,1 +1,1 @@
-"""The page, its pictures, and the numbers that other pages quote, made from the committed results."""
+"""The report: the page, its pictures, and the numbers that other pages quote, from the committed results."""

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.report`."""
+"""The report command: `python -m benchmarks.report`."""
 
 from benchmarks.report.page import main
 

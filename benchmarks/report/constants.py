@@ -1,4 +1,4 @@
-"""The constants of the runner of kernels: which values are the best, of those that were measured."""
+"""The GPU runner's constants: the best value of each, among those that were measured."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ALL_IN_ONE, NONE_IN_ONE = 2**30, 0
 
 
 def best(rows: Sequence[Row]) -> dict[str, tuple[int, int, float]]:
-    """For each constant: its value now, the best one, and how much longer steps take now in the geometric mean.
+    """For each constant its value now, the best value, and how much slower steps are now (geometric mean).
 
     The best of a constant has the smallest geometric mean over all fits of its time in units of the fastest. The best
     border is the number of points up to which one block takes no longer than many, in most fits.
@@ -43,6 +43,6 @@ def best(rows: Sequence[Row]) -> dict[str, tuple[int, int, float]]:
 
 
 def _mean(ratios: Iterable[float]) -> float:
-    """The geometric mean."""
+    """The geometric mean of some ratios."""
     logarithms = [math.log(ratio) for ratio in ratios]
     return math.exp(sum(logarithms) / len(logarithms))

@@ -1,4 +1,4 @@
-"""From how many points on one implementation is faster than another."""
+"""Crossings: the number of points from which one implementation is faster than another."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from benchmarks.report.measured import Quartiles, Results, Row, Threads
 
 @dataclass(frozen=True)
 class Crossing:
-    """Where the faster of two changes: somewhere between two numbers of points that were measured.
+    """A change of the faster one of two, between two measured numbers of points.
 
     Attributes:
         first: who is faster with `below` points and fewer.
@@ -28,7 +28,7 @@ class Crossing:
 
 
 def crossings(results: Results, own: str, reference: str, threads: Threads = 1, **wanted: Any) -> list[Crossing]:
-    """Every change of the faster one, as the interval between the last sure win of the one and the first of the other.
+    """All changes of the faster one, each as an interval from the last sure win of one to the first of the other.
 
     A win is sure where the quartiles of the ratio lie on one side of 1; what is not sure widens the interval.
 
@@ -45,7 +45,7 @@ def crossings(results: Results, own: str, reference: str, threads: Threads = 1, 
 
 
 def _winner(results: Results, row: Row, reference: str) -> str | None:
-    """Who is surely faster."""
+    """The one that is surely faster, or none."""
     ratio: Quartiles | None = results.ratio(row, reference)
     if ratio is None or ratio.low <= 1 <= ratio.high:
         return None

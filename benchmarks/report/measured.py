@@ -1,4 +1,4 @@
-"""What was measured: the committed results, and the ratios in them."""
+"""Measured results: the committed files, and ratios of their rows."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Quartiles:
 
     @classmethod
     def of_ratio(cls, own: Sequence[float], other: Sequence[float]) -> Quartiles:
-        """The quartiles of a quotient, round by round."""
+        """The quartiles of a quotient, taken round by round."""
         return cls.of([mine / its for mine, its in zip(own, other, strict=True)])
 
 
@@ -128,14 +128,14 @@ def seconds(row: Row) -> float:
 
 
 def significant(value: float) -> str:
-    """Three digits, without an exponent for what is seen often."""
+    """A number with three digits, without an exponent unless it is very large or small."""
     if value >= 999.5:
         return f"{value:.0f}"
     return f"{value:#.3g}".rstrip(".") if value >= 1e-4 else f"{value:.2g}"
 
 
 def duration(value: float, number: Callable[[float], str] = significant) -> str:
-    """Seconds in the unit that suits them, with the number as `number` writes it."""
+    """A time in the unit that suits it, with its number as `number` writes it."""
     for unit, size in (("s", 1), ("ms", 1e-3), ("µs", 1e-6)):
         if value >= size:
             return f"{number(value / size)} {unit}"

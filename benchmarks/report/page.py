@@ -1,4 +1,4 @@
-"""Turns the committed results into docs/benchmarks.md and its pictures, and into the numbers that other pages quote.
+"""The benchmark page: docs/benchmarks.md with its pictures and quoted numbers, from the committed results.
 
 `python -m benchmarks.report` does it anew; `make bench` measures first.
 """
@@ -26,7 +26,7 @@ OURS = ("tinygrad_poly", "compiled", "compiled without Numba")
 
 
 def markdown(cpu: Results, gpus: Mapping[str, Results]) -> str:
-    """The page.
+    """The page as Markdown.
 
     Args:
         cpu: what was measured on the processor.
@@ -67,13 +67,13 @@ def markdown(cpu: Results, gpus: Mapping[str, Results]) -> str:
 
 
 def words(name: str) -> str:
-    """A section's text, its quotes filled in."""
+    """The text of a section, with its quotes filled in."""
     text = quotes.updated((WORDS / f"{name}.md").read_text(encoding="utf-8"))
     return quotes.QUOTE.sub(lambda match: match["value"], text)
 
 
 def machine(results: Results) -> str:
-    """What the numbers were measured on."""
+    """The machine and versions that the numbers belong to."""
     about, versions = results.data["machine"], results.data["versions"]
     hardware = [about["cpu"], f"{about['cores']} cores", f"{about['memory'] / 2**30:.0f} GiB"]
     if about.get("gpu"):
@@ -82,7 +82,7 @@ def machine(results: Results) -> str:
 
 
 def table(heads: list[str], rows: Iterable[Iterable[str]], left: int = 1) -> Iterator[str]:
-    """A Markdown table whose first columns are words and whose others are numbers; nothing where there is no row."""
+    """A Markdown table whose first columns are words and whose others are numbers; "" if there is no row."""
     rows = [list(row) for row in rows]
     if rows:
         yield f"| {' | '.join(heads)} |"
@@ -114,7 +114,7 @@ def spread(ratio: Quartiles) -> str:
 
 
 def crossing_list(results: Results) -> Iterator[str]:
-    """Where another becomes faster than this engine, or slower, of those measured together on the sin fit."""
+    """The crossings with other implementations that were measured together with this engine on the sin fit."""
     pairs = sorted(
         {
             (row["implementation"], reference, row["threads"])
@@ -151,7 +151,7 @@ def limit_table(results: Results) -> Iterator[str]:
 
 
 def process_table(results: Results) -> Iterator[str]:
-    """Whole processes."""
+    """The table of whole programs."""
     rows = []
     for process in results.data["processes"]:
         ratio = results.process_ratio(process["name"], process["reference"])
@@ -163,7 +163,7 @@ def process_table(results: Results) -> Iterator[str]:
 
 
 def cold_table(results: Results) -> Iterator[str]:
-    """Imports and first calls."""
+    """The table of imports and first calls."""
     rows = [
         [title(row["case"]), row["implementation"]]
         + [duration(median(row[key])) if row.get(key) else "" for key in ("import", "first", "cached")]
@@ -176,7 +176,7 @@ def cold_table(results: Results) -> Iterator[str]:
 
 
 def cuda_sections(gpus: Mapping[str, Results]) -> Iterator[str]:
-    """A section for each GPU, or that there was none."""
+    """A section for each GPU, or a sentence that says there was none."""
     yield words("cuda")
     if not gpus:
         yield "Not measured: no GPU was at hand. `make gpu` measures it where CuPy and a GPU are.\n"
@@ -192,7 +192,7 @@ def cuda_sections(gpus: Mapping[str, Results]) -> Iterator[str]:
 
 
 def part_table(results: Results) -> Iterator[str]:
-    """What was tested and measured, at which commit."""
+    """The parts that were tested and measured, and their commits."""
     rows = [
         [row["title"], (row["commit"] or "unknown")[:12], *(str(row[key]) for key in ("measured", "failed", "skipped"))]
         for row in results.data.get("parts", [])
@@ -218,12 +218,12 @@ def gpu_limit_table(results: Results) -> Iterator[str]:
 
 
 def by_gpus_clock(row: Row) -> list[str]:
-    """The cell with what the GPU's own clock said of a step; empty for a library that does not show it."""
+    """The cell with a step's time by the GPU's own clock; empty for a library that does not show it."""
     return [duration(median(row["device_seconds"])) if row.get("device_seconds") else ""]
 
 
 def constant_table(results: Results) -> Iterator[str]:
-    """The constants of the runner of kernels: as they are, and the best that was found."""
+    """The GPU runner's constants: their values now, and the best ones found."""
     rows = [row for row in results.data.get("sweep", []) if "skipped" not in row]
     found = [[f"`{name}`", str(now), str(best), significant(slow)] for name, (now, best, slow) in best_of(rows).items()]
     yield from table(
@@ -232,7 +232,7 @@ def constant_table(results: Results) -> Iterator[str]:
 
 
 def section_table(results: Results) -> Iterator[str]:
-    """Where an eager step's time goes."""
+    """The table of where an eager step's time goes."""
     rows = [row for row in results.data.get("profile", []) if "skipped" not in row]
     split = [row for row in rows if row["key"].startswith("sections")]
     busy = {row["what"]: row for row in rows if row["key"].startswith("kernels")}
@@ -245,7 +245,7 @@ def section_table(results: Results) -> Iterator[str]:
 
 
 def call_table(results: Results) -> Iterator[str]:
-    """What a call of CuPy's costs."""
+    """The cost of single CuPy calls."""
     rows = [row for row in results.data.get("profile", []) if row["key"] == "operations" and "skipped" not in row]
     found = [[f"`{name}`", *map(duration, spent)] for row in rows for name, spent in row["seconds"].items()]
     yield from table(["a call of CuPy's, x of 2,000 elements, w a number", "Python", "GPU"], found)
@@ -286,7 +286,7 @@ def row_tables(results: Results) -> Iterator[str]:
 
 
 def skipped_list(results: Results) -> Iterator[str]:
-    """Each reason with the rows that it kept out."""
+    """The reasons for missing rows, each with its rows."""
     reasons: dict[str, list[Row]] = defaultdict(list)
     for row in results.skipped():
         reasons[row["skipped"]].append(row)

@@ -37,12 +37,12 @@ REFERENCE = "torch.autograd"
 
 
 def fingerprint(results: Results) -> str:
-    """What a picture says about the results that it was drawn from."""
+    """A hash of the results that a picture shows."""
     return hashlib.sha256(json.dumps(results.data, sort_keys=True).encode()).hexdigest()
 
 
 def drawn_from(path: Path) -> str | None:
-    """The fingerprint of the results that a picture was drawn from."""
+    """The hash that a picture carries of the results that it was drawn from."""
     from PIL import Image
 
     with Image.open(path) as image:
@@ -147,7 +147,7 @@ def peers(results: Results, name: str, threads: Threads = 1) -> Any:
 
 
 def _color(name: str) -> str:
-    """Of a bar: its line's, or else that of its library."""
+    """The color of a bar: that of its line, or of its library."""
     if name in STYLES:
         return str(STYLES[name]["color"])
     return next((color for family, color in FAMILIES.items() if name.startswith(family)), OTHER)
@@ -167,7 +167,7 @@ def _case(results: Results, case: str, device: str, threads: Threads) -> list[tu
 
 
 def _label_ends(axes: Any, ends: dict[str, float]) -> None:
-    """The name of each line at its right end, moved apart where they would lie upon each other."""
+    """Labels at the right ends of lines, moved apart where they would overlap."""
     bottom, top = (math.log10(limit) for limit in axes.get_ylim())
     names = sorted(ends, key=ends.__getitem__)
     heights = [math.log10(ends[name]) for name in names]

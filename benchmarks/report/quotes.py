@@ -1,4 +1,4 @@
-"""Measured numbers in prose: each carries the name of the measurement that it quotes, so that none goes stale.
+"""Quotes: measured numbers in prose, each marked with its measurement's name, so that none becomes outdated.
 
 In a page stands `<!--measured: KEY-->1.04<!--/-->`, of which a reader sees 1.04. A key is one of
 
@@ -35,7 +35,7 @@ CODE = re.compile(r"```.*?```|`[^`\n]*`", re.S)
 
 
 def pages() -> list[Path]:
-    """The pages in which numbers may be quoted; the page of the benchmarks is made of them altogether."""
+    """The pages in which numbers may be quoted, except the benchmark page, which is generated."""
     return [ROOT / "README.md", *sorted(p for p in (ROOT / "docs").glob("*.md") if p.name != "benchmarks.md")]
 
 
@@ -49,7 +49,7 @@ def updated(text: str) -> str:
 
 
 def unmarked(text: str) -> list[str]:
-    """What claims to be measured, and says neither what it quotes nor whom."""
+    """Claims to be measured that name neither a measurement nor somebody else's."""
     return CLAIM.findall(CODE.sub("", CITED.sub("", QUOTE.sub("", text))))
 
 

@@ -1,4 +1,4 @@
-"""What was promised of the speed: each a ratio that is measured, and how large it may be."""
+"""Speed targets: measured ratios, and how large each may be."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from benchmarks.report.measured import Quartiles, Results, Threads, seconds
 
 @dataclass(frozen=True)
 class Target:
-    """A step of `implementation` takes at most `limit` of the time of `reference`."""
+    """A target: a step of `implementation` takes at most `limit` times as long as one of `reference`."""
 
     case: str
     implementation: str
@@ -20,14 +20,14 @@ class Target:
 
     @property
     def what(self) -> str:
-        """It in words."""
+        """The target in words."""
         threads = "" if self.threads == 1 else ", default threads"
         return f"{title(self.case)}{threads}: {self.implementation} / {self.reference}"
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a target."""
+    """The result for a target."""
 
     what: str
     ratio: Quartiles
@@ -35,7 +35,7 @@ class Outcome:
 
     @property
     def verdict(self) -> str:
-        """Whether the median keeps the promise."""
+        """Whether the median meets the target."""
         return "met" if self.ratio.middle <= self.limit else "missed"
 
 
@@ -71,7 +71,7 @@ PROCESSES = [
 
 
 def unmeasured(kind: str, all_results: Iterable[Results]) -> Iterator[tuple[str, float]]:
-    """The targets for steps on a kind of device of which no results say anything: what, and how large it may be."""
+    """The targets for a kind of device without results: what, and how large it may be."""
     said = {outcome.what for results in all_results for outcome in outcomes(results)}
     for target in STEPS:
         if target.case.endswith(f"-{kind}") and target.what not in said:
@@ -79,7 +79,7 @@ def unmeasured(kind: str, all_results: Iterable[Results]) -> Iterator[tuple[str,
 
 
 def outcomes(results: Results) -> Iterator[Outcome]:
-    """The targets that these results say something about."""
+    """The results for those targets that were measured."""
     for target in STEPS:
         row = results.row(target.case, target.threads, target.implementation)
         ratio = results.ratio(row, target.reference)

@@ -1,1 +1,1 @@
-"""Choosing rows, measuring them in fresh processes, and keeping them."""
+"""Measurement: rows are chosen, measured in fresh processes, and stored."""

@@ -1,4 +1,4 @@
-"""The first step of an implementation in this process: `python -m benchmarks.running.cold CASE IMPLEMENTATION`.
+"""The first step in a new process: `python -m benchmarks.running.cold CASE IMPLEMENTATION`.
 
 Prints a line of JSON: how long it took to import all that the first step needs, how long the rest took until the first
 step was done (data, tracing, compiling, the step), and after some more steps the most memory that the process had.
@@ -19,7 +19,7 @@ MORE_STEPS = 3
 
 
 class ImportClock:
-    """Adds up how long imports take; those that an import leads to are part of it.
+    """A clock that adds up the time of imports, including those that an import causes.
 
     Attributes:
         seconds: so far.
@@ -52,7 +52,7 @@ class ImportClock:
 
 
 def main(case_id: str, name: str) -> None:
-    """Take the first step and report it."""
+    """Take the first step and print its times."""
     begin = time.perf_counter()
     with ImportClock() as imports:
         from benchmarks.problems import CASES
@@ -71,7 +71,7 @@ def main(case_id: str, name: str) -> None:
 
 
 def peak_bytes() -> int:
-    """The most memory that this process had at a time."""
+    """The largest memory use of this process so far."""
     try:
         # Not getrusage, whose maximum includes what the process was before it became this program.
         with open("/proc/self/status") as status:

@@ -1,4 +1,4 @@
-"""What the numbers depend on: the machine, the versions of all that takes part, and the sources."""
+"""The conditions of a measurement: machine, versions and sources."""
 
 from __future__ import annotations
 
@@ -85,5 +85,5 @@ def sources() -> str:
 
 
 def fingerprint() -> dict[str, Any]:
-    """All of these by name: rows belong together where it is the same."""
+    """All of these by name; rows belong together if it is the same."""
     return {"sources": sources(), **versions(), **machine()}

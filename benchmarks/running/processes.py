@@ -1,4 +1,4 @@
-"""What is paid once: loading and compiling before the first step, and whole programs run from the shell."""
+"""Costs that are paid once: loading and compiling before the first step, and whole programs from the shell."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ COMMANDS = {
 
 
 class Failed(Exception):  # noqa: N818 - it is a row without numbers, not a failure of the run
-    """Why a program has no row."""
+    """The reason why a program has no row."""
 
 
 def output(command: Sequence[str], caches: Path) -> tuple[str, float]:
-    """What a program prints, and how many seconds it takes from the shell.
+    """The text that a program prints, and its seconds from the shell.
 
     Args:
         command: its arguments, without Python.
@@ -76,7 +76,7 @@ def output(command: Sequence[str], caches: Path) -> tuple[str, float]:
 
 @dataclass(frozen=True)
 class ColdStarts:
-    """The first step of each implementation, in processes of their own: all implementations, then again."""
+    """The first step of each implementation in new processes: one start of each, then again."""
 
     case: Case
     implementations: Sequence[str]
@@ -84,16 +84,16 @@ class ColdStarts:
 
     @property
     def title(self) -> str:
-        """What it is."""
+        """The title of these rows, for the progress."""
         return f"cold starts of {self.case.id}"
 
     @property
     def keys(self) -> Sequence[str]:
-        """Of its rows, round by round."""
+        """The keys of its rows, round by round."""
         return [self.key(name, k) for k in range(self.rounds) for name in self.implementations]
 
     def key(self, implementation: str, k: int) -> str:
-        """Of a row."""
+        """The key of a row."""
         return f"cold-{self.case.id}-{implementation}-{k}"
 
     def measure(self, missing: Sequence[str], keep: Keep) -> None:
@@ -108,7 +108,7 @@ class ColdStarts:
                     keep(self.key(name, k), row)
 
     def _start(self, name: str) -> Row:
-        """Start twice: with nothing compiled before, and with what the first start left."""
+        """Start twice: with nothing compiled before, and with the caches of the first start."""
         command = ("-m", "benchmarks.running.cold", self.case.id, name)
         with tempfile.TemporaryDirectory(prefix="tinygrad_poly_") as folder:
             first = _last_line(output(command, Path(folder))[0])
@@ -118,7 +118,7 @@ class ColdStarts:
         return {**first, "cached": again["first"], "peak_bytes": again["peak_bytes"]}
 
     def table(self, rows: Mapping[str, Row]) -> list[Row]:
-        """A row for each implementation: lists of a number for each round, or why there are none."""
+        """A row for each implementation: for each round a number, or the reason why there is none."""
         made: list[Row] = []
         for name in self.implementations:
             measured = [rows[key] for k in range(self.rounds) if (key := self.key(name, k)) in rows]
@@ -134,18 +134,18 @@ class ColdStarts:
 
 @dataclass(frozen=True)
 class Programs:
-    """The tutorial's sin fit as a program from the shell, round by round."""
+    """The tutorial's sin fit as programs from the shell, round by round."""
 
     rounds: int
     title: str = "whole programs"
 
     @property
     def keys(self) -> Sequence[str]:
-        """Of its rounds."""
+        """The keys of its rounds."""
         return [f"program-{k}" for k in range(self.rounds)]
 
     def measure(self, missing: Sequence[str], keep: Keep) -> None:
-        """Measure the missing rounds: the seconds of each program, and why there are none."""
+        """Measure the missing rounds: the seconds of each program, or the reason why there are none."""
         with tempfile.TemporaryDirectory(prefix="tinygrad_poly_") as name:
             commands, reasons = self.checked(Path(name)) if missing else ({}, {})
             for key in missing:
@@ -158,7 +158,7 @@ class Programs:
                 keep(key, {"seconds": seconds, "reasons": dict(reasons)})
 
     def checked(self, folder: Path) -> tuple[dict[str, Sequence[str]], dict[str, str]]:
-        """The programs that run and print the same losses, and why the others do not; this warms up all caches."""
+        """The programs that run and print the same losses, and the reasons for others; this fills all caches."""
         found, reasons, expected = {}, {}, None
         for program, command in self._commands(folder).items():
             try:
@@ -193,7 +193,7 @@ class Programs:
 
 
 def printed_losses(text: str) -> list[float]:
-    r"""The second number of each line that is two numbers.
+    r"""The losses in a text: the second number of each line that consists of two numbers.
 
     >>> printed_losses("Fitting ...\n99 12.5\n199 7.25\nResult: y = 1")
     [12.5, 7.25]
@@ -202,7 +202,7 @@ def printed_losses(text: str) -> list[float]:
 
 
 def check_equal(losses: Sequence[float], expected: Sequence[float]) -> None:
-    """Raise unless a program printed the losses that the other did.
+    """Raise an error unless a program printed the same losses as the other.
 
     They are float64 sums of 2000 terms, added up in another order: n·u = 2.2e-13 of their absolute sum each, which is
     up to a thousand times the small loss that they come to.

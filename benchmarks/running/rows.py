@@ -1,4 +1,4 @@
-"""A plugin of pytest that writes each row when it is measured, so that a crash costs no more than one.
+"""A pytest plugin that writes each row at once, so that a crash loses no more than one.
 
 `pytest -p benchmarks.running.rows --rows FOLDER FILE` runs those tests of FILE whose parameters `FOLDER/asked.json`
 names, in that order, and appends a line for each to `FOLDER/rows.jsonl`. It stops after the first that fails: whatever
@@ -24,7 +24,7 @@ def pytest_addoption(parser: Any) -> None:
 
 
 def pytest_collection_modifyitems(config: Any, items: list[Any]) -> None:
-    """Keep the tests that were asked for."""
+    """Keep the tests of the rows that were asked for."""
     asked = json.loads((config.getoption("rows") / "asked.json").read_text(encoding="utf-8"))
     found = {item.callspec.id: item for item in items if hasattr(item, "callspec")}
     items[:] = [found[test] for test in asked if test in found]
@@ -32,7 +32,7 @@ def pytest_collection_modifyitems(config: Any, items: list[Any]) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: Any, call: Any) -> Generator[None, Any, Any]:
-    """Write the row of a test that is through, or the reason why there is none."""
+    """Write the row of a finished test, or the reason why there is none."""
     report = yield
     row: dict[str, Any] | None = None
     if report.failed:
@@ -56,7 +56,7 @@ def pytest_runtest_makereport(item: Any, call: Any) -> Generator[None, Any, Any]
 
 
 def reason(error: BaseException) -> str:
-    """An error in a line."""
+    """An error as one line of text."""
     if isinstance(error, MemoryError) or type(error).__name__ in ("OutOfMemoryError", "OutOfMemory"):
         return f"out of memory: {str(error).partition(chr(10))[0]}".removesuffix(": ")
     return f"{type(error).__name__}: {error}".partition("\n")[0]

@@ -1,4 +1,4 @@
-"""Measuring in fresh processes: each `Unit` is one, and what ends a process early costs one row."""
+"""Measurement in fresh processes, one for each `Unit`, so that a crash costs one row."""
 
 from __future__ import annotations
 
@@ -55,19 +55,19 @@ class Unit(Protocol):
 
     @property
     def title(self) -> str:
-        """What it is, for the progress."""
+        """The title of these rows, for the progress."""
 
     @property
     def keys(self) -> Sequence[str]:
-        """Of its rows."""
+        """The keys of its rows."""
 
     def measure(self, missing: Sequence[str], keep: Keep) -> None:
-        """Measure those rows that are missing; one that there cannot be says why in "skipped"."""
+        """Measure the missing rows; a row that cannot be measured says why in "skipped"."""
 
 
 @dataclass(frozen=True)
 class Selection:
-    """Tests of one file, in one process as long as nothing goes wrong.
+    """Tests of one file, measured in one process as long as nothing fails.
 
     Attributes:
         title: what it is.
@@ -85,7 +85,7 @@ class Selection:
 
     @property
     def keys(self) -> Sequence[str]:
-        """Of its rows."""
+        """The keys of its rows."""
         return list(self.tests)
 
     def measure(self, missing: Sequence[str], keep: Keep) -> None:
@@ -102,7 +102,7 @@ class Selection:
 
 @dataclass(frozen=True)
 class Broken:
-    """A process that ended before it should.
+    """An error: a process ended too early.
 
     Attributes:
         reason: why.
@@ -116,7 +116,7 @@ class Broken:
 
 
 def in_processes(asked: Sequence[str], keep: Keep, process: Callable[[Path, Keep], Broken | None]) -> None:
-    """Measure all that is asked, in one process as long as nothing goes wrong.
+    """Measure everything in one process; after a crash, go on in a new one.
 
     Where the process ends before it should, the row that it was at gets the reason, and another process goes on with
     the rest.
@@ -155,7 +155,7 @@ def supervised(
     session: bool = True,
     well: Collection[int] = (0, 1),
 ) -> Broken | None:
-    """Run Python in a process of its own; returns why it ended before it should, None if it did not.
+    """Run Python in a new process; returns the reason if it ended too early, else None.
 
     Args:
         command: for Python.
@@ -203,7 +203,7 @@ def supervised(
 
 
 class _Tail:
-    """The end of a file of rows that another process writes.
+    """A reader of rows at the end of a file that another process writes.
 
     Attributes:
         latest: when the latest row came.
@@ -214,14 +214,14 @@ class _Tail:
         self.seen, self.latest = 0, time.monotonic()
 
     def read(self) -> None:
-        """Keep the rows that are new."""
+        """Store the rows that are new."""
         for test, row in lines(self.path)[self.seen :]:
             self.seen, self.latest = self.seen + 1, time.monotonic()
             self.keep(test, row)
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
-    """End a process with all that it started, if it has not ended by itself."""
+    """End a process, and all that it started, if it still runs."""
     if process.poll() is None:
         with contextlib.suppress(ProcessLookupError):
             if hasattr(os, "killpg") and os.getpgid(process.pid) == process.pid:
@@ -234,7 +234,7 @@ def stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def ending(status: int, said: str) -> str:
-    """Why a process ended early, as far as one can tell from its status and from what it said last."""
+    """The reason why a process ended early, guessed from its status and its last output."""
     if status < 0:
         name = signal.Signals(-status).name
         return f"the process was ended by {name}" + (", perhaps for want of memory" if name == "SIGKILL" else "")
@@ -243,7 +243,7 @@ def ending(status: int, said: str) -> str:
 
 
 def run(units: Sequence[Unit], store: Store, report: Callable[[Unit, str, Row], None]) -> None:
-    """Measure what is missing, keep each row at once, and report it."""
+    """Measure missing rows, store each at once, and report it."""
 
     def keep(unit: Unit, key: str, row: Row) -> None:
         store.add(key, row)

@@ -1,4 +1,4 @@
-"""What is measured: the cases, threads and implementations that were chosen, as units, and their tables."""
+"""The selection: chosen cases, threads and implementations as units to measure, and the tables of their rows."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ OPERATION_PEERS = ("tinygrad_poly", "HIPS autograd")
 
 @dataclass(frozen=True)
 class Chosen:
-    """What to measure; an empty choice of threads leaves it to the case.
+    """The choice of what to measure; with no choice of threads, each case decides.
 
     Attributes:
         parts: of `PARTS`.
@@ -48,11 +48,11 @@ class Chosen:
     implementations: Sequence[str] = field(default_factory=lambda: list(IMPLEMENTATIONS))
 
     def units(self) -> list[Unit]:
-        """In the order in which they are measured."""
+        """The units, in the order of measurement."""
         return [*self._steps().values(), *self._cold(), *self._programs(), *self._operations()]
 
     def tables(self, rows: Mapping[str, Row], device: str) -> dict[str, list[Row]]:
-        """The tables of a results file, of those rows that there are for "cpu" or "cuda"."""
+        """The tables of a results file, with the available rows for "cpu" or "cuda"."""
         steps = []
         for (case, threads), unit in self._steps().items():
             for (key, _), name in zip(unit.tests.items(), self._taking(case)):
@@ -118,7 +118,7 @@ def cases(**wanted: Sequence[Any] | None) -> list[Case]:
 
 
 def step_row(case: Case, threads: Threads, name: str, row: Row) -> Row:
-    """A row of the results, of what was measured."""
+    """A row of the results from a measurement."""
     about: Row = {"case": case.id, "problem": case.problem.name, "points": case.points, "dtype": case.dtype}
     about |= {"device": case.device, "threads": threads}
     who = {"implementation": name, "kind": IMPLEMENTATIONS[name].kind}

@@ -1,4 +1,4 @@
-"""Finished rows, kept in a file from the moment they are measured, and the results that are made of them."""
+"""The store: measured rows in a file from the moment of measurement, and the results made of them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Row = dict[str, Any]
 
 
 class Store:
-    """The rows that were measured by this version on this machine, by their keys.
+    """The rows that this version measured on this machine, by key.
 
     Args:
         folder: where `rows.jsonl` lies: the fingerprint in its first line, then a line for each row.
@@ -40,13 +40,13 @@ class Store:
         self._write(json.dumps(line) for line in (fingerprint, *self.rows.items()))
 
     def add(self, key: str, row: Row) -> None:
-        """Keep a row."""
+        """Store a row."""
         self.rows[key] = row
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps((key, row)) + "\n")
 
     def forget(self, keys: Iterable[str]) -> None:
-        """Measure these again."""
+        """Remove these rows, so that they are measured again."""
         for key in keys:
             self.rows.pop(key, None)
         first = self.path.read_text(encoding="utf-8").splitlines()[0]
@@ -57,7 +57,7 @@ class Store:
 
 
 def lines(path: Path) -> list[Any]:
-    """The JSON lines of a file up to the first that is not complete; none where there is no file."""
+    """The complete JSON lines at the start of a file; none if there is no file."""
     found: list[Any] = []
     try:
         text = path.read_text(encoding="utf-8", errors="replace")
@@ -80,7 +80,7 @@ def _differences(before: dict[str, Any], now: dict[str, Any]) -> Iterable[str]:
 
 
 def results(tables: dict[str, list[Row]]) -> dict[str, Any]:
-    """What a results file holds: the tables, and what they were measured on, rounded to four digits."""
+    """The content of a results file: tables, and the conditions of measurement, rounded to four digits."""
     about = {"format": FORMAT, "date": datetime.now(UTC).strftime("%Y-%m-%d"), "machine": machine()}
     return {**about, "versions": versions(), **{name: [rounded(row) for row in rows] for name, rows in tables.items()}}
 
@@ -99,7 +99,7 @@ def save(path: Path, data: dict[str, Any]) -> None:
 
 
 def rounded(value: Any) -> Any:
-    """The same with four significant digits in every float.
+    """The same value with four significant digits in every float.
 
     >>> rounded({"seconds": [0.000123456, 2.0], "points": 123456})
     {'seconds': [0.0001235, 2.0], 'points': 123456}

@@ -1,4 +1,4 @@
-"""What `tinygrad-poly bench` shows: a bar or a line for each row while it measures, and tables at the end."""
+"""Terminal output of `tinygrad-poly bench`: a bar or a line for each row, and tables at the end."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Report = Callable[[str, str, Row], None]
 
 
 def fancy() -> bool:
-    """Whether there is a terminal, and Rich is installed."""
+    """Whether the output goes to a terminal, and Rich is installed."""
     if not sys.stdout.isatty():
         return False
     try:
@@ -72,7 +72,7 @@ Line = Sequence[str]
 
 
 def show(tables: Mapping[str, Sequence[Row]]) -> None:
-    """Print what the tables of a results file say."""
+    """Print the tables of a results file."""
     steps = tables["rows"]
     for case, threads in dict.fromkeys((row["case"], row["threads"]) for row in steps):
         rows = [row for row in steps if (row["case"], row["threads"]) == (case, threads)]
@@ -93,7 +93,7 @@ def show(tables: Mapping[str, Sequence[Row]]) -> None:
 
 
 def _step(row: Row) -> Iterator[Line]:
-    """A line for each reference of a row."""
+    """The lines of a row, one for each reference."""
     if "skipped" in row:
         yield row["implementation"], "", "", "", row["skipped"]
         return
@@ -133,7 +133,7 @@ def _programs(rows: Sequence[Row]) -> list[Line]:
 
 
 def table(title: str, heads: Line, lines: Sequence[Line]) -> None:
-    """Print a table: names and the last column on the left of theirs, numbers on the right."""
+    """Print a table, with names and the last column aligned left, numbers right."""
     if not lines:
         return
     last = len(heads) - 1
