@@ -1,4 +1,4 @@
-"""Steps divided by the size of all gradients so far: Adagrad."""
+"""Adagrad: steps divided by the root of the sum of all squared gradients so far."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Steps of a size that hardly depends on the gradient's: Adam and AdamW."""
+"""Adam and AdamW: steps by a mean of the gradients, divided by the root of a mean of their squares."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Unpack
 from tinygrad_poly.creation import zeros_like
 from tinygrad_poly.engine.apply import wrap
 from tinygrad_poly.engine.arrays import Array, namespace
-from tinygrad_poly.optim.optimizer import Group, Optimizer, Params, TorchsOptions, gradients, not_negative, number
+from tinygrad_poly.optim.optimizer import Group, Optimizer, Params, TorchsOptions, gradients, in_range, not_negative
 
 
 class Adam(Optimizer):
@@ -70,7 +70,7 @@ class Adam(Optimizer):
         not_negative(group, "lr", "eps", "weight_decay")
         first, second = group["betas"]
         wanted = "must be from 0 to below 1"
-        group["betas"] = (number(first, "betas[0]", 0, 1, wanted), number(second, "betas[1]", 0, 1, wanted))
+        group["betas"] = (in_range(first, "betas[0]", 0, 1, wanted), in_range(second, "betas[1]", 0, 1, wanted))
 
     def _update(self, group: Group) -> None:
         lr, eps, weight_decay = float(group["lr"]), group["eps"], group["weight_decay"]
@@ -91,7 +91,7 @@ class Adam(Optimizer):
             p.array = w - lr / (1 - beta1**t) * (m / denominator)
 
     def _largest(self, p: Array, v: Array) -> Array:
-        """The largest v so far."""
+        """The elementwise largest v so far."""
         state = self.state[p]
         if "max_exp_avg_sq" in state:
             v = namespace(v).maximum(state["max_exp_avg_sq"].array, v)
@@ -100,7 +100,7 @@ class Adam(Optimizer):
 
 
 class AdamW(Adam):
-    """Adam whose weight decay is no part of the gradient: first w ← (1 − lr · weight_decay) w.
+    """Adam with decoupled weight decay: first w ← (1 − lr · weight_decay) w, then the step without it.
 
     Loshchilov and Hutter, Decoupled Weight Decay Regularization, 2017.
 

@@ -1,4 +1,4 @@
-"""Steps that know the curvature from the gradients so far: L-BFGS."""
+"""L-BFGS: Newton's steps with a curvature that is estimated from the last gradients."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LEAST_CURVATURE = 1e-10  # y · s of a pair that is worth remembering
 
 
 class LBFGS(Optimizer):
-    """Newton's steps, with an inverse Hessian estimated from the last steps and changes of the gradient.
+    """Newton's method with an inverse Hessian that is estimated from the last steps and changes of the gradient.
 
     One `step` takes up to `max_iter` of them, and calls a function that computes the loss as often as it
     needs to. Losses that are nearly quadratic, such as those of least squares, take a handful.
@@ -78,7 +78,7 @@ class LBFGS(Optimizer):
         )
 
     def add_param_group(self, param_group: Group) -> None:
-        """The one group there can be.
+        """Add the only group that there can be.
 
         Raises:
             ValueError: for a second group.
@@ -187,12 +187,12 @@ class LBFGS(Optimizer):
 
 
 def largest(x: Array) -> Any:
-    """The largest |x|."""
+    """The largest absolute value of an element."""
     return namespace(x).max(abs(x))
 
 
 def direction(state: dict[str, Any], g: Array, history_size: int) -> Array:
-    """−H g, with H the estimate of the inverse Hessian that `state` remembers, after the step that led to `g`.
+    """The direction −H g, with H the estimate of the inverse Hessian after the step that led to `g`.
 
     With a pair s (the step) and y (the change of the gradient), Newton's method would have s = H y. Each
     pair changes H so that it has, and is otherwise as near as it can be to what it was.

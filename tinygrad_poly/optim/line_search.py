@@ -1,4 +1,4 @@
-"""How far to go along a direction: a step that fulfils the strong Wolfe conditions.
+"""A line search: the length of a step along a direction, so that the strong Wolfe conditions hold.
 
 Write φ(t) for the loss at w + t d. A step t is good enough where the loss has fallen in proportion to
 the step, φ(t) ≤ φ(0) + c₁ t φ'(0), and the slope has become flat, |φ'(t)| ≤ c₂ |φ'(0)|. The search goes
@@ -19,7 +19,7 @@ SUFFICIENT_DECREASE, FLATNESS = 1e-4, 0.9  # c₁ and c₂
 
 
 class Trial(NamedTuple):
-    """A step that was tried."""
+    """A step length that was tried, with the loss and gradient there."""
 
     t: float
     loss: float
@@ -30,7 +30,7 @@ class Trial(NamedTuple):
 
 
 def cubic_minimum(a: Trial, b: Trial, least: float, most: float) -> float:
-    """Where the cubic through both trials has its minimum, not below `least` or above `most`."""
+    """The minimum of the cubic through both trials, limited to the range from `least` to `most`."""
     left, right = (a, b) if a.t <= b.t else (b, a)
     # Where the slopes do not fit a minimum, infinities and NaN lead to the limits.
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
@@ -52,7 +52,7 @@ def strong_wolfe(
     tolerance_change: float,
     most: int,
 ) -> tuple[Trial, int]:
-    """Find a step that fulfils the conditions, or the best that was tried.
+    """Find a step for which the conditions hold; otherwise the best that was tried.
 
     Args:
         evaluate: tries a step.

@@ -1,4 +1,4 @@
-"""Learning rates that change while a fit goes on: call `scheduler.step()` after each epoch's `optimizer.step()`."""
+"""Learning rate schedules: call `scheduler.step()` after each epoch's `optimizer.step()`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def _checked(optimizer: Any) -> Optimizer:
 
 
 class LRScheduler:
-    """What schedulers share. A subclass defines `get_lr`, the learning rates of epoch `last_epoch`.
+    """The base of all schedulers. A subclass defines `get_lr`, the learning rates of epoch `last_epoch`.
 
     Rates are computed from the present ones, so that schedulers can be combined, and a rate that the user
     changes stays changed.
@@ -66,7 +66,7 @@ class LRScheduler:
         return [float(group["lr"]) for group in self.optimizer.param_groups]
 
     def state_dict(self) -> dict[str, Any]:
-        """What a later run needs to go on as this one would have; functions are not in it."""
+        """The state from which a later run goes on as this one would; functions are not in it."""
         return {
             name: list(value) if isinstance(value, list) else value
             for name, value in vars(self).items()
@@ -74,12 +74,12 @@ class LRScheduler:
         }
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Go on from what `state_dict` returned."""
+        """Restore a state that `state_dict` returned."""
         self.__dict__.update(state_dict)
 
 
 class LambdaLR(LRScheduler):
-    """The first rate times a function of the epoch.
+    """A schedule: the first rate times a function of the epoch.
 
     >>> from tinygrad_poly.optim import SGD
     >>> optimizer = SGD([zeros(1)], lr=0.5)
@@ -107,7 +107,7 @@ class LambdaLR(LRScheduler):
 
 
 class StepLR(LRScheduler):
-    """The rate times `gamma` every `step_size` epochs.
+    """A schedule: the rate is multiplied by `gamma` every `step_size` epochs.
 
     >>> from tinygrad_poly.optim import SGD
     >>> optimizer = SGD([zeros(1)], lr=0.5)
@@ -132,7 +132,7 @@ class StepLR(LRScheduler):
 
 
 class MultiStepLR(LRScheduler):
-    """The rate times `gamma` at each of the epochs in `milestones`.
+    """A schedule: the rate is multiplied by `gamma` at each of the epochs in `milestones`.
 
     >>> from tinygrad_poly.optim import SGD
     >>> optimizer = SGD([zeros(1)], lr=0.5)
@@ -157,7 +157,7 @@ class MultiStepLR(LRScheduler):
 
 
 class ExponentialLR(LRScheduler):
-    """The rate times `gamma` every epoch.
+    """A schedule: the rate is multiplied by `gamma` every epoch.
 
     >>> from tinygrad_poly.optim import SGD
     >>> optimizer = SGD([zeros(1)], lr=0.5)
@@ -177,7 +177,7 @@ class ExponentialLR(LRScheduler):
 
 
 class CosineAnnealingLR(LRScheduler):
-    """From the first rate to `eta_min` in `T_max` epochs, along half a period of the cosine.
+    """A schedule: from the first rate to `eta_min` in `T_max` epochs, along half a period of the cosine.
 
     The rate of epoch t is eta_min + ½ (first − eta_min) (1 + cos(π t/T_max)), reached from that of the
     epoch before.
@@ -212,7 +212,7 @@ class CosineAnnealingLR(LRScheduler):
 
 
 class ReduceLROnPlateau:
-    """The rate times `factor` where a number has not improved for more than `patience` epochs.
+    """A schedule: the rate is multiplied by `factor` when a number stops improving for `patience` epochs.
 
     Args:
         optimizer: whose rates to change.
@@ -273,7 +273,7 @@ class ReduceLROnPlateau:
         return value > (self.best * (1 + self.threshold) if margin is None else self.best + margin)
 
     def step(self, metrics: Any) -> None:
-        """Look at the number of this epoch."""
+        """Compare the number of this epoch with the best, and reduce the rate if it is time."""
         self.last_epoch += 1
         if self._improves(value := float(metrics)):
             self.best, self.num_bad_epochs = value, 0
@@ -294,13 +294,13 @@ class ReduceLROnPlateau:
             group["lr"] = new
 
     def get_last_lr(self) -> list[float]:
-        """The rates after the last `step`."""
+        """The rates that the last `step` set."""
         return self._last_lr
 
     def state_dict(self) -> dict[str, Any]:
-        """What a later run needs to go on as this one would have."""
+        """The state from which a later run goes on as this one would."""
         return {name: value for name, value in vars(self).items() if name != "optimizer"}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Go on from what `state_dict` returned."""
+        """Restore a state that `state_dict` returned."""
         self.__dict__.update(state_dict)

@@ -1,4 +1,4 @@
-"""What all optimizers share: groups of parameters with options, and a state for each parameter."""
+"""The base of all optimizers: groups of parameters with options, and a state for each parameter."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Closure = Callable[[], Any]
 
 
 class TorchsOptions(TypedDict, total=False):
-    """Options that say how torch computes a step, and not what: they are accepted where they ask for nothing."""
+    """Torch's options for how to compute a step, accepted where they do not change the result."""
 
     foreach: bool | None
     fused: bool | None
@@ -29,7 +29,7 @@ class TorchsOptions(TypedDict, total=False):
 
 
 class Optimizer:
-    """Changes parameters by their gradients: `zero_grad()`, `loss.backward()`, `step()`.
+    """The base class of optimizers, which change parameters by their gradients: `zero_grad()`, `backward()`, `step()`.
 
     A subclass defines `_update(group)`, or `step` as one would for torch.
 
@@ -76,7 +76,7 @@ class Optimizer:
             self.add_param_group(group)
 
     def add_param_group(self, param_group: Group) -> None:
-        """Update these parameters too, with their own options.
+        """Add parameters to update, with their own options.
 
         Raises:
             DtypeError: for what is no tensor.
@@ -107,7 +107,7 @@ class Optimizer:
             )
 
     def _check(self, group: Group) -> None:
-        """Refuse options that make no sense, and make numbers of array libraries Python's, which never promote."""
+        """Check the options of a group, and convert numbers of array libraries to Python's, which never promote."""
         not_negative(group, "lr", "weight_decay")
 
     @property
@@ -125,10 +125,10 @@ class Optimizer:
     @lr.setter
     def lr(self, value: float) -> None:
         for group in self.param_groups:
-            group["lr"] = number(value, "lr", 0, math.inf, "must be 0 or more")
+            group["lr"] = in_range(value, "lr", 0, math.inf, "must be 0 or more")
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """Forget the gradients, so that the next `backward` does not add to them."""
+        """Reset the gradients to None, so that the next `backward` does not add to them."""
         for group in self.param_groups:
             for p in group["params"]:
                 node = p.node
@@ -156,7 +156,7 @@ class Optimizer:
         raise NotImplementedError(f"{type(self).__name__} must define step()")
 
     def state_dict(self) -> dict[str, Any]:
-        """What a later run needs to go on as this one would have, parameters being numbered in their order.
+        """The state from which a later run goes on as this one would; parameters are numbered in order.
 
         Later steps do not change what was returned.
         """
@@ -165,7 +165,7 @@ class Optimizer:
         return {"state": {numbers[p]: _copied(state) for p, state in self.state.items()}, "param_groups": groups}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Go on from what `state_dict` returned.
+        """Restore a state that `state_dict` returned.
 
         Raises:
             ValueError: where it is for other groups of parameters; nothing is changed then.
@@ -187,14 +187,14 @@ class Optimizer:
                 self.state[p] = _copied(state_dict["state"][number], p)
 
     def snapshot(self) -> Any:
-        """What `go_back` needs in order to undo the steps that follow; cheap enough to be taken before each step."""
+        """The data that `go_back` needs to undo the steps after it; cheap enough to take before each step."""
         if type(self).state_dict is not Optimizer.state_dict:
             return self.state_dict()
         state = [(p, values.copy(), [*map(_content, values.values())]) for p, values in self.state.items()]
         return [group.copy() for group in self.param_groups], state
 
     def go_back(self, snapshot: Any) -> None:
-        """Undo all steps since a `snapshot`; the weights are left as they are."""
+        """Undo all steps since a `snapshot`, except for the weights."""
         if isinstance(snapshot, dict):
             return self.load_state_dict(snapshot)
         groups, state = snapshot
@@ -233,7 +233,7 @@ def _content(value: Any) -> Any:
 
 
 def gradients(group: Group, weight_decay: float) -> Iterator[tuple[Tensor, Array]]:
-    """The parameters of a group that have a gradient, each with the direction to go against.
+    """The parameters of a group that have a gradient, each with its direction of ascent.
 
     That is the gradient of L + ½ weight_decay · w², or of −L where the group maximizes.
     """
@@ -247,7 +247,7 @@ def gradients(group: Group, weight_decay: float) -> Iterator[tuple[Tensor, Array
 
 
 def _with_names(params: list[Any]) -> Group:
-    """Parameters, and their names where each comes with one: `("w", w)`, as `named_parameters()` gives them."""
+    """Parameters and their names, if each comes with one: `("w", w)`, as from `named_parameters()`."""
     if not any(isinstance(p, tuple) and len(p) == 2 and isinstance(p[0], str) for p in params):
         return {"params": params}
     if not all(isinstance(p, tuple) and len(p) == 2 for p in params):
@@ -256,7 +256,7 @@ def _with_names(params: list[Any]) -> Group:
 
 
 def _check_nothing_asked(optimizer: str, torchs: Mapping[str, Any]) -> None:
-    """Refuse what is no option at all, and what asks torch for another way to compute.
+    """Raise an error for unknown options, and for options that ask torch for another way to compute.
 
     Raises:
         TypeError: for an option that nobody knows.
@@ -271,18 +271,18 @@ def _check_nothing_asked(optimizer: str, torchs: Mapping[str, Any]) -> None:
 
 
 def not_negative(group: Group, *names: str) -> None:
-    """Make these options Python numbers.
+    """Convert these options to Python numbers, and check that they are not negative.
 
     Raises:
         ValueError: for one that is negative, infinite or NaN.
     """
     for name in names:
         if name in group:
-            group[name] = number(group[name], name, 0, math.inf, "must be 0 or more")
+            group[name] = in_range(group[name], name, 0, math.inf, "must be 0 or more")
 
 
-def number(value: Any, name: str, low: float, end: float, wanted: str) -> float:
-    """`value` as a Python number.
+def in_range(value: Any, name: str, low: float, end: float, wanted: str) -> float:
+    """The value as a Python number, which has to lie in a range.
 
     Raises:
         DtypeError: for what is no number.

@@ -1,4 +1,4 @@
-"""Steps divided by the recent size of the gradients: RMSprop."""
+"""RMSprop: steps divided by the root of a running mean of the squared gradients."""
 
 from __future__ import annotations
 

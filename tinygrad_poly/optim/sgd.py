@@ -1,4 +1,4 @@
-"""Gradient descent, with momentum."""
+"""SGD: gradient descent, with or without momentum."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from typing import Unpack
 
 from tinygrad_poly.engine.apply import wrap
-from tinygrad_poly.optim.optimizer import Group, Optimizer, Params, TorchsOptions, gradients, not_negative, number
+from tinygrad_poly.optim.optimizer import Group, Optimizer, Params, TorchsOptions, gradients, in_range, not_negative
 
 
 class SGD(Optimizer):
@@ -63,7 +63,7 @@ class SGD(Optimizer):
 
     def _check(self, group: Group) -> None:
         not_negative(group, "lr", "momentum", "weight_decay")
-        group["dampening"] = number(group["dampening"], "dampening", -math.inf, math.inf, "must be a finite number")
+        group["dampening"] = in_range(group["dampening"], "dampening", -math.inf, math.inf, "must be a finite number")
         if group["nesterov"] and not (group["momentum"] > 0 and group["dampening"] == 0):
             raise ValueError(
                 f"nesterov needs a momentum above 0 and no dampening, not momentum {group['momentum']} "
