@@ -1,4 +1,4 @@
-"""Tensors as text, in torch's format: four decimals, aligned columns, long tensors summarised."""
+"""Tensors as text, in torch's format: four decimals, aligned columns, summaries of long tensors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SUMMARIZE_ABOVE = 1000
 
 
 class _Numbers:
-    """How every element of one tensor is printed: one width and one notation for all of them."""
+    """The format of all elements of one tensor: one width and one notation."""
 
     def __init__(self, values: np.ndarray[Any, Any]) -> None:
         self.spec = ""

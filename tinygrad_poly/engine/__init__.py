@@ -1,1 +1,1 @@
-"""The tape: what a gradient is, and how it is computed. This folder imports nothing of the package outside itself."""
+"""The tape: what a gradient is, and how it is computed. Nothing here imports the rest of the package."""

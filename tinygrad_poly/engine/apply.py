@@ -1,4 +1,4 @@
-"""The tape: applying a row of the derivative table to tensors, recording it as a node, and methods that do so."""
+"""Application: rows of the derivative table applied to tensors and recorded as nodes, and operators made of rows."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ tensor_namespace: Any = None
 
 
 def bind(kind: type[Any], namespace: Any) -> None:
-    """Take the class of all tensors, and the module whose functions work on them."""
+    """Set the class of all tensors, and the module whose functions work on them."""
     global tensor_class, tensor_namespace
     tensor_class, tensor_namespace = kind, namespace
 
 
 class Node:
-    """How a tensor was made: the operation, the nodes of its inputs, and what its rules will need.
+    """A record of how a tensor was made: the operation, the nodes of its inputs, and the arrays that its rules need.
 
     A leaf (a tensor that the user made) has no operation, and keeps its gradient here. A node
     refers only to nodes that came before it, so there are no cycles, and it keeps the arrays that it
@@ -69,12 +69,12 @@ class Node:
 
 
 def leaf(array: Array) -> Node:
-    """The node of a tensor that asks for a gradient and was not computed from others."""
+    """The node of a leaf: a tensor that requires grad and was not computed from others."""
     return Node(None, (), (), array)
 
 
 def wrap(array: Array, node: Node | None) -> Tensor:
-    """A tensor of an array and its node."""
+    """A tensor made of an array and its node."""
     tensor: Tensor = new(tensor_class)
     tensor.array = array
     tensor.node = node
@@ -90,7 +90,7 @@ def apply_operation(operation: Operation, *arguments: Any) -> Tensor:
     try:
         y = operation.forward(*inputs, *options)
     except (TypeError, ValueError) as error:
-        if together := _brought_together(given):
+        if together := _all_on_gpu(given):
             return apply_operation(operation, *together, *options)
         raise _explained(operation.name, inputs, error) from None
     if y.dtype is not inputs[0].dtype and (settled := arrays.without_integers(inputs, y.dtype)):
@@ -104,7 +104,7 @@ def apply_operation(operation: Operation, *arguments: Any) -> Tensor:
 
 
 def apply_unary(operation: Operation, x: Tensor, *options: Any) -> Tensor:
-    """`apply_operation` for one tensor, without what only several inputs need."""
+    """Apply a row to one tensor: `apply_operation` without what only several inputs need."""
     array, parent = x.array, x.node
     y = operation.forward(array, *options)
     if y.dtype is not array.dtype and (settled := arrays.without_integers((array,), y.dtype)):
@@ -117,10 +117,10 @@ def apply_unary(operation: Operation, x: Tensor, *options: Any) -> Tensor:
     return tensor
 
 
-def _brought_together(given: tuple[Any, ...]) -> list[Any] | None:
-    """What failed because 0-d tensors on the CPU met tensors on a GPU, with all on the GPU; None if that was not why.
+def _all_on_gpu(given: tuple[Any, ...]) -> list[Any] | None:
+    """All inputs on the GPU, if a call failed because 0-d tensors on the CPU met tensors on a GPU; else None.
 
-    Torch lets them meet. The gradient finds its way back to the CPU.
+    Torch allows this. The gradient goes back to the CPU.
     """
     places = [arrays.device_of(getattr(x, "array", x)) for x in given]
     place = next((place for place in places if place.type != "cpu"), None)
@@ -138,7 +138,7 @@ def _brought_together(given: tuple[Any, ...]) -> list[Any] | None:
 
 
 def _explained(name: str, inputs: tuple[Array, ...], error: Exception) -> Exception:
-    """NumPy's plain ValueError, which is about shapes, with the shapes in it; any other as it is.
+    """The error to raise: NumPy's plain ValueError, which is about shapes, with the shapes added; others unchanged.
 
     Raises:
         DeviceError: where the inputs are on several devices.
@@ -154,7 +154,7 @@ def _explained(name: str, inputs: tuple[Array, ...], error: Exception) -> Except
 
 
 def operand(other: Any) -> Array | None:
-    """What stands beside a tensor in an expression, as an array or Python number; None if it cannot."""
+    """The other operand of an operator as an array or Python number; None if it cannot be one."""
     if isinstance(other, (bool, int, float)):
         return other if type(other) in (bool, int, float) else other.item()  # type: ignore[union-attr]
     if isinstance(other, np.generic):
@@ -163,14 +163,14 @@ def operand(other: Any) -> Array | None:
 
 
 def checked(value: Any, name: str) -> Tensor:
-    """`value`, which the function `name` expects to be a tensor."""
+    """The value itself, after a check that it is a tensor, as the function `name` expects."""
     if not isinstance(value, tensor_class):
         raise DtypeError(f"{name}() expects a tensor, not {type(value).__name__}; wrap it: tensor(...)")
     return value  # type: ignore[no-any-return]
 
 
 def binary(operation: Operation, reflected: bool = False) -> Callable[[Tensor, Any], Tensor]:
-    """An operator method. The hot path of the eager engine: `apply_operation` with two inputs written out."""
+    """The method of a binary operator: `apply_operation` written out for two inputs, as this is the hot path."""
     forward, save = operation.forward, operation.save
     saves_inputs = operation.saves_inputs and not operation.saves_output
     saves_nothing = not (operation.frees or operation.saves_shapes)
@@ -190,7 +190,7 @@ def binary(operation: Operation, reflected: bool = False) -> Callable[[Tensor, A
         try:
             y = forward(left, right)
         except (TypeError, ValueError) as error:
-            if together := _brought_together((other, self) if reflected else (self, other)):
+            if together := _all_on_gpu((other, self) if reflected else (self, other)):
                 return apply_operation(operation, *together)
             raise _explained(operation.name, (left, right), error) from None
         if y.dtype is not self.array.dtype and (settled := arrays.without_integers((left, right), y.dtype)):
@@ -211,7 +211,7 @@ def binary(operation: Operation, reflected: bool = False) -> Callable[[Tensor, A
 
 
 def named(operator_method: Callable[[Tensor, Any], Tensor], name: str) -> Callable[[Tensor, Any], Tensor]:
-    """`a.add(b)` for `a + b`: where Python would go on to ask `b`, a method has to refuse."""
+    """The method for an operator, such as `a.add(b)` for `a + b`; it raises an error where `+` would ask b."""
 
     def method(self: Tensor, other: Any) -> Tensor:
         result = operator_method(self, other)
@@ -223,7 +223,7 @@ def named(operator_method: Callable[[Tensor, Any], Tensor], name: str) -> Callab
 
 
 def unary(operation: Operation) -> Callable[[Tensor], Tensor]:
-    """A method of one tensor without options."""
+    """The method of an operation with one tensor and no options."""
 
     def method(self: Tensor) -> Tensor:
         return apply_unary(operation, self)
@@ -232,7 +232,7 @@ def unary(operation: Operation) -> Callable[[Tensor], Tensor]:
 
 
 def comparison(compare: Callable[[Any, Any], Any]) -> Callable[[Tensor, Any], Any]:
-    """An operator whose result has no derivative."""
+    """The method of a comparison, which has no derivative."""
 
     def method(self: Tensor, other: Any) -> Any:
         right = other.array if isinstance(other, tensor_class) else operand(other)
@@ -241,7 +241,7 @@ def comparison(compare: Callable[[Any, Any], Any]) -> Callable[[Tensor, Any], An
         try:
             return wrap(compare(self.array, right), None)
         except (TypeError, ValueError) as error:
-            if together := _brought_together((self, other)):
+            if together := _all_on_gpu((self, other)):
                 return method(*together)
             raise _explained(compare.__name__, (self.array, right), error) from None
 
@@ -249,7 +249,7 @@ def comparison(compare: Callable[[Any, Any], Any]) -> Callable[[Tensor, Any], An
 
 
 def in_place(compute: Callable[[Tensor, Any], Tensor], symbol: str) -> Callable[[Tensor, Any], Tensor]:
-    """`a -= b`: the tensor gets a new array; whoever holds the old array keeps it unchanged."""
+    """The method of `a -= b`: the tensor gets a new array; whoever holds the old array keeps it unchanged."""
 
     def method(self: Tensor, other: Any) -> Tensor:
         check_in_place(self, symbol)
@@ -282,7 +282,7 @@ def in_place(compute: Callable[[Tensor, Any], Tensor], symbol: str) -> Callable[
 
 
 def check_in_place(tensor: Tensor, symbol: str) -> None:
-    """Refuse to change a leaf in place while operations are recorded.
+    """Raise an error for an in-place change of a leaf while operations are recorded.
 
     Raises:
         GraphError: because the tape could not tell the leaf from what it became.

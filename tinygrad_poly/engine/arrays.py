@@ -1,4 +1,4 @@
-"""Array libraries: one object answers for the arrays of each; dtypes, devices, and the shape work of every rule.
+"""Array libraries: one object for each answers all questions about its arrays; dtypes, devices, and shapes.
 
 Nothing here knows tensors. An *array* is whatever follows the array API standard: a NumPy array or
 scalar, an array of another library, or a `Tensor` while a backward pass is itself being recorded.
@@ -23,7 +23,7 @@ HALF = np.dtype(np.float16)
 
 
 class Library:
-    """The answers to all questions about the arrays of one library: here those of the array API standard.
+    """An array library: it answers all questions about its arrays, here as the array API standard does.
 
     Nothing else in the package asks whose an array is. NumPy's answers are below, CuPy's and JAX's in `interop/`.
 
@@ -46,17 +46,17 @@ class Library:
         return CPU
 
     def on_cpu(self, array: Array) -> Any:
-        """`array` in NumPy's memory."""
+        """`array` as a NumPy array."""
         return np.asarray(array)
 
     def own(self, array: Array) -> Array:
-        """`array` as the tape may keep it: a copy, where the user could still write into it."""
+        """`array` as the tape may keep it: a copy if the user could still write into it."""
         return array
 
     # Its dtype
 
     def dtype(self, dtype: Any) -> Any:
-        """`dtype` as the library has it: under the name that NumPy gives it."""
+        """`dtype` in the library's own form, found by NumPy's name for it."""
         return getattr(self.xp, as_dtype(dtype).name, dtype) if isinstance(dtype, (str, type, np.dtype)) else dtype
 
     def astype(self, array: Array, dtype: Any) -> Array:
@@ -86,7 +86,7 @@ class Library:
         return self.astype(float(a) * b + float(c), dtype)
 
     def of_math(self, function: Callable[[float], float], x: Array) -> Array:
-        """A function of Python's `math`, which the standard lacks, of each element."""
+        """A function of Python's `math` that the standard lacks, applied to each element."""
         values = [function(value) for value in np.ravel(self.on_cpu(x)).tolist()]
         dtype = x.dtype if is_floating(x.dtype) else self.xp.float64
         return self.xp.reshape(self.xp.asarray(values, dtype=dtype), x.shape)
@@ -94,19 +94,19 @@ class Library:
     # Elements, of an array that nobody else holds
 
     def written(self, fresh: Array, index: Index, values: Any) -> Array:
-        """`fresh` with `values` at `index`."""
+        """The array `fresh`, with `values` written at `index`."""
         fresh[index] = values
         return fresh
 
     def added(self, fresh: Array, index: Index, values: Array) -> Array:
-        """`fresh` with `values` added at `index`, where an element may be named several times."""
+        """The array `fresh`, with `values` added at `index`, where an element may be named several times."""
         self.xp.add.at(fresh, index, values)
         return fresh
 
     # Linear algebra
 
     def linalg_errors(self) -> AbstractContextManager[Any]:
-        """A context in which a matrix without what is asked of it raises NumPy's `LinAlgError`."""
+        """A context in which a matrix that cannot be factored raises NumPy's `LinAlgError`."""
         return nullcontext()
 
     def solve(self, a: Array, b: Array) -> Array:
@@ -120,7 +120,7 @@ class Library:
     # What only a library with a device of its own is asked (see `device`)
 
     def check(self, place: device) -> None:
-        """Raise a DeviceError where `place` is not there."""
+        """Raise a DeviceError if `place` does not exist."""
 
     def current(self) -> int:
         """The number of the device on which new arrays are made."""
@@ -136,7 +136,7 @@ class Library:
 
 
 class NumPy(Library):
-    """NumPy's answers, also for Python's numbers."""
+    """The library NumPy, which also answers for Python's numbers."""
 
     few_indices = False
     # np.sum spends longer in Python than in adding up two thousand numbers; the ufunc's own reduce does not.
@@ -147,7 +147,7 @@ class NumPy(Library):
         return array if isinstance(array, (np.ndarray, np.generic)) else np.asarray(array)
 
     def own(self, array: Array) -> Array:
-        """A copy in the processor's byte order; scalars and numbers cannot be written into."""
+        """A copy in the processor's byte order; scalars and numbers, which cannot be written into, as they are."""
         if not isinstance(array, np.ndarray):
             return array
         if isinstance(array, np.ma.MaskedArray) and np.ma.is_masked(array):
@@ -158,7 +158,7 @@ class NumPy(Library):
         return np.array(array, None if array.dtype.isnative else array.dtype.newbyteorder("="))
 
     def dtype(self, dtype: Any) -> Any:
-        """`dtype` as NumPy's."""
+        """`dtype` as a NumPy dtype."""
         return as_dtype(dtype)
 
     def astype(self, array: Array, dtype: Any) -> Array:
@@ -172,7 +172,7 @@ class NumPy(Library):
         return full
 
     def ones_like(self, array: Array) -> Array:
-        """Ones; a scalar stays one."""
+        """Ones in the shape and dtype of `array`; for a scalar a scalar."""
         return np.ones(array.shape, array.dtype) if array.shape else array.dtype.type(1)
 
     def multiply_add(self, a: Any, b: Array, c: Any, dtype: Any) -> Array:
@@ -189,7 +189,7 @@ known = _of_kind.get  # `known(type(x)) or library(x)` is `library(x)` where a c
 
 
 def register(name: str, make: Callable[[Any], Library], device: str | None = None) -> None:
-    """Take the answers of another library.
+    """Add the object that answers for another library.
 
     Args:
         name: the name that its modules begin with.
@@ -202,12 +202,12 @@ def register(name: str, make: Callable[[Any], Library], device: str | None = Non
 
 
 def library(array: Array) -> Library:
-    """The object that answers for the library of `array`, which is NumPy for Python's numbers."""
+    """The object that answers for the library of `array`; for Python's numbers it is NumPy's."""
     return known(type(array)) or _met(array)
 
 
 def _met(array: Array) -> Library:
-    """`library` for the first array of its kind."""
+    """The library of the first array of its kind."""
     kind = type(array)
     if issubclass(kind, (np.ndarray, np.generic, bool, int, float, type(None))):
         found: Library = NUMPY
@@ -261,7 +261,7 @@ def of_two(name: str) -> Callable[[Array, Array], Array]:
 
 
 def on_cpu(array: Array) -> Any:
-    """`array` in NumPy's memory. A GPU is waited for until it has computed all that it was asked to."""
+    """`array` as a NumPy array, after a GPU has finished computing it."""
     return library(array).on_cpu(array)
 
 
@@ -310,7 +310,7 @@ def own(value: Any) -> Any:
 
 
 def without_integers(inputs: tuple[Array, ...], result: Any) -> tuple[Array, ...] | None:
-    """The inputs with integers brought to the floating dtype that they meet; None if nothing is to be done.
+    """The inputs with integers converted to the floating dtype among them; None if nothing changes.
 
     NumPy computes int64 with float32, and sin of int64, in float64. Here, as in torch, integers take the
     dtype of the floating arrays beside them, or the default one.
@@ -331,7 +331,7 @@ def without_integers(inputs: tuple[Array, ...], result: Any) -> tuple[Array, ...
 
 
 def surely(condition: Array) -> bool:
-    """Whether `condition` holds for all elements, as far as that is known at once: on a GPU or in a trace it is not."""
+    """Whether `condition` is known to hold for all elements; on a GPU or in a trace this is not known at once."""
     return library(condition) is NUMPY and bool(condition.all())
 
 
@@ -408,7 +408,7 @@ def normalize_axes(axis: Any, ndim: int, name: str) -> Shape | None:
 
 
 def full_shape(shape: Shape, size: int, name: str) -> Shape:
-    """`shape` with its one −1 replaced by what `size` elements leave for it."""
+    """`shape` with its one −1 replaced by the length that fits `size` elements."""
     unknown = [i for i, length in enumerate(shape) if length == -1]
     known = math.prod(length for length in shape if length != -1)
     if len(unknown) > 1 or any(length < -1 for length in shape):
@@ -421,7 +421,7 @@ def full_shape(shape: Shape, size: int, name: str) -> Shape:
 
 
 class device:  # noqa: N801 - torch's name
-    """Where a tensor's array lives: `device("cpu")`, `device("cuda:0")`, `device("cuda", 0)`.
+    """The place of a tensor's array: `device("cpu")`, `device("cuda:0")`, `device("cuda", 0)`.
 
     "cuda" without a number is the current GPU (see `tinygrad_poly.cuda`), the first one unless told otherwise; a
     number alone is that GPU.
@@ -457,7 +457,7 @@ class device:  # noqa: N801 - torch's name
         return self.library.active(self)
 
     def asarray(self, array: Array) -> Array:
-        """`array` on this device; between two GPUs it goes directly."""
+        """`array` on this device; between two GPUs it is copied directly."""
         return self.library.moved(array, self)
 
     def _number(self) -> int:
@@ -481,7 +481,7 @@ CPU = device("cpu")
 
 
 def names_device(value: Any) -> bool:
-    """Whether `value`, which has to name a device or a dtype, does not name a dtype."""
+    """Whether `value`, which names either a device or a dtype, names a device."""
     if isinstance(value, str):
         try:
             np.dtype(value)
@@ -497,7 +497,7 @@ def device_of(array: Array) -> device:
 
 
 def all_together(*inputs: Any) -> None:
-    """Raise unless all arrays among `inputs` are on one device, and a GPU's is the current one.
+    """Raise an error unless all arrays among `inputs` are on one device, and if it is a GPU, on the current one.
 
     Called where an operation failed, to say why: nobody pays for it otherwise.
 

@@ -1,4 +1,4 @@
-"""The errors that users meet, each a subclass of the built-in that NumPy or torch users would catch."""
+"""Error classes: each is a subclass of the built-in exception that users of NumPy or torch would catch."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import numpy as np
 
 
 class ShapeError(ValueError):
-    """Shapes that do not fit together: the message prints them."""
+    """Shapes that do not fit together; the message prints them."""
 
 
 class DimensionError(ShapeError, IndexError):
@@ -26,11 +26,11 @@ class DeviceError(RuntimeError):
 
 
 class DataError(ValueError):
-    """A file or points that a fit cannot use: the message names the file and the line."""
+    """A file or points that a fit cannot use; the message names the file and the line."""
 
 
 class BlockError(RuntimeError):
-    """A block of the data, or the cluster that was to compute it, failed; nothing that the fit had learned is lost.
+    """A block of the data that could not be computed, or a cluster that failed; the fit keeps what it has learned.
 
     Attributes:
         result: the fit up to the last complete step; None outside of a fit.
@@ -40,7 +40,7 @@ class BlockError(RuntimeError):
 
 
 class DivergenceError(ArithmeticError):
-    """A fit whose loss is no longer a finite number; nothing that it had learned is lost.
+    """A fit whose loss is no longer a finite number; the fit keeps what it has learned.
 
     Attributes:
         step: the step whose loss was not finite.
@@ -66,15 +66,15 @@ class DivergenceError(ArithmeticError):
 
 
 class TraceError(TypeError):
-    """A function that cannot be traced, because what it does depends on numbers that are not there yet."""
+    """A function that cannot be traced, because its operations depend on numbers that a trace does not have."""
 
 
 class StructureError(TypeError):
-    """Arguments or results of a function that are not the containers of tensors that were expected."""
+    """Arguments or results of a function that are not the expected containers of tensors."""
 
 
 class SingularMatrixError(np.linalg.LinAlgError):
-    """A matrix without what was asked of it: singular where an inverse is needed, not positive definite, not finite.
+    """A matrix that an operation cannot take: singular, not positive definite, or not finite.
 
     The message names the operation and, in a stack of matrices, the batch element.
     """

@@ -1,4 +1,4 @@
-"""What a row of the derivative table is."""
+"""The form of the derivative table: what a row is, and how it is applied."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Rule = Callable[..., Array]
 
 
 class Point(NamedTuple):
-    """A special point of a row: where the formula gives no derivative, or not what is returned.
+    """A special point of a row, where the formula gives no derivative, or another one than is returned.
 
     An input is a number, or a list of numbers for a vector; several inputs are a tuple, and so are their slopes. Where
     the result is a vector, its sum is what is differentiated.
@@ -40,7 +40,7 @@ class Point(NamedTuple):
 
 
 def _text(value: Any) -> str:
-    """A number, or a list or tuple of them, as a reader writes it."""
+    """A number, list or tuple as text for readers."""
     if isinstance(value, (tuple, list)):
         inner = ", ".join(map(_text, value))
         return f"({inner})" if isinstance(value, tuple) else f"[{inner}]"
@@ -49,12 +49,12 @@ def _text(value: Any) -> str:
 
 
 def special_text(row: Operation | Variadic) -> str:
-    """The special points of a row, and what else there is to say, for readers."""
+    """The special points of a row, and its note, as text for readers."""
     return ". ".join([*map(str, row.special), *([row.note] if row.note else [])]) or "none"
 
 
 class Operation:
-    """One row: the forward function and, for each input, a vector-Jacobian product.
+    """A row of the table: the forward function and, for each input, a vector-Jacobian product.
 
     For y = f(a, b, …; options) and a cotangent g = ∂L/∂y, rule *i* returns ∂L/∂(input i) as plain
     mathematics. It may return more than its input's shape (the walk sums the repeated axes away) or
@@ -145,7 +145,7 @@ class Operation:
         return call
 
     def save(self, inputs: tuple[Array, ...], y: Array) -> tuple[Any, ...]:
-        """What the rules need of a forward pass that turned `inputs` into `y`."""
+        """The arrays that the rules need of a forward pass from `inputs` to `y`."""
         if self.saves_inputs:
             return (*inputs, y) if self.saves_output else inputs
         if self.saves_output:
@@ -176,17 +176,17 @@ class Variadic:
 
     @property
     def formula(self) -> str:
-        """As an `Operation`'s."""
+        """The formula, as in an `Operation`."""
         return str(self.keywords.get("formula", ""))
 
     @property
     def derivative(self) -> str:
-        """As an `Operation`'s."""
+        """The derivative, as in an `Operation`."""
         return str(self.keywords.get("derivative", ""))
 
     @property
     def note(self) -> str:
-        """As an `Operation`'s."""
+        """The note, as in an `Operation`."""
         return str(self.keywords.get("note", ""))
 
     special: tuple[Point, ...] = ()

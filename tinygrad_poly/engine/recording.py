@@ -1,4 +1,4 @@
-"""Whether operations are recorded, and who is told of it: `no_grad`, `enable_grad`, `Observer`; per thread and task."""
+"""The recording mode: whether operations are recorded, and who is told: `no_grad`, `enable_grad`, `Observer`."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _reads = reads.get
 
 
 def note_read(tensor: Any) -> None:
-    """Note that the numbers of a tensor leave the tape: `item()`, `tolist()` and `numpy()` say so."""
+    """Note that the numbers of a tensor leave the tape, by `item()`, `tolist()` or `numpy()`."""
     for found in _reads():
         found.append((tensor.node, tensor.array, users_line(sys._getframe())))
 
@@ -47,7 +47,7 @@ def is_grad_enabled() -> bool:
 
 
 class Observer:
-    """Whoever is told of each recorded operation: a subclass says what to do then, in `recorded`.
+    """An observer, which is told of each recorded operation; a subclass defines in `recorded` what to do then.
 
     While `with observer:` lasts, in this thread or async task, every operation that gets a node is told, with its
     values, which a node need not keep. Of observers inside each other the innermost is told. `no_grad` inside makes a
@@ -64,7 +64,7 @@ class Observer:
     """
 
     def recorded(self, operation: Any, inputs: tuple[Any, ...], options: tuple[Any, ...], result: Any) -> None:
-        """Take note of an operation. Nothing is recorded meanwhile; an exception ends the operation.
+        """Called for each operation. Nothing is recorded meanwhile; an exception ends the operation.
 
         Args:
             operation: the row of the derivative table.
@@ -75,7 +75,7 @@ class Observer:
         raise NotImplementedError(f"{type(self).__name__} has to define recorded(operation, inputs, options, result)")
 
     def tell(self, operation: Any, inputs: tuple[Any, ...], options: tuple[Any, ...], result: Any) -> None:
-        """Call `recorded`, with the modes around it out of sight: what it computes itself is not told."""
+        """Call `recorded` with recording switched off, so that what it computes itself is not told."""
         mode, outer = _get(), _get_outer()
         _set(False)
         _set_outer(None)
@@ -87,7 +87,7 @@ class Observer:
 
     @staticmethod
     def line() -> traceback.FrameSummary | None:
-        """The line of the program that asked for the operation: the innermost outside of this package, None if none is.
+        """The line of the user's program that asked for the operation; None if there is none outside of this package.
 
         Only inside `recorded` is there such a line.
         """
@@ -113,7 +113,7 @@ class Observer:
 
 
 def users_line(frame: FrameType | None) -> traceback.FrameSummary | None:
-    """The innermost line of a program, from `frame` outwards, that is not of this package; None if there is none."""
+    """The innermost line of a user's program, from `frame` outwards; None if all lines are of this package."""
     while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
         frame = frame.f_back
     if frame is None:
@@ -132,7 +132,7 @@ def _innermost_observer() -> Observer | None:
 
 
 class Mode:
-    """Sets `recording` for a while, and sets it back whatever happens.
+    """A context that sets `recording`, and resets it at the end, whatever happens.
 
     `with mode():`, `@mode()` and `@mode` all work, the last two on coroutine functions too. The state is
     separate for each thread and each async task. A mode holds nothing of its own, so that one object

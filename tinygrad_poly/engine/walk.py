@@ -14,7 +14,7 @@ from tinygrad_poly.engine.operation import Operation
 
 
 def start(tensor: Any, gradient: Any, create_graph: bool) -> tuple[Node, Array]:
-    """The node of `tensor` and the cotangent to start from: `gradient`, or 1 for a single element.
+    """The start of a walk: the node of `tensor`, and its cotangent: `gradient`, or 1 for a single element.
 
     The cotangent is a tensor where the walk is to be recorded (`create_graph`), else an array.
 
@@ -120,7 +120,7 @@ def walk(
 
 
 def _consumers(roots: list[Node], needed: set[Node] | None) -> dict[Node, list[Any]]:
-    """Every node that the walk will visit, with its number of consumers and room for its cotangent.
+    """All nodes that the walk will visit, each with its number of consumers and a place for its cotangent.
 
     Raises:
         GraphError: where one's saved arrays were freed; nothing has been changed then.
@@ -146,7 +146,7 @@ def _consumers(roots: list[Node], needed: set[Node] | None) -> dict[Node, list[A
 
 
 def _leading_to(wanted: set[Node], roots: list[Node]) -> set[Node]:
-    """The nodes on the ways from `roots` to the `wanted` ones."""
+    """The nodes on all ways from `roots` to the `wanted` ones."""
     consumers: dict[Node, list[Node]] = {node: [] for node in roots}
     stack = list(consumers)
     while stack:
@@ -182,7 +182,7 @@ def _accumulate(node: Node, g: Array, create_graph: bool) -> None:
 
 
 def _as_tensors(node: Node, operation: Operation, saved: tuple[Any, ...]) -> tuple[Any, ...]:
-    """The saved arrays as tensors that know where they came from, so that rules on them are recorded."""
+    """The saved arrays as tensors with their nodes, so that rules applied to them are recorded."""
     sources: list[Node | None] = []
     if operation.saves_inputs:
         sources += node.parents

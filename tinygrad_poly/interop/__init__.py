@@ -1,1 +1,1 @@
-"""Other libraries: what NumPy, CuPy and JAX ask of a tensor, one file for each."""
+"""Other libraries: how NumPy, CuPy and JAX work with tensors, one file for each."""

@@ -1,4 +1,4 @@
-"""CuPy's arrays, on NVIDIA's GPUs: where CuPy answers in another way than the array API standard."""
+"""CuPy's arrays, on NVIDIA's GPUs: the answers in which CuPy differs from the array API standard."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tinygrad_poly.engine.errors import DeviceError
 
 
 class CuPy(Library):
-    """CuPy's answers; CuPy itself is imported when the first of them is asked for."""
+    """The library CuPy, imported when its first array is met."""
 
     wraps_indices = True
 
@@ -42,7 +42,7 @@ class CuPy(Library):
         return device("cuda", array.device.id)
 
     def on_cpu(self, array: Array) -> Any:
-        """A copy, for which the GPU is waited for."""
+        """A copy as a NumPy array, after the GPU has finished computing."""
         return array.get()
 
     def own(self, array: Array) -> Array:
@@ -50,31 +50,31 @@ class CuPy(Library):
         return array.copy()
 
     def order(self, array: Array, axis: int) -> Array:
-        """As in the standard; CuPy always sorts in this way, and has no parameter for it."""
+        """The indices that sort, as in the standard; CuPy always keeps the order of equal elements."""
         return self.xp.argsort(array, axis=axis)
 
     def of_math(self, function: Callable[[float], float], x: Array) -> Array:
-        """SciPy's function of the same name."""
+        """The function of the same name in `cupyx.scipy.special`."""
         return getattr(import_module("cupyx.scipy.special"), function.__name__)(x)
 
     def linalg_errors(self) -> AbstractContextManager[Any]:
-        """CuPy raises when asked to; else it returns numbers that make no sense, and does not wait for the GPU."""
+        """A context in which CuPy raises; otherwise it returns meaningless numbers, without waiting for the GPU."""
         context: AbstractContextManager[Any] = import_module("cupyx").errstate(linalg="raise")
         return context
 
     def solve(self, a: Array, b: Array) -> Array:
-        """A⁻¹B; CuPy does not repeat stacks to each other's shape."""
+        """The solution A⁻¹B; stacks are broadcast first, which CuPy does not do."""
         if a.shape[:-2] != b.shape[:-2]:
             stack: Shape = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
             a, b = (self.expand(x, stack + x.shape[-2:]) for x in (a, b))
         return self.xp.linalg.solve(a, b)
 
     def singular_values(self, a: Array) -> Array:
-        """The singular values, by CuPy's `svd`: it has no function for them alone."""
+        """The singular values, by CuPy's `svd`, as CuPy has no function for them alone."""
         return self.xp.linalg.svd(a, compute_uv=False)
 
     def check(self, place: device) -> None:
-        """Raise a DeviceError where there is no such GPU."""
+        """Raise a DeviceError if there is no such GPU."""
         cupy = self.xp
         try:
             count = cupy.cuda.runtime.getDeviceCount()
@@ -96,7 +96,7 @@ class CuPy(Library):
         return context
 
     def moved(self, array: Array, place: device) -> Array:
-        """`array` on a GPU; between two GPUs it goes directly."""
+        """`array` on a GPU; between two GPUs it is copied directly."""
         found = library(array)
         with self.active(place):
             return self.xp.asarray(array if found is self else found.on_cpu(array))

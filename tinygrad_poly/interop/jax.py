@@ -1,4 +1,4 @@
-"""JAX's arrays: where JAX answers in another way than the array API standard, and tensors of them as pytrees.
+"""JAX's arrays: the answers in which JAX differs from the array API standard, and tensors as JAX's pytrees.
 
 A pytree is what `jax.jit`, `fori_loop` and the like take, carry and return.
 """
@@ -18,7 +18,7 @@ from tinygrad_poly.tensor import Tensor
 
 
 class JAX(Library):
-    """JAX's answers. Its arrays cannot be written into, and have `at[index].set(values)` instead."""
+    """The library JAX, whose arrays cannot be written into and have `at[index].set(values)` instead."""
 
     few_indices = False
 
@@ -37,7 +37,7 @@ class JAX(Library):
 
 @functools.cache
 def jax(xp: Any) -> JAX:
-    """The answers for arrays of the module `jax.numpy`; tensors are known to JAX from then on.
+    """The answers for arrays of `jax.numpy`; registers tensors as pytrees, too.
 
     Their array is traced, and `requires_grad` is kept.
     """

@@ -1,4 +1,4 @@
-"""NumPy's own functions on tensors: `np.sin(x)`, `array * x` and `np.sum(x, axis=0)` stay on the tape.
+"""NumPy's functions on tensors: `np.sin(x)`, `array * x` and `np.sum(x, axis=0)` stay on the tape.
 
 NumPy hands such calls over (NEP 13 and NEP 18). Elementwise functions are found by their name, and the others in a
 table that says how NumPy's arguments read here. What is in neither is computed by NumPy on plain arrays, unless that
@@ -233,7 +233,7 @@ CONSTANT = {
 
 
 def array_ufunc(self: Any, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
-    """NumPy's call of one of its elementwise functions on tensors (NEP 13).
+    """The answer to NumPy's call of an elementwise function on tensors (NEP 13).
 
     Raises:
         TypeError: for `out=`, `where=` and methods such as `reduce`, and for functions without derivative here on
@@ -263,7 +263,7 @@ def array_ufunc(self: Any, ufunc: np.ufunc, method: str, *inputs: Any, **options
 
 
 def array_function(self: Any, function: Callable[..., Any], types: Any, args: Any, kwargs: Any) -> Any:
-    """NumPy's call of one of its other functions with tensors somewhere in its arguments (NEP 18).
+    """The answer to NumPy's call of another function with tensors in its arguments (NEP 18).
 
     Raises:
         TypeError: for arguments that the function has only on arrays, and for functions without derivative here on
@@ -297,7 +297,7 @@ def _operand(x: Any) -> Any:
 
 
 def _beside(x: Any, tensor: Any) -> Any:
-    """A tensor for a Python number, in the dtype that it takes beside `tensor`."""
+    """A tensor for a Python number beside `tensor`, in the dtype that it takes there."""
     if isinstance(x, apply.tensor_class):
         return x
     dtype = tensor.dtype if is_floating(tensor.dtype) or not isinstance(x, float) else get_default_dtype()
