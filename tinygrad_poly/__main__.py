@@ -1,4 +1,4 @@
-"""`python -m tinygrad_poly` is the command `tinygrad-poly`."""
+"""The command `tinygrad-poly`, run as `python -m tinygrad_poly`."""
 
 import sys
 

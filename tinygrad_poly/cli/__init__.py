@@ -1,4 +1,4 @@
-"""The command `tinygrad-poly`: one file a command."""
+"""The command `tinygrad-poly`, with one file for each of its commands."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ examples:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command with `arguments` (by default the process's own); returns its exit status.
+    """Run the command with `arguments` (default: those of the process); returns its exit status.
 
     Status 0 is success, 1 a fit that diverged or a tutorial that falls short, 2 wrong usage or data,
     and 130 an interruption by Ctrl-C.
@@ -68,7 +68,7 @@ def _run(given: list[str]) -> int:
 
 
 def _open_streams() -> None:
-    """Have somewhere to print to, and print a question mark for what a console's encoding does not have."""
+    """Make sure that output can be printed; what a console's encoding lacks becomes a question mark."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:  # it was closed by whoever started this process
@@ -91,14 +91,14 @@ def _fail(error: object, status: int) -> int:
 
 
 def _discard(stream: TextIO) -> None:
-    """Drop what could not be written; Python would try again at the end, and complain."""
+    """Drop output that cannot be written; otherwise Python would try again at exit, and complain."""
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, stream.fileno())
     os.close(null)
 
 
 def _joined(arguments: Sequence[str]) -> list[str]:
-    """`--start -1,2` as `--start=-1,2`: argparse takes -1,2 for an option. And `--start=--` refused."""
+    """Arguments with `--start=-1,2` for `--start -1,2`, as argparse takes -1,2 for an option; refuses `--start=--`."""
     joined: list[str] = []
     for argument in arguments:
         if "--" not in joined and re.fullmatch(r"--[^=]+=--", argument):

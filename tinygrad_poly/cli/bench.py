@@ -1,4 +1,4 @@
-"""`tinygrad-poly bench`: the benchmarks of the checkout, if this is one."""
+"""The command `tinygrad-poly bench`: runs the benchmarks of a checkout."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`tinygrad-poly fit`: what the options and a saved run ask for, done and reported."""
+"""The command `tinygrad-poly fit`: does and reports what the options and a saved run ask for."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ DEGREE = number_type(
 
 
 def add(commands: Any) -> None:
-    """The command and its options, for each curve."""
+    """Add the command with its options, for each curve."""
     parser = commands.add_parser("fit", help="fit a curve", description="Fit a curve by gradient descent.")
     kinds = parser.add_subparsers(required=True, title="curves", metavar=" | ".join(PROBLEMS), dest="curve")
     for name, problem in PROBLEMS.items():
@@ -48,7 +48,7 @@ def add(commands: Any) -> None:
 
 
 def _add_curve(kinds: Any, name: str, problem: Problem) -> None:
-    """The options of `fit name`. Their defaults are filled in later, to tell what was given from what was not."""
+    """Add the options of `fit name`. Defaults are filled in later, to know which options were given."""
     defaults = problem.defaults
     parser = kinds.add_parser(name, help=problem.help, description=f"Fit {problem.help}.")
     parser.set_defaults(run=_run)
@@ -84,7 +84,7 @@ def _run(options: argparse.Namespace) -> int:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be done."""
+    """A fit that is to be done."""
 
     problem: Problem
     settings: dict[str, Any]
@@ -145,7 +145,7 @@ def _given(options: argparse.Namespace, allowed: Iterable[str]) -> dict[str, Any
 
 
 def _new(options: argparse.Namespace) -> Plan:
-    """What the options ask for, and for the rest the defaults."""
+    """A plan from the options, with defaults for the rest."""
     problem = PROBLEMS[options.curve]
     settings = PROBLEM | DESCENT | problem.defaults | _given(options, PROBLEM | DESCENT) | {"device": options.device}
     if "points" not in problem.defaults and settings["data"] is None:
@@ -155,7 +155,7 @@ def _new(options: argparse.Namespace) -> Plan:
 
 
 def _resumed(options: argparse.Namespace) -> Plan:
-    """What a saved run was doing, apart from what the options change."""
+    """A plan from a saved run, with the changes that the options ask for."""
     problem, path = PROBLEMS[options.curve], options.resume
     before = saved.load(path)
     if before.problem.get("curve") != options.curve or not PROBLEM.keys() <= before.problem.keys():
@@ -183,7 +183,7 @@ def _resumed(options: argparse.Namespace) -> Plan:
 
 
 def _check_outputs(options: argparse.Namespace) -> None:
-    """Find out before the fit what could not be written after it."""
+    """Check before the fit that its output files can be written after it."""
     if options.output != "none":
         check_picture(options.output)
     if options.save is not None:

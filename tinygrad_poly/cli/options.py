@@ -1,4 +1,4 @@
-"""What all commands share: exit statuses, wrong usage, and the types of options."""
+"""Shared parts of all commands: exit statuses, errors of usage, and types of options."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ DONE, FAILED, MISUSED, INTERRUPTED = 0, 1, 2, 130
 
 
 class UsageError(Exception):
-    """Options that cannot be followed."""
+    """Options that make no sense."""
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that leaves it to the caller to report wrong usage."""
+    """An argument parser that reports wrong usage by an exception."""
 
     def error(self, message: str) -> NoReturn:
-        """Report wrong usage by an exception, where argparse would end the process."""
+        """Raise an exception for wrong usage, where argparse would end the process."""
         raise UsageError(f"{message} (see `{self.prog} --help`)")
 
     def _print_message(self, message: str, file: Any = None) -> None:
@@ -27,7 +27,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def number_type(kind: Callable[[str], Any], allowed: Callable[[Any], bool], expected: str) -> Callable[[str], Any]:
-    """An option's type: a number for which `allowed` holds."""
+    """A type for an option: a number for which `allowed` holds."""
 
     def parse(text: str) -> Any:
         """Read the number, or say what was expected."""

@@ -1,4 +1,4 @@
-"""`tinygrad-poly tutorials`: the tutorials' programs, each compared with the figures that it printed."""
+"""The command `tinygrad-poly tutorials`: runs the tutorials' programs and compares each with its printed figures."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tinygrad_poly.cli.options import DONE, FAILED, UsageError
 
 
 def add(commands: Any) -> None:
-    """The command and its options."""
+    """Add the command with its options."""
     parser = commands.add_parser(
         "tutorials",
         help="reproduce the programs of the tutorials",

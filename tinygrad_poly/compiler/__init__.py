@@ -1,4 +1,4 @@
-"""Programs instead of steps: the tape is run once on symbols, and what it writes down is fused into loops.
+"""The compiler: the tape runs once on symbols, and the recorded program is fused into loops.
 
 In the order in which a program passes through them: `symbols` (arrays that record), `program` (a flat list of
 instructions and its slow interpreter), `simplify`, `fuse` (what becomes one loop), `loops` and `driver` (source),

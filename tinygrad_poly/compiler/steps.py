@@ -1,4 +1,4 @@
-"""A compiled training loop: trace a step, fuse it, and run many of them at once."""
+"""Compiled training loops: a step is traced and fused, and many steps run in one call."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class CompiledSteps:
             self._run = self._on_gpu = Steps(self.step, self.captured, self.data, gpu.active())
 
     def source(self, pretty: bool = False) -> str:
-        """The program as source: a loop in Python in which all that Numba runs can be read, or kernels in CUDA C++.
+        """The program as source: a loop in Python with everything that Numba runs, or kernels in CUDA C++.
 
         Args:
             pretty: leave out the dtypes of numbers, which only Numba needs, and the functions that kernels call.
@@ -93,11 +93,11 @@ class CompiledSteps:
         return printer(self.plan, self.captured, typed=not pretty).steps(self.step.carried)
 
     def values(self, weights: list[Any]) -> list[Any]:
-        """All that a step changes: these weights, and what the optimizer remembers."""
+        """The values that a step changes: these weights, and the optimizer's state."""
         return carried_values(self.step, weights, self.optimizer)
 
     def take(self, first: int, last: int, losses: Any, values: list[Any], log_every: int = 1) -> list[Any]:
-        """Take the steps `first` to before `last`; returns the values that they lead to, and changes nothing.
+        """Take the steps `first` to `last - 1`; returns the values after them, and changes nothing.
 
         Args:
             first: the number of the first step.
@@ -112,7 +112,7 @@ class CompiledSteps:
         return [_like(value, s) for value, s in zip(results, self.step.carried, strict=True)]
 
     def put_back(self, values: list[Any]) -> list[Any]:
-        """Give the optimizer what it remembers among these values; returns the weights."""
+        """Restore the optimizer's state from these values; returns the weights."""
         return put_back(self.step, values, self.optimizer)
 
     def run(
@@ -172,7 +172,7 @@ def _like(value: Any, s: Symbol) -> Any:
 
 
 def captured_arrays(program: Program) -> dict[str, Any]:
-    """The arrays that a traced function took from outside, by a name."""
+    """The arrays that a traced function took from outside, by name."""
     found: dict[int, Any] = {}
     for s in program.instructions:
         for x in s.inputs:

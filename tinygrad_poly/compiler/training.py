@@ -1,4 +1,4 @@
-"""A training step as a program: forward, backward and update, written down by the ordinary tape."""
+"""Training steps as programs: forward, backward and update, recorded by the ordinary tape."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class TrainingStep:
 
 
 class StateAppears(Exception):  # noqa: N818 - it asks for one ordinary step, it is no error
-    """The optimizer remembers something after a step that it did not know before."""
+    """An optimizer whose state gets new entries in its first step, which therefore has to be an ordinary one."""
 
 
 def trace(
@@ -57,7 +57,7 @@ def trace(
     data: Mapping[str, Any],
     optimizer: Any,
 ) -> TrainingStep:
-    """Run one step on symbols.
+    """Trace one training step on symbols.
 
     Args:
         loss: `loss(params, *data)`.
@@ -100,7 +100,7 @@ def trace(
 
 
 def _named(variables: Mapping[str, Any], weights: Mapping[Tensor, str]) -> dict[Tensor, str]:
-    """The tensors in a loss's variables that have a gradient; all get the names of the variables."""
+    """The tensors in a loss's variables that have a gradient; names them after the variables."""
     found: dict[Tensor, str] = {}
     for name, value in variables.items():
         if isinstance(value, Tensor) and value not in weights:
@@ -111,7 +111,7 @@ def _named(variables: Mapping[str, Any], weights: Mapping[Tensor, str]) -> dict[
 
 
 def _parameters_by_name(weights: Mapping[str, Any], optimizer: Any) -> dict[str, Tensor]:
-    """The tensors that a fit changes.
+    """The tensors that a fit changes, by name.
 
     Raises:
         TraceError: where the optimizer changes others as well.
@@ -130,7 +130,7 @@ def _parameters_by_name(weights: Mapping[str, Any], optimizer: Any) -> dict[str,
 
 
 def _kinds(weights: Sequence[Any], state: Mapping[StateKey, Any]) -> list[Any]:
-    """What carried values are, which is the same after a step as before it: numbers, or arrays of some kind."""
+    """The kinds of carried values, which a step must not change: numbers, or arrays of a shape and dtype."""
     return [
         "number" if isinstance(x, int | float) or getattr(x, "weak", False) else (x.shape, x.dtype)
         for x in (*weights, *state.values())
@@ -139,7 +139,7 @@ def _kinds(weights: Sequence[Any], state: Mapping[StateKey, Any]) -> list[Any]:
 
 @contextmanager
 def _on_symbols(optimizer: Any, names: Mapping[Tensor, str]) -> Iterator[dict[StateKey, Symbol]]:
-    """Let an optimizer take steps on symbols, and then put it and its weights back to where they were.
+    """A context in which an optimizer steps on symbols; afterwards it and its weights are as before.
 
     Inside it has symbols in the place of what it remembers, which are yielded.
 
@@ -190,7 +190,7 @@ OWN = ("param_groups", "state")
 
 
 def _watched(attributes: Mapping[str, Any], weights: Container[Tensor]) -> list[tuple[str, Any, Any]]:
-    """The lists, dicts and tensors in attributes, which may change and stay the same objects; and what is in them."""
+    """The lists, dicts and tensors in attributes, with copies of their contents, to find out what a step changes."""
     found: dict[int, tuple[str, Any, Any]] = {}
     stack = list(attributes.items())
     while stack:
@@ -209,7 +209,7 @@ def _watched(attributes: Mapping[str, Any], weights: Container[Tensor]) -> list[
 
 
 def _is_still(value: Any, content: Any) -> bool:
-    """Whether a list, dict or tensor holds what it held."""
+    """Whether a list, dict or tensor still has this content."""
     if isinstance(value, Tensor):
         return value.array is content
     if isinstance(value, dict):
@@ -218,7 +218,7 @@ def _is_still(value: Any, content: Any) -> bool:
 
 
 def _placeholder(name: str, value: Any) -> Symbol | None:
-    """A symbol for something that an optimizer remembers; None for what is no number, and has to stay as it is."""
+    """A symbol for a value of an optimizer's state; None for what is no number, and stays as it is."""
     if isinstance(value, bool) or not isinstance(value, Tensor | np.ndarray | np.generic | int | float):
         return None
     if isinstance(value, int | float) and not isinstance(value, np.generic):
@@ -227,7 +227,7 @@ def _placeholder(name: str, value: Any) -> Symbol | None:
 
 
 def _take_step(optimizer: Any, gradients: Mapping[Tensor, Tensor | None]) -> None:
-    """The update of a training step.
+    """Take the update of a training step.
 
     Raises:
         TraceError: where gradients are kept for the next step.
@@ -252,7 +252,7 @@ def _parameters(optimizer: Any) -> list[Tensor]:
 
 
 def _state(optimizer: Any) -> dict[StateKey, Any]:
-    """What an optimizer remembers: arrays, symbols and numbers."""
+    """The state of an optimizer: arrays, symbols and numbers."""
     return {
         (number, key): value.array if isinstance(value, Tensor) else value
         for number, p in enumerate(_parameters(optimizer))
@@ -268,7 +268,7 @@ def carried_values(step: TrainingStep, weights: list[Any], optimizer: Any) -> li
 
 
 def put_back(step: TrainingStep, values: list[Any], optimizer: Any) -> list[Any]:
-    """Give an optimizer the state that a compiled program led to; returns the weights."""
+    """Set an optimizer's state from the values of a compiled program; returns the weights."""
     params = _parameters(optimizer)
     count = len(values) - len(step.state)
     for (number, key), value in zip(step.state, values[count:], strict=True):
@@ -291,7 +291,7 @@ def _name(tensor: Tensor, name: str, even_if_named: bool = False) -> None:
 
 
 class _Locals(Observer):
-    """The local variables that a function has when it returns, in `found` once that is left.
+    """The local variables of a function at its return, in `found` after this context.
 
     The program is printed for the person who wrote the function, in that person's words. The frame of the call is
     looked for when an operation is recorded, and outlives the call for as long as it is held here.

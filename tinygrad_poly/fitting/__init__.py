@@ -1,4 +1,4 @@
-"""Fitting curves: `fit` is the training loop of the tutorials, with what they leave out.
+"""Fitting: `fit`, the training loop of the tutorials, with results that are checked, saved and resumed.
 
 It says how far a fit is from the optimum and whether it has converged, stops with the largest stable
 learning rate where it diverges, keeps what was learned when Ctrl-C ends it, and can be saved and resumed.

@@ -1,4 +1,4 @@
-"""The arguments of a fit: what the user gave, checked, as an objective and weights to start from."""
+"""Arguments of a fit: checks them, and makes an objective and the first weights of them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tinygrad_poly.tensor import Tensor
 
 
 def objective(loss: Loss, params: Params, x: Any, y: Any) -> tuple[Objective, Weights]:
-    """The objective, and the weights to start from as tensors that nobody else holds.
+    """The objective, and the weights to start from as new tensors.
 
     Where x or y is a Dask array the objective computes block by block.
 
@@ -100,7 +100,7 @@ def _weight(name: str, value: Any, dtype: Any) -> Tensor:
 
 
 def _check_devices(x: Tensor, y: Tensor, named: list[tuple[str, Any]]) -> None:
-    """Raise unless all tensors are where x is: numbers and arrays go there, tensors stay where they were put.
+    """Raise an error unless all tensors are where x is; numbers and arrays are moved there, tensors are not.
 
     Raises:
         DeviceError: which says what to move.

@@ -1,4 +1,4 @@
-"""`fit`: the training loop."""
+"""`fit`: the training loop, and going on with a saved one."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tinygrad_poly.fitting.loops.device import device_loop
 from tinygrad_poly.fitting.loops.eager import eager_loop
 from tinygrad_poly.fitting.loops.state import End, State
 from tinygrad_poly.fitting.objective import Loss, Objective, Params, Weights, leaves
-from tinygrad_poly.fitting.optimizers import Factory, named
+from tinygrad_poly.fitting.optimizers import Factory, name_and_factory
 from tinygrad_poly.fitting.progress import Report, nothing, shown
 from tinygrad_poly.fitting.result import FitResult, W
 from tinygrad_poly.fitting.saved import Run
@@ -40,7 +40,7 @@ def fit(
     compile: bool = False,
     hoist: str | None = None,
 ) -> FitResult[W]:
-    """Minimize a loss by gradient descent: the training loop of the tutorials, with what they leave out.
+    """Minimize a loss by gradient descent.
 
     Every step computes L(w), its gradient, and w ← w − lr · ∂L/∂w (or what the optimizer does).
     Ctrl-C stops between two steps and returns what was learned, with `result.interrupted` set.
@@ -91,7 +91,7 @@ def fit(
     _check(log_every, "log_every", 1)
     lr = _checked_lr(lr)
     target, weights = objective(loss, params, x, y)
-    name, factory = named(optimizer)
+    name, factory = name_and_factory(optimizer)
     start = {key: np.asarray(on_cpu(w.array)) for key, w in weights.items()}
     run = Run(start, start, 0, steps, {}, name, {}, lr, log_every, target.listed)
     return _descend(target, run, factory, steps, progress, compile, hoist)
@@ -109,7 +109,7 @@ def resume(
     compile: bool = False,
     hoist: str | None = None,
 ) -> FitResult[W]:
-    """Go on with a saved fit, bit for bit as if it had not stopped.
+    """Go on with a saved fit; all bits are as if it had never stopped.
 
     Args:
         run: the file that `result.save` wrote.
@@ -130,7 +130,7 @@ def resume(
     saved_run = run if isinstance(run, Run) else saved.load(run)
     target, _ = objective(loss, list(saved_run.params.values()) if saved_run.listed else saved_run.params, x, y)
     try:
-        _, factory = named(optimizer or saved_run.optimizer)
+        _, factory = name_and_factory(optimizer or saved_run.optimizer)
     except ValueError as error:
         raise DataError(f"the fit was made with an optimizer that has to be passed again: {error}") from None
     if lr is not None:
@@ -180,7 +180,7 @@ def program(
     target, start = objective(loss, params, x, y)
     if target.in_blocks:
         raise ValueError("there is a program for each length of a block of Dask arrays: pass one block of x and y")
-    _, factory = named(optimizer)
+    _, factory = name_and_factory(optimizer)
     weights = leaves(start, target.device)
     state = State(target, weights, factory(list(weights.values()), lr=lr), range(1))
     compiled = compiled_steps(state, hoist)
@@ -203,7 +203,7 @@ def _descend(
     compile: bool,
     hoist: str | None,
 ) -> FitResult:
-    """Take a run to `steps` steps."""
+    """Continue a run up to `steps` steps."""
     if hoist and not compile:
         raise ValueError("hoist is a way of compiling: pass compile=True as well")
     if hoist and target.in_blocks:

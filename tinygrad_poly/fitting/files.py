@@ -1,4 +1,4 @@
-"""Files that are either written completely or not at all."""
+"""Atomic files: written completely, or not at all."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ except ImportError:  # Windows, where an open file cannot be removed
 
 
 def check_writable(path: str | Path) -> None:
-    """Raise unless a file can be written at `path`: better found out before a long fit than after it.
+    """Raise an error unless a file can be written at `path`: better before a long fit than after it.
 
     Raises:
         DataError: for a folder, a missing folder, and one that may not be written to.
@@ -43,7 +43,7 @@ def check_writable(path: str | Path) -> None:
 
 
 def write(path: str | Path, content: bytes) -> None:
-    """Write `content` to `path`; until all of it is on the disk, what was there before stays there.
+    """Write `content` to `path`; until all of it is on disk, the old file stays.
 
     It is written to a draft beside it, which takes its place. Several processes and threads may write the same file:
     each has a draft of its own, and the last one to finish stays. Drafts of processes that were killed are removed.
@@ -75,7 +75,7 @@ def write(path: str | Path, content: bytes) -> None:
 
 
 def _draft(target: Path) -> Path:
-    """A file name that nobody else has.
+    """A new file name that nobody else uses.
 
     In the same folder, because a rename is atomic only within one file system; and short, because names have a limit.
     """
@@ -87,7 +87,7 @@ def _beginning(target: Path) -> str:
 
 
 def _new_draft(target: Path) -> tuple[Path, BinaryIO]:
-    """A file that nobody else has, locked as long as it is open."""
+    """A new file, locked as long as it is open."""
     while True:
         draft = _draft(target)
         file = open(draft, "xb")  # noqa: SIM115
@@ -105,7 +105,7 @@ def _new_draft(target: Path) -> tuple[Path, BinaryIO]:
 
 
 def _remove_abandoned(target: Path) -> None:
-    """Remove the drafts that nobody writes any more: those that can be locked, or on Windows removed."""
+    """Remove drafts that nobody writes any more: those that can be locked, or on Windows removed."""
     for draft in target.parent.glob(f"{glob.escape(_beginning(target))}*.part"):
         with suppress(OSError):
             if not fcntl:

@@ -1,4 +1,4 @@
-"""Polynomials y = a + b x + c x² + …, whose weights are named by the letters."""
+"""Polynomials as text: y = a + b x + c x² + …, with weights named by letters."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ HIGHEST_DEGREE = len(ascii_lowercase) - 1
 
 
 def names(degree: int) -> str:
-    """The names of the weights of a polynomial.
+    """The letters that name the weights of a polynomial.
 
     >>> names(3)
     'abcd'
@@ -21,7 +21,7 @@ def names(degree: int) -> str:
 
 
 def polynomial(params: Mapping[str, Tensor], x: Tensor) -> Tensor:
-    """The sum a + b x + c x² + … for each x, with the weights a, b, c, …; a constant alone is not repeated.
+    """The sum a + b x + c x² + … for each x; a constant alone stays one number.
 
     >>> import tinygrad_poly as tg
     >>> polynomial({"a": tg.tensor(1.0), "b": tg.tensor(2.0)}, tg.tensor([0.0, 10.0]))
@@ -34,7 +34,7 @@ def polynomial(params: Mapping[str, Tensor], x: Tensor) -> Tensor:
 
 
 def text(numbers: Sequence[Any], digits: int | None = None) -> str:
-    """A polynomial with these weights, in full as the tutorials print it, or rounded with the signs folded in.
+    """A polynomial with these weights as text: all digits as in the tutorials, or rounded with signs between the terms.
 
     >>> text([1.0, -0.25, 2.0])
     'y = 1.0 + -0.25 x + 2.0 x^2'

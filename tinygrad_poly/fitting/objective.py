@@ -1,4 +1,4 @@
-"""What is minimized: a loss of named weights on fixed data."""
+"""The objective: a loss of named weights on fixed data, which a fit minimizes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Loss = Callable[[Any, Tensor, Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Objective:
-    """The loss and its data. The weights have names inside; the loss gets them as the user gave them."""
+    """A loss with its data. Inside, the weights have names; the loss gets them as the user gave them."""
 
     loss: Loss
     x: Tensor
@@ -35,7 +35,7 @@ class Objective:
         return self.loss(self.arranged(weights), self.x, self.y)
 
     def checked(self) -> Loss:
-        """The loss as a function that makes sure of its result."""
+        """The loss as a function that checks its result."""
 
         @functools.wraps(self.loss)
         def loss(*given: Any) -> Tensor:
@@ -51,11 +51,11 @@ class Objective:
 
     @property
     def device(self) -> arrays.device:
-        """Where the data are, and with them the weights."""
+        """The device of the data, and therefore of the weights."""
         return self.x.device if isinstance(self.x, Tensor) else arrays.device("cpu")
 
     def points(self) -> tuple[Any, Any]:
-        """What a picture shows of the data: x and y in NumPy's memory."""
+        """The data for a picture: x and y as NumPy arrays."""
         return arrays.on_cpu(self.x.array), arrays.on_cpu(self.y.array)
 
     def in_float64(self) -> Objective:
@@ -69,12 +69,12 @@ def _float64(data: Tensor) -> Tensor:
 
 
 def leaves(weights: Mapping[str, Any], device: Any = None) -> Weights:
-    """Tensors that require grad, with the numbers of `weights` (arrays or tensors), on `device` (as they are)."""
+    """Leaves that require grad, with the numbers of `weights`, on `device` (None: where they are)."""
     return {name: tensor(value, device=device, requires_grad=True) for name, value in weights.items()}
 
 
 def check_scalar(output: Any) -> None:
-    """Raise unless `output` is what a loss has to return.
+    """Raise an error unless `output` is a scalar tensor, as a loss must return.
 
     Raises:
         TypeError: unless it is a tensor.

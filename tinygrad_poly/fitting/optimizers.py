@@ -1,4 +1,4 @@
-"""The optimizers that a fit can name: every class of `tinygrad_poly.optim` that steps by the gradient alone."""
+"""Optimizers by name: every class of `tinygrad_poly.optim` that needs only gradients."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ OPTIMIZERS: dict[str, Factory] = {
 }
 
 
-def named(optimizer: str | Factory) -> tuple[str, Factory]:
-    """An optimizer's name and what makes it, of either.
+def name_and_factory(optimizer: str | Factory) -> tuple[str, Factory]:
+    """The name of an optimizer and its factory, from either of them.
 
     Raises:
         ValueError: for a name that is none.

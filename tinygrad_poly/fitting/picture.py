@@ -1,4 +1,4 @@
-"""The picture of a fit: the data, the start and the fit on the left, the loss over the steps on the right."""
+"""The picture of a fit: data, start and fit on the left, the loss of each step on the right."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ INK, RULES = "#2b3440", "#e3e7ec"
 
 
 def check_picture(path: str | Path) -> None:
-    """Raise unless a picture can be written at `path`.
+    """Raise an error unless a picture can be written at `path`.
 
     Raises:
         DataError: for an extension that is no picture's, and where a file cannot be written.

@@ -1,4 +1,4 @@
-"""Points from a CSV file: two columns, x and y, with or without a header."""
+"""Points from a CSV file with two columns, x and y, with or without a header."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The curves that the command line fits: all polynomials, they differ in what is written down here."""
+"""The curves that the command line fits: polynomials of several degrees, with their data and defaults."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Settings = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Problem:
-    """One kind of fit."""
+    """A kind of fit."""
 
     help: str
     about: str
@@ -97,12 +97,12 @@ class Task:
 
     @property
     def error_name(self) -> str:
-        """What the loss is called."""
+        """The name of the loss."""
         return f"{self.error.__name__} of squared errors"
 
     @property
     def fingerprint(self) -> str | None:
-        """The same for the same points, so that a fit is not resumed on others; None if they are computed."""
+        """A hash of the points, so that a saved fit is not resumed on other points; None for computed points."""
         return (
             hashlib.sha256(b"".join(data.cpu().numpy().tobytes() for data in (self.x, self.y))).hexdigest()
             if self.from_file

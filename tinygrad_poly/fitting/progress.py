@@ -1,4 +1,4 @@
-"""What a fit shows while it runs: the losses as the tutorials print them, and on a terminal a bar."""
+"""Progress of a fit: the losses as the tutorials print them, and on a terminal a bar."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Report = Callable[[int, float], object]
 
 
 def nothing(t: int, loss: float) -> None:
-    """Report nothing."""
+    """A report that prints nothing."""
 
 
 def _on_a_terminal() -> bool:

@@ -1,4 +1,4 @@
-"""A loss that is quadratic in its weights is known everywhere once it is known at one point.
+"""Quadratic losses: their optimum, curvatures and best learning rates, from derivatives at one point.
 
 With the gradient g and the Hessian H at w, both from the engine's own derivatives,
 
@@ -84,23 +84,23 @@ class Quadratic:
 
     @property
     def largest_stable_lr(self) -> float:
-        """2/λ_max: above it, gradient descent diverges."""
+        """The learning rate 2/λ_max, above which gradient descent diverges."""
         return float(2 / self.curvatures[-1])
 
     @property
     def fastest_lr(self) -> float:
-        """2/(λ_min + λ_max): the fastest in the long run, since it shrinks the slowest mode most."""
+        """The learning rate 2/(λ_min + λ_max), the fastest in the long run: it shrinks the slowest mode most."""
         curvatures = self.curvatures
         # A direction that is flat but for rounding never moves and has no say.
         steep = curvatures[curvatures > curvatures[-1] * len(curvatures) * np.finfo(np.float64).eps]
         return float(2 / (steep[0] + steep[-1]))
 
     def distance(self, weights: Mapping[str, Any]) -> float:
-        """The largest |w − w*| of any weight."""
+        """The largest distance |w − w*| of a weight from its optimum."""
         return float(np.max(np.abs(flat(weights) - self.optimum)))
 
     def excess(self, weights: Mapping[str, Any], lr: float = 0.0, steps: int = 0) -> float:
-        """L − L* of `weights`, or of what `steps` steps of gradient descent would make of them.
+        """The excess L − L* of `weights`, or of the weights after `steps` more steps of gradient descent.
 
         Along an eigenvector at distance c, the excess is ½ λ c², and a step turns c into (1 − lr·λ) c.
         """
@@ -111,7 +111,7 @@ class Quadratic:
             return float(0.5 * np.sum(curvatures * c * c))
 
     def steps_until(self, excess: float, weights: Mapping[str, Any], lr: float) -> int | None:
-        """How many steps of gradient descent bring L − L* down to `excess`; None if no number does."""
+        """The number of steps of gradient descent until L − L* is at most `excess`; None if it never is."""
         if lr >= self.largest_stable_lr:
             return None
         enough = 1
@@ -156,7 +156,7 @@ def as_quadratic(loss: Loss, params: Params, x: Any, y: Any) -> Quadratic | None
 
 
 def of(objective: Objective, weights: Mapping[str, Any]) -> Quadratic | None:
-    """`as_quadratic` for a loss that is an `Objective`."""
+    """`as_quadratic` for an `Objective`."""
     if sum(int(np.size(on_cpu(getattr(w, "array", w)))) for w in weights.values()) > LARGEST:
         return None
     try:
@@ -231,20 +231,20 @@ def _derivatives(loss: Objective, weights: Weights) -> tuple[Vector, Vector]:
 
 
 def _joined(gradients: Any, inputs: list[Any]) -> Vector:
-    """Gradients, one after the other; zeros where the loss does not depend on an input."""
+    """Gradients as one vector; zeros where the loss does not depend on an input."""
     return flat(
         {str(i): np.zeros(w.shape) if g is None else g for i, (g, w) in enumerate(zip(gradients, inputs, strict=True))}
     )
 
 
 def flat(weights: Mapping[str, Any]) -> Vector:
-    """The elements of all weights in one float64 vector."""
+    """All elements of all weights as one float64 vector."""
     parts = [np.ravel(on_cpu(getattr(w, "array", w))) for w in weights.values()]
     return np.concatenate(parts).astype(np.float64)
 
 
 def split(vector: Vector, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Vector]:
-    """`flat` undone."""
+    """The weights of a vector that `flat` returned."""
     sizes = [int(np.prod(shape)) for shape in shapes.values()]
     parts = np.split(vector, np.cumsum(sizes)[:-1])
     return {name: part.reshape(shape) for (name, shape), part in zip(shapes.items(), parts, strict=True)}

@@ -1,4 +1,4 @@
-"""What a fit hands back."""
+"""The result of a fit."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ else:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class FitResult(Generic[W]):
-    """The weights that a fit found, how it got there, and how far it still is from the optimum."""
+    """The result of a fit: weights, losses, and how far it is from the optimum."""
 
     objective: Objective
     run: Run
@@ -56,12 +56,12 @@ class FitResult(Generic[W]):
 
     @property
     def losses(self) -> dict[int, float]:
-        """Steps and their losses, each that before the step's update, as the tutorials print them."""
+        """The logged steps with their losses, each before the step's update, as the tutorials print them."""
         return dict(self.run.losses)
 
     @property
     def step(self) -> int:
-        """How many steps are complete."""
+        """The number of complete steps."""
         return self.run.step
 
     @property
@@ -86,27 +86,27 @@ class FitResult(Generic[W]):
 
     @cached_property
     def quadratic(self) -> Quadratic | None:
-        """The loss as a quadratic function of the weights, None if it is none."""
+        """The loss as a quadratic function of the weights; None if it is not quadratic."""
         # At the start, because a fit that diverged ends where nothing can be computed.
         return quadratic.of(self.objective, self.run.start)
 
     @property
     def largest_stable_lr(self) -> float | None:
-        """The learning rate from which this fit diverges, where it can be known."""
+        """The learning rate above which this fit diverges; None if it is unknown."""
         return self.quadratic.largest_stable_lr if self.is_plain_descent and self.quadratic else None
 
     @cached_property
     def verdict(self) -> Verdict:
-        """How far the fit is from the optimum, and whether it has converged; print it to read it."""
+        """The distance from the optimum, and whether the fit has converged; print it to read it."""
         return Verdict.of(self.run, self.loss, self.quadratic, self.is_plain_descent)
 
     def resume(self, steps: int, lr: float | None = None, progress: Any = True) -> FitResult[W]:
-        """Go on to `steps` steps in all, exactly as if the fit had not stopped; with another `lr` if given."""
+        """Go on to `steps` steps in all, exactly as if the fit had never stopped; with another `lr` if given."""
         run = self.run if lr is None else replace(self.run, lr=lr)
         return self._descend(run, steps, progress)
 
     def save(self, path: str | Path, problem: dict[str, Any] | None = None) -> None:
-        """Write everything that `resume` needs to a JSON file, with a description of the problem if given.
+        """Write all that `resume` needs to a JSON file, with a description of the problem if given.
 
         Raises:
             DataError: where `path` cannot be written.
@@ -114,7 +114,7 @@ class FitResult(Generic[W]):
         saved.save(self.run if problem is None else replace(self.run, problem=problem), path)
 
     def plot(self, path: str | Path, model: Callable[[Any, Tensor], Tensor] | None = None, title: str = "") -> None:
-        """Draw the loss over the steps; with `model(params, x)` also the data, the start and the fit.
+        """Draw the loss of each step; with `model(params, x)` also the data, the start and the fit.
 
         Args:
             path: the picture; its extension (.png, .svg, .pdf, …) says in which format.

@@ -1,4 +1,4 @@
-"""A fit on disk: one readable JSON file, from which it goes on bit for bit as if it had not stopped.
+"""Saved fits: one readable JSON file, from which a fit goes on as if it had never stopped.
 
 Python prints a float64 with as many digits as tell it apart from every other, so the numbers come back
 exactly; a float32 is one of the float64 numbers. Nothing in the file is ever executed. Each field is checked, and the
@@ -33,7 +33,7 @@ Arrays = dict[str, np.ndarray[Any, Any]]
 
 @dataclass(frozen=True)
 class Run:
-    """All that a fit needs in order to go on, apart from the loss and the data."""
+    """All that a fit needs to go on, apart from the loss and the data."""
 
     params: Arrays
     """The weights after `step` steps."""
@@ -77,7 +77,7 @@ def save(run: Run, path: str | Path) -> None:
 
 
 def load(path: str | Path) -> Run:
-    """Read what `save` wrote.
+    """Read a run that `save` wrote.
 
     Raises:
         DataError: where there is no such file, it is not a saved fit, or it is damaged.
@@ -110,13 +110,13 @@ def load(path: str | Path) -> Run:
 
 
 def _checksum(document: dict[str, Any]) -> str:
-    """The SHA-256 of all fields but itself, however they are laid out in the file."""
+    """The SHA-256 of all other fields, whatever their layout in the file."""
     rest = {name: value for name, value in document.items() if name != "sha256"}
     return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
 
 
 def _field(path: str | Path, document: dict[str, Any], name: str) -> Any:
-    """A field of the file as a run has it."""
+    """A field of the file as a value of a run."""
     if name not in document:
         raise DataError(f"{path} is damaged: it has no {name!r}")
     try:
@@ -164,7 +164,7 @@ def _losses(value: Any) -> dict[int, float]:
 
 
 def _a(kind: type, what: str) -> Callable[[Any], Any]:
-    """What takes a value of one type only."""
+    """A function that accepts values of one type only."""
 
     def check(value: Any) -> Any:
         if type(value) is not kind:
@@ -179,7 +179,7 @@ def _a(kind: type, what: str) -> Callable[[Any], Any]:
 
 
 def _plain(value: Any) -> Any:
-    """`value` as JSON can hold it."""
+    """`value` in a form that JSON can hold."""
     if isinstance(value, Tensor):
         return {"=tensor": _plain(np.asarray(on_cpu(value.array)))}
     if isinstance(value, np.ndarray | np.generic):
@@ -199,7 +199,7 @@ def _plain(value: Any) -> Any:
 
 
 def _rich(value: Any) -> Any:
-    """`_plain` undone."""
+    """The value behind a form that `_plain` returned."""
     if isinstance(value, list):
         return [_rich(item) for item in value]
     if not isinstance(value, dict):

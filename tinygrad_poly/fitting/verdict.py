@@ -1,4 +1,4 @@
-"""How far a fit is from the best that its model can do, and whether it has converged."""
+"""The verdict on a fit: how far it is from the best that its model can do, and whether it has converged."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NOT_QUADRATIC = "the loss is not quadratic in the weights"
 
 @dataclass(frozen=True)
 class Verdict:
-    """How a fit compares with the optimum of its loss; what is None is not known.
+    """A comparison of a fit with the optimum of its loss; None stands for what is not known.
 
     With the loss L, its least value L*, and its value L(0) for weights that are all 0, a fit has converged if
 
@@ -54,7 +54,7 @@ class Verdict:
 
     @classmethod
     def of(cls, run: Run, loss: float, quadratic: Quadratic | None, is_plain_descent: bool) -> Verdict:
-        """The verdict on a run whose weights have this loss, and whose optimizer says what its steps are."""
+        """The verdict on a run, from the loss of its weights and what its optimizer says of its steps."""
         verdict = cls(run.step, loss, run.lr)
         if quadratic is None:
             return replace(verdict, unknown=NOT_QUADRATIC)
@@ -87,7 +87,7 @@ class Verdict:
 
     @property
     def diverges(self) -> bool:
-        """Whether the learning rate is one with which the loss grows."""
+        """Whether the learning rate is so large that the loss grows."""
         return self.largest_stable_lr is not None and self.lr >= self.largest_stable_lr
 
     def __str__(self) -> str:
@@ -131,6 +131,6 @@ def _above(ratio: float) -> str:
 
 
 def rounded_down(lr: float) -> float:
-    """A learning rate to three digits: rounded up, one at the limit could diverge."""
+    """A learning rate rounded down to three digits; rounded up, one at the limit could diverge."""
     exponent = math.floor(math.log10(lr)) - 2
     return float(f"{math.floor(lr / 10.0**exponent)}e{exponent}")

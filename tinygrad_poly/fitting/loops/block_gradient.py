@@ -1,4 +1,4 @@
-"""The value and gradient of a loss on one block of the points, computed where the block is."""
+"""Block gradients: the loss and its gradient on one block of the points, computed where the block is."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Sums = list[tuple[Any, Any]]
 
 
 class Order(Enum):
-    """Which derivatives of the loss to compute beside it: its gradients, and how these change with the weights."""
+    """The derivatives of the loss to compute: none, its gradients, or also their change with the weights."""
 
     FIRST = 1
     SECOND = 2
@@ -33,7 +33,7 @@ class Order(Enum):
 
 @dataclass(frozen=True)
 class BlockGradient:
-    """The value and derivatives of a loss on one block of the points, as shares of those on all points.
+    """The loss and its derivatives on one block of the points, as shares of those on all points.
 
     It is sent to where the blocks are, where each process traces and compiles it once for each length of a block.
     """
@@ -48,7 +48,7 @@ class BlockGradient:
     _ready: set[Any] = field(default_factory=set, init=False, compare=False)
 
     def __call__(self, weights: Sequence[Any], x: Any, y: Any) -> Sums:
-        """What a block adds to the loss and to each gradient."""
+        """The share of a block in the loss and in each gradient."""
         copies = 1
         if len(x) == 1:
             # An array of one element broadcasts as no longer one does; so the one point is taken twice, and halved.
@@ -99,7 +99,7 @@ class BlockGradient:
         return [{part: wrap(symbol, None) for part, symbol in each.items()} for each in found]
 
     def _outputs(self, weights: list[Tensor], x: Tensor, y: Tensor) -> list[Any]:
-        """The loss and its gradients, as arrays."""
+        """The loss and its gradients as arrays."""
         second = self.order is Order.SECOND
         with enable_grad():
             output = self.loss(list(weights) if self.listed else dict(zip(self.names, weights)), x, y)
@@ -126,14 +126,14 @@ class BlockGradient:
 
 @lru_cache(maxsize=16)
 def _unpacked(packed: bytes) -> BlockGradient:
-    """The one of this process: what it has compiled is there for the next task, and for the next step."""
+    """The block gradient that this process keeps: its compiled programs serve later tasks and steps."""
     import pickle
 
     return BlockGradient(*pickle.loads(packed))
 
 
 def traced(data: Any, points: int) -> Tensor:
-    """Data of some number of points as `compile` hands it to a function that it traces."""
+    """Data of some number of points, in the form in which `compile` gives it to a function that it traces."""
     from tinygrad_poly.compiler.trace.symbols import placeholder, record
 
     shape = (points, *data.shape[1:])
@@ -141,14 +141,14 @@ def traced(data: Any, points: int) -> Tensor:
 
 
 def unlike(weights: Sequence[Any], x: Any, y: Any, *others: int) -> int:
-    """A number of points that is no other length in the data and the weights."""
+    """A number of points that differs from every length in the data and the weights."""
     taken = {*others, *x.shape[1:], *y.shape[1:], *(length for w in weights for length in w.shape)}
     return next(n for n in range(11, 13 + len(taken)) if n not in taken)
 
 
 @dataclass(frozen=True)
 class Step:
-    """The weights of a step and what to compute of them: all that each block needs to be told."""
+    """One step's weights, and the derivatives to compute: all that a block needs to know."""
 
     gradient: BlockGradient
     weights: list[Any]
@@ -173,7 +173,7 @@ class Step:
 
 
 def added(sums: list[Sums]) -> Sums:
-    """The sums of several blocks, in their order. What no point has a share in is there once."""
+    """The sums of several blocks, added in order. A part without points is counted only once."""
     first, *rest = sums
     for more in rest:
         first = [(a + b, alone) for (a, alone), (b, _) in zip(first, more, strict=True)]

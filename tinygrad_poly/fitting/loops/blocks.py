@@ -1,4 +1,4 @@
-"""A loss of data that does not fit into memory: its value and gradient from those of blocks, which live elsewhere.
+"""Losses of data that is larger than the memory: value and gradient from those of blocks, which may be elsewhere.
 
 With Dask arrays x and y, each step sends the weights to where the blocks are. There the fused program computes the
 value and gradient of each, and the parts are added up in a tree. What comes back is as small as the weights.
@@ -33,7 +33,7 @@ SAMPLE = 2000
 
 
 def are_blocks(data: Any) -> bool:
-    """Whether `data` is one of Dask's collections; tells it without importing Dask.
+    """Whether `data` is a collection of Dask; found out without importing Dask.
 
     Objects of xarray always have the method, and a graph only where their data are Dask arrays.
     """
@@ -42,7 +42,7 @@ def are_blocks(data: Any) -> bool:
 
 
 class BlockLoss:
-    """A loss of Dask arrays as a function of weights, on the tape: its gradients come with its value.
+    """A loss of Dask arrays as a function of the weights, on the tape; its gradients are computed with its value.
 
     Args:
         loss: `loss(params, x, y)`, which gets one block at a time.
@@ -67,7 +67,7 @@ class BlockLoss:
         self._last: dict[Order, Any] = {}
 
     def _checked(self, weights: list[Tensor], x: Any, y: Any) -> Any:
-        """Trace the loss here, where an error is seen first; returns its dtype."""
+        """Trace the loss in this process first, so that errors show early; returns its dtype."""
         from tinygrad_poly.compiler.trace.outside import nothing_kept
         from tinygrad_poly.compiler.trace.symbols import placeholder
 
@@ -80,7 +80,7 @@ class BlockLoss:
         return dtype
 
     def __call__(self, params: Any, x: Any = None, y: Any = None) -> Tensor:
-        """The loss of these weights; x and y are those that it was made with."""
+        """The loss of these weights; x and y are ignored, as the loss knows its data."""
         weights = list(params.values()) if isinstance(params, Mapping) else list(params)
         own = [np.asarray(arrays.on_cpu(w.array)) for w in weights]
         nodes = tuple(w.node for w in weights)
@@ -98,7 +98,7 @@ class BlockLoss:
         return BlockLoss(self.gradient.loss, self.gradient.listed, weights, x, y)
 
     def _on_tape(self, weights: list[Any], nodes: tuple[Node | None, ...]) -> list[Tensor]:
-        """The gradients as tensors that know how they change with the weights."""
+        """The gradients as tensors that can be differentiated by the weights again."""
         _, *found = self._computed(self._second, weights)
         gradients, rows = found[: len(weights)], iter(found[len(weights) :])
         tensors = []
@@ -109,7 +109,7 @@ class BlockLoss:
         return tensors
 
     def _computed(self, gradient: BlockGradient, weights: list[Any]) -> list[Any]:
-        """The loss and its derivatives at some weights; those that it was asked for last are remembered."""
+        """The loss and its derivatives at some weights; the latest ones are kept."""
         key = [w.tobytes() for w in weights]
         known, found = self._last.get(gradient.order, (None, []))
         if known != key:
@@ -122,7 +122,7 @@ class BlockLoss:
         return list(found)
 
     def _graph(self, step: Step) -> Any:
-        """The graph of one step: a task for each block, and a tree that adds them in their order."""
+        """The graph of one step: a task for each block, and a tree that adds the results in their order."""
         from dask.delayed import Delayed
         from dask.highlevelgraph import HighLevelGraph
 
@@ -145,7 +145,7 @@ class BlockLoss:
 
 
 def paired(x: Any, y: Any) -> Any:
-    """The blocks of two Dask arrays as one collection, each the pair of both arrays' blocks."""
+    """The blocks of two Dask arrays as one collection of pairs."""
     import dask.array as da
 
     return da.blockwise(
@@ -158,12 +158,12 @@ def _pair(x: Any, y: Any) -> tuple[Any, Any]:
 
 
 def _cotangent(i: int, g: Any, gradients: list[Any], on_tape: Callable[[], list[Tensor]]) -> Any:
-    """∂L/∂wᵢ, which is itself a function of the weights where the backward pass is recorded."""
+    """The gradient ∂L/∂wᵢ, itself a function of the weights where the backward pass is recorded."""
     return g * (on_tape() if hasattr(g, "node") else gradients)[i]
 
 
 def _bend(j: int, v: Any, columns: list[Any]) -> Any:
-    """vᵀ ∂²L/∂wᵢ∂wⱼ."""
+    """The second derivative vᵀ ∂²L/∂wᵢ∂wⱼ."""
     if hasattr(v, "node"):
         raise GraphError("a loss of Dask arrays can be differentiated twice, and not a third time")
     return np.tensordot(v, columns[j], axes=np.ndim(v))
@@ -189,7 +189,7 @@ class BlockObjective(Objective):
         return BlockObjective(self.loss.in_float64(x, y), x, y, self.listed)
 
     def points(self) -> tuple[Any, Any]:
-        """Some of the points, evenly spread."""
+        """A selection of the points, evenly spread."""
         import dask
 
         picked = np.unique(np.linspace(0, self.x.shape[0] - 1, SAMPLE).astype(int))
@@ -198,7 +198,7 @@ class BlockObjective(Objective):
 
 
 def aligned(x: Any, y: Any) -> tuple[Any, Any]:
-    """Both as Dask arrays, in the same blocks along the first axis.
+    """Both arrays as Dask arrays with the same blocks along the first axis.
 
     Raises:
         ShapeError: where the number of points is 0, unknown or not the same, or a point is in several blocks.

@@ -1,4 +1,4 @@
-"""Computing a Dask graph where its data is, and noticing when nobody is left to compute it."""
+"""Dask graphs on a cluster: computed where the data is, with an error when no worker is left."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ASKED_EVERY = 1.0
 
 
 def computed(result: Any) -> Any:
-    """The value of a `dask.delayed.Delayed`, from the scheduler that Dask is set to: threads, processes or a cluster.
+    """The value of a `dask.delayed.Delayed`, by the scheduler that Dask is set to: threads, processes or a cluster.
 
     Raises:
         BlockError: where a block cannot be computed, or no worker or scheduler is left.
@@ -44,7 +44,7 @@ def _described(error: Exception) -> str:
 
 
 def _on_cluster(client: Any, result: Any) -> Any:
-    """Wait for a cluster, which computes again by itself what was lost with a worker."""
+    """Wait for a cluster, which itself computes again what was lost with a worker."""
     import dask
     from dask.utils import parse_timedelta
     from distributed import wait

@@ -1,4 +1,4 @@
-"""Taking the steps of a fit in a compiled program, many at once."""
+"""The compiled loop: many steps of a fit at once, in a compiled program."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MOST_A_CHUNK = 2**16
 
 
 def compiled_steps(state: State, hoist: str | None = None) -> CompiledSteps | None:
-    """The steps as a compiled program; None if the optimizer has to take an ordinary step first."""
+    """The compiled program of the steps; None if the optimizer has to take an ordinary step first."""
     # Tracing needs more than fitting does: it is imported where it is asked for.
     from tinygrad_poly.compiler.steps import CompiledSteps
     from tinygrad_poly.compiler.training import StateAppears
@@ -62,7 +62,7 @@ def compiled_loop(state: State, hoist: str | None = None) -> End:
 
 
 def _set_up(state: State, hoist: str | None) -> tuple[CompiledSteps | None, End | None]:
-    """The steps as a program; where the optimizer has to take an ordinary step first, with that step done.
+    """The compiled program of the steps; if the optimizer needs an ordinary step first, that step is taken.
 
     Or the end, if that is where the fit ends. With neither, the steps that are left can only be taken one by one.
     """
@@ -100,7 +100,7 @@ class _Chunks:
         self.here = self.before = self.complete, compiled.values([w.array for w in state.weights.values()])
 
     def taken(self) -> End | None:
-        """Take the steps; None if those that are left have to be taken one by one."""
+        """Take the steps; None if the remaining ones have to be taken one by one."""
         start, stop, chunk, value = self.state.steps.start, self.state.steps.stop, 1, None
         with self.state.interrupt as interrupt:
             try:
@@ -130,7 +130,7 @@ class _Chunks:
                 return self._end(self.complete, interrupted=True)
 
     def _reported(self, steps: range, losses: Any) -> bool:
-        """Tell of the losses of some steps; False if a report ends the chunk where that many are `complete`."""
+        """Report the losses of some steps; False if a report ends the chunk after `complete` steps."""
         state = self.state
         asked, offset = state.interrupt.requested, (state.log_every - 1 - steps.start) % state.log_every
         for t, loss in zip(steps[offset :: state.log_every], losses[offset :: state.log_every].tolist()):
@@ -148,7 +148,7 @@ class _Chunks:
         return [group.copy() for group in self.state.optimizer.param_groups]
 
     def _end(self, step: int, **how: Any) -> End:
-        """Give the weights and the optimizer the values that they have after `step` steps."""
+        """The end of the loop, with the weights and the optimizer set to their values after `step` steps."""
         first, values = self.here if self.here[0] <= step else self.before
         if first < step:
             values = self.compiled.take(first, step, np.empty(step - first), values)

@@ -1,4 +1,4 @@
-"""Taking the steps of a fit on a GPU, which computes while Python goes on to the next step.
+"""The loop on a GPU, which computes while Python already prepares the next steps.
 
 To look at a loss is to wait for it: with a look at every step, neither of the two would ever work ahead. So the losses
 stay where they are until there are enough of them, and are looked at together, in one copy.
@@ -22,7 +22,7 @@ UNSEEN = 100
 
 
 class _Losses:
-    """The losses since the last look, on the device."""
+    """The losses since the last check, on the device."""
 
     def __init__(self) -> None:
         self.unseen: list[Any] = []
@@ -37,7 +37,7 @@ class _Losses:
 
 
 def device_loop(state: State) -> End:
-    """`eager_loop` on a GPU: the same weights, losses and end, with a look at the losses once in many steps.
+    """`eager_loop` on a GPU: the same weights, losses and end, but losses are checked only once in many steps.
 
     Where a look finds one that is not finite, the steps since the last look are taken again by `eager_loop`, which
     looks at each: it tells the step, and puts back the weights before it.

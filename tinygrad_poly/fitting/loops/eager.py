@@ -1,4 +1,4 @@
-"""Taking the steps of a fit one by one, as one would by hand."""
+"""The eager loop: takes the steps of a fit one by one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tinygrad_poly.fitting.objective import check_scalar
 
 
 def eager_loop(state: State) -> End:
-    """Take the steps of a fit, and look at each loss: it is the last one that was finite where a fit diverges.
+    """Take the steps of a fit, and check each loss, so that a fit that diverges ends at its last finite one.
 
     Whatever ends the loop, weights and optimizer are those of the step that is returned.
     """
@@ -53,5 +53,5 @@ def eager_loop(state: State) -> End:
 
 
 def _diverged(state: State, mark: Mark, value: Any) -> End:
-    """The end of a fit whose loss was `value` at `mark`, and is not finite any more after the next step."""
+    """The end of a fit that diverges: back to `mark`, where the loss was `value`, the last finite one."""
     return End(state.go_back(mark), diverged=True, last_loss=None if value is None else float(value))

@@ -1,4 +1,4 @@
-"""Ctrl-C as a question that is asked between two steps, so that no step is left half done."""
+"""Ctrl-C as a request that is checked between two steps, so that no step stays half done."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from types import FrameType
 
 
 class Interrupt:
-    """While entered, the first Ctrl-C sets `requested`; a second one interrupts at once, as usual."""
+    """A context in which the first Ctrl-C sets `requested`, and a second one interrupts at once."""
 
     def __init__(self) -> None:
         self.requested = False

@@ -1,4 +1,4 @@
-"""The state of a fit on its way: what is minimized, what changes, and what is known of the steps so far."""
+"""The state of a running fit: what is minimized, what changes, and the losses so far."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tinygrad_poly.fitting.progress import Report, nothing
 
 @dataclass(frozen=True)
 class End:
-    """How a loop ended."""
+    """The end of a loop: where, and why."""
 
     step: int
     """How many steps are complete, with a finite loss at the weights that they led to."""
@@ -32,7 +32,7 @@ Mark = tuple[int, list[Any], Any]
 
 @dataclass
 class State:
-    """What a loop is handed: it takes the `steps`, changes the weights and the optimizer, and fills in `losses`."""
+    """All that a loop needs: it takes the `steps`, changes weights and optimizer, and fills in `losses`."""
 
     target: Objective
     weights: Weights
@@ -53,14 +53,14 @@ class State:
         self._go_back = getattr(self.optimizer, "go_back", None) or self.optimizer.load_state_dict
 
     def mark(self, t: int) -> Mark:
-        """What `go_back` needs in order to come back here, where `t` steps are complete.
+        """The data that `go_back` needs to return here, where `t` steps are complete.
 
         Arrays are never written into, so holding on to them is a snapshot that costs nothing.
         """
         return t, [w.array for w in self._tensors], self._snapshot()
 
     def go_back(self, mark: Mark) -> int:
-        """Set the weights and the optimizer to what they were; returns the number of steps that are complete then."""
+        """Reset weights and optimizer to a mark; returns the number of steps that were complete there."""
         step, arrays, snapshot = mark
         for tensor, array in zip(self._tensors, arrays, strict=True):
             tensor.array = array
@@ -68,7 +68,7 @@ class State:
         return step
 
     def note(self, t: int, loss: float) -> None:
-        """Keep the loss of a step, and report it unless that was done before the step was taken again."""
+        """Store the loss of a step, and report it unless it has been reported before."""
         self.losses[t] = loss
         if t > self.reported:
             self.reported = t
