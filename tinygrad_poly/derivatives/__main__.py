@@ -1,4 +1,4 @@
-"""Prints the derivative table as Markdown: `python -m tinygrad_poly.derivatives > docs/derivatives.md`."""
+"""The derivative table as Markdown: `python -m tinygrad_poly.derivatives > docs/derivatives.md`."""
 
 from __future__ import annotations
 

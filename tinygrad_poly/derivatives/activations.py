@@ -1,4 +1,4 @@
-"""The functions between the layers of neural networks.
+"""Activation functions of neural networks.
 
 Each is computed so that no intermediate result overflows: e⁻ˣ for large negative x would.
 """

@@ -76,7 +76,7 @@ BOOL = np.dtype(bool)
 
 
 def scalar_power(x: Array, n: float) -> Array:
-    """xⁿ for a Python number n; whole powers by multiplication, which `pow` is many times slower than."""
+    """The power xⁿ for a Python number n; whole powers by multiplication, many times faster than `pow`."""
     if x.dtype is BOOL:
         x = astype(x, namespace(x).int64)
     if 1 <= n <= 64 and n == int(n):
@@ -102,7 +102,7 @@ power_scalar = Operation(
 
 
 def _power_log(a: Array, b: Array, k: int) -> Array:
-    """aᵇ (log a)ᵏ; at a = 0 its limit from the right, that is 0 for b > 0 and ±∞ for b ≤ 0 and k > 0."""
+    """The product aᵇ (log a)ᵏ; at a = 0 its limit from the right: 0 for b > 0, and ±∞ for b ≤ 0 and k > 0."""
     y = a**b
     return y * integer_power(log(where((a == 0) & (b > 0), 1.0, a)), k) if k else y
 
@@ -130,13 +130,13 @@ power_log: Operation = Operation(
 
 
 def _power_base(g: Array, a: Array, b: Array) -> Array:
-    """G b aᵇ⁻¹, and 0 where aᵇ is the constant 1 but aᵇ⁻¹ no number."""
+    """The derivative G b aᵇ⁻¹, and 0 where aᵇ is the constant 1 but aᵇ⁻¹ is no number."""
     constant = ((a == 0) | (a != a)) & (b == 0)
     return where(constant, 0.0, g * (b * power_log(where(constant, 1.0, a), b - 1, 0)))
 
 
 def _power_exponent(g: Array, a: Array, b: Array) -> Array:
-    """G aᵇ log a, and 0 at the jump of 0ᵇ, as in torch."""
+    """The derivative G aᵇ log a, and 0 at the jump of 0ᵇ, as in torch."""
     jump = (a == 0) & (b == 0)
     return where(jump, 0.0, g * power_log(where(jump, 1.0, a), b, 1))
 
@@ -250,7 +250,7 @@ hypot: Operation = Operation(
 
 
 def _over_square(x: Array, radius: Array) -> Array:
-    """Divide x by radius², without the square's overflow; 0 where the radius is."""
+    """The quotient x/radius², computed without overflow of the square; 0 where the radius is 0."""
     radius = where(radius == 0, 1.0, radius)
     return x / radius / radius
 
@@ -280,7 +280,7 @@ logaddexp = Operation(
 
 
 def _lerp(a: Array, b: Array, weight: Array) -> Array:
-    """From the nearer end, so that a weight of 0 or 1 gives that end exactly."""
+    """The linear interpolation, computed from the nearer end, so that a weight of 0 or 1 gives an end exactly."""
     step = b - a
     if not hasattr(weight, "dtype"):
         return a + weight * step if abs(weight) < 0.5 else b - step * (1 - weight)

@@ -1,4 +1,4 @@
-"""Sums of products over chosen indices: einsum, whose derivative is an einsum too."""
+"""Contractions: sums of products over chosen indices (einsum, whose derivative is an einsum too)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _contract(*arguments: Any) -> Array:
 
 
 def _sum_of_products(operands: Sequence[Array], equation: str) -> Array:
-    """An einsum in the functions of the array API, which has none: all products first, then their sums."""
+    """An einsum in the functions of the array API, which has none: first all products, then their sums."""
     given, _, output = equation.partition("->")
     names = output + "".join(dict.fromkeys(name for name in given if name.isalpha() and name not in output))
     result: Any = 1.0
@@ -39,7 +39,7 @@ def _sum_of_products(operands: Sequence[Array], equation: str) -> Array:
 
 
 def _contract_slope(i: int, g: Array, *saved: Any) -> Array:
-    """∂L/∂(operand i) is an einsum too: G stands in the operand's place, and the subscripts trade places.
+    """The derivative ∂L/∂(operand i), an einsum too: G takes the operand's place, and subscripts are exchanged.
 
     An index that only operand i has was summed over it alone: the slope does not depend on it, and has
     length 1 there. An index that it has twice was read on the diagonal: the slope is put back there.
@@ -63,7 +63,7 @@ def _contract_slope(i: int, g: Array, *saved: Any) -> Array:
 
 
 def _first(i: int, things: list[Any]) -> list[Any]:
-    """Thing `i` before the others: a row finds out from its first argument whether to record."""
+    """The arguments with number `i` in front: a row decides by its first argument whether to record."""
     return [things[i], *things[:i], *things[i + 1 :]]
 
 
@@ -79,7 +79,7 @@ einsum = Variadic(
 
 
 def _on_diagonal(x: Array, indices: str, repeated: str, shape: Shape) -> Array:
-    """An array of `shape` that holds x, whose axes are `indices`, where repeated indices agree, and 0 elsewhere."""
+    """An array of `shape` with x where repeated indices agree (`indices` name the axes of x), and 0 elsewhere."""
     xp = namespace(x)
     free = iter(set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") - set(repeated))
     output, deltas = "", [(indices, x)]

@@ -1,4 +1,4 @@
-"""The triangles of matrices; both rows are linear. (A diagonal is a slice: see `functions/diagonals.py`.)"""
+"""Triangles of matrices, which are linear. (A diagonal is a slice: see `functions/diagonals.py`.)"""
 
 from __future__ import annotations
 

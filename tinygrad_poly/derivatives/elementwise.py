@@ -1,4 +1,4 @@
-"""The classical functions of one number, applied to each element.
+"""Elementary functions of one number, applied to each element.
 
 Read a row as: name, y = f(x), ∂L/∂x with g = ∂L/∂y.
 """
@@ -291,7 +291,7 @@ erfc = Operation(
 
 
 def _sinc(x: Array, order: int) -> Array:
-    """The derivative of `order` of y(z) = sin z / z, at z = πx.
+    """The derivative of order `order` of y(z) = sin z / z, at z = πx.
 
     Differentiating z y = sin z n times gives z y⁽ⁿ⁾ + n y⁽ⁿ⁻¹⁾ = sin⁽ⁿ⁾ z, a way from each derivative to
     the next that loses digits only where |z| < n. There, Taylor's series of y converges fast.
@@ -311,7 +311,7 @@ def _sinc(x: Array, order: int) -> Array:
 
 
 def _sinc_series(z: Array, order: int) -> Array:
-    """Σ (−1)ᵏ zᵐ / ((2k + 1) m!) with m = 2k − order ≥ 0, for |z| < order + 1, beyond the last digit."""
+    """The series Σ (−1)ᵏ zᵐ / ((2k + 1) m!) with m = 2k − order ≥ 0, beyond the last digit for |z| < order + 1."""
     first = (order + 1) // 2
     power = z if order % 2 else namespace(z).ones_like(z)
     result = 0.0 * power

@@ -1,4 +1,4 @@
-"""Operations that select elements of an array, or set them: the derivative puts back what was selected."""
+"""Indexing: operations that select or set elements; the derivative puts back what was selected."""
 
 from __future__ import annotations
 
@@ -50,20 +50,20 @@ def selects_once(index: Index) -> bool:
 
 
 def positions(shape: Shape, index: Index) -> np.ndarray[Any, Any]:
-    """Which elements of an array of `shape` an index selects, counted row by row."""
+    """The numbers of the selected elements of an array of `shape`, counted row by row."""
     parts = tuple(on_cpu(part) if hasattr(part, "dtype") else part for part in _parts(index))
     return np.asarray(np.arange(math.prod(shape)).reshape(shape)[parts])
 
 
 def _gathered(x: Array, places: np.ndarray[Any, Any]) -> Array:
-    """The elements of `x` at places counted row by row."""
+    """The elements of `x` at positions that are counted row by row."""
     xp = namespace(x)
     found = xp.take(xp.reshape(x, (-1,)), xp.asarray(places.reshape(-1)), axis=0)
     return xp.reshape(found, places.shape)
 
 
 def _merged(x: Array, values: Array, places: np.ndarray[Any, Any]) -> Array:
-    """`x` with `values` at places counted row by row, of which none is named twice."""
+    """The array `x` with `values` at positions counted row by row, all different."""
     xp = namespace(x)
     size = math.prod(x.shape)
     sources = np.arange(size)
@@ -73,7 +73,7 @@ def _merged(x: Array, values: Array, places: np.ndarray[Any, Any]) -> Array:
 
 
 def _added(g: Array, shape: Shape, index: Index) -> Array:
-    """Zeros with g added at `index`: first what comes first to each place, then what comes second …"""
+    """Zeros with g added at `index`: for each position the first contribution, then the second …"""
     xp = namespace(g)
     places, g = positions(shape, index).reshape(-1), xp.reshape(g, (-1,))
     result, left = xp.zeros(shape, dtype=g.dtype), np.arange(places.size)
@@ -138,12 +138,12 @@ replace: Operation = Operation(
 
 
 def at(axis: int, part: Any) -> tuple[Any, ...]:
-    """The index that has `part` on one axis and leaves the others as they are."""
+    """The index with `part` on one axis and everything on the others."""
     return (*(slice(None),) * axis, part, Ellipsis)
 
 
 def along(index: Array, dim: int) -> tuple[Array, ...]:
-    """The index that takes x[…, index[…, j, …], …]: `index` in `dim`, and elsewhere each element's own place."""
+    """The index that takes x[…, index[…, j, …], …]: `index` in `dim`, each element's own position in other dimensions."""
     xp = namespace(index)
     ndim = len(index.shape)
     return tuple(

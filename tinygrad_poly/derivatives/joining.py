@@ -1,4 +1,4 @@
-"""Joining arrays, and putting something around one: each input gets its part of the cotangent.
+"""Joins and borders of arrays: each input gets its part of the cotangent.
 
 All of these are linear: they have a derivative everywhere.
 """
@@ -13,7 +13,7 @@ from tinygrad_poly.engine.operation import Operation, Variadic
 
 
 def window(starts: Shape, lengths: Shape) -> tuple[slice, ...]:
-    """The index of a block of an array: from `starts`, `lengths` long."""
+    """The index of a block of an array: it begins at `starts`, and is `lengths` long."""
     return tuple(slice(start, start + length) for start, length in zip(starts, lengths))
 
 
@@ -36,7 +36,7 @@ pad = Operation(
 
 
 def _part(i: int, g: Array, *shapes_and_axis: Any) -> Array:
-    """What concatenation made of input `i`."""
+    """The part of the cotangent that belongs to input `i` of a concatenation."""
     *shapes, axis = shapes_and_axis
     start = sum(shape[axis] for shape in shapes[:i])
     return getitem(g, at(axis, slice(start, start + shapes[i][axis])))

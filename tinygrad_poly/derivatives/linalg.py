@@ -1,4 +1,4 @@
-"""Inverses, solutions, determinants and factors of matrices (and of stacks of matrices).
+"""Inverses, solutions, determinants and factors of matrices, also of stacks of them.
 
 Read a row as: name, Y = f(A), ∂L/∂A with G = ∂L/∂Y. The rules of `inverse`, `solve`, `determinant` and `cholesky`
 are in M. B. Giles, "An extended collection of matrix derivative results for forward and reverse mode AD"
@@ -20,17 +20,17 @@ from tinygrad_poly.engine.operation import Operation
 
 
 def _as_matrix(g: Array) -> Array:
-    """(…) as (…, 1, 1)."""
+    """The shape (…) as (…, 1, 1)."""
     return reshape(g, (*g.shape, 1, 1))
 
 
 def _inner(a: Array, b: Array) -> Array:
-    """⟨A, B⟩ = Σ aᵢⱼ bᵢⱼ, as (…, 1, 1)."""
+    """The inner product ⟨A, B⟩ = Σ aᵢⱼ bᵢⱼ, in shape (…, 1, 1)."""
     return total(a * b, (-2, -1), True)
 
 
 def _checked(name: str, complaint: str, factor: Callable[[Array], Any], a: Array, compute: Callable[[], Any]) -> Any:
-    """`compute()`; where LAPACK gives up, an error that names the matrix of the stack that `factor` fails on.
+    """The result of `compute()`; if LAPACK fails, an error that names the matrix of the stack for which `factor` fails.
 
     Raises:
         SingularMatrixError: the error.
@@ -92,7 +92,7 @@ solve: Operation = Operation(
 
 
 def _svd(a: Array, full: bool) -> Any:
-    """A = U Σ Vᵀ as U, the singular values, Vᵀ."""
+    """The singular value decomposition A = U Σ Vᵀ as U, the singular values, Vᵀ."""
     svd = namespace(a).linalg.svd
     return _checked("svd", NOT_FINITE, svd, a, lambda: svd(a, full_matrices=full))
 
@@ -104,14 +104,14 @@ def singular_values(a: Array) -> Array:
 
 
 def _in_singular_basis(a: Array) -> tuple[Array, Array, Array, Array]:
-    """A = U Σ Vᵀ as det U · det V (which is ±1), U, the singular values, Vᵀ."""
+    """The decomposition A = U Σ Vᵀ as det U · det V (which is ±1), U, the singular values, Vᵀ."""
     xp = namespace(a).linalg
     u, s, vt = _svd(a, True)
     return namespace(a).sign(xp.det(u) * xp.det(vt)), u, s, vt
 
 
 def _cofactors(a: Array) -> Array:
-    """The cofactors det A · A⁻ᵀ without the division: with A = U Σ Vᵀ they are ± U cof(Σ) Vᵀ.
+    """The cofactors det A · A⁻ᵀ, computed without a division: with A = U Σ Vᵀ they are ± U cof(Σ) Vᵀ.
 
     cof(Σ)ᵢᵢ is the product of the other singular values. This is right for singular matrices too: G. W. Stewart,
     "On the adjugate matrix" (1998).
@@ -124,7 +124,7 @@ def _cofactors(a: Array) -> Array:
 
 
 def _cofactors_along(g: Array, a: Array) -> Array:
-    """The derivative of the cofactors of A in the direction of G: the Hessian of det, which is symmetric, times G.
+    """The derivative of the cofactors of A in the direction G: the Hessian of det, which is symmetric, times G.
 
     With A = U Σ Vᵀ it is ± U H Vᵀ, where H is the derivative at Σ in the direction F = Uᵀ G V. With pᵢⱼ for the
     product of the singular values other than σᵢ and σⱼ, Hᵢᵢ = Σⱼ pᵢⱼ Fⱼⱼ over j ≠ i, and Hᵢⱼ = −pᵢⱼ Fⱼᵢ.
@@ -142,7 +142,7 @@ def _cofactors_along(g: Array, a: Array) -> Array:
 
 
 def _cofactors_along_slope(h: Array, g: Array, a: Array) -> Array:
-    """∂/∂A ⟨H, cofactors along G⟩, by the product rule on det A · (⟨G, B⟩ B − B Gᵀ B) with B = A⁻ᵀ, dB = −B dAᵀ B."""
+    """The derivative ∂/∂A ⟨H, cofactors along G⟩, from det A · (⟨G, B⟩ B − B Gᵀ B), B = A⁻ᵀ, dB = −B dAᵀ B."""
     b = inverse(a).mT
     mixed = h @ b.mT @ g + g @ b.mT @ h - _inner(h, b) * g - _inner(g, b) * h
     return _inner(h, cofactors_along(g, a)) * b + _as_matrix(determinant(a)) * (b @ mixed.mT @ b)
@@ -193,7 +193,7 @@ log_abs_determinant = Operation(
 
 
 def _lower_half(x: Array) -> Array:
-    """Φ(X): the lower triangle with half the diagonal, which undoes X ↦ X + Xᵀ on lower triangles."""
+    """The function Φ(X): the lower triangle with half the diagonal, which undoes X ↦ X + Xᵀ for lower triangles."""
     xp = namespace(x)
     n = x.shape[-1]
     return xp.tril(x) - xp.eye(n, dtype=x.dtype) * (x / 2)

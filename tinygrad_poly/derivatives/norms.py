@@ -1,4 +1,4 @@
-"""Sizes of vectors: the p-norms."""
+"""Norms of vectors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Elements found by comparing them: the derivative goes where the element came from.
+"""Sorting and selecting by size: the derivative goes where the element came from.
 
 The places are found beforehand and are options here: they do not move when the elements change a little.
 """

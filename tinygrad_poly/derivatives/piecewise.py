@@ -1,4 +1,4 @@
-"""Functions made of pieces: steps, absolute values, the larger of two numbers.
+"""Piecewise functions: steps, absolute values, the larger of two numbers.
 
 Between the pieces there is no derivative. What the rules return there is torch's choice, given as special points.
 """
@@ -15,7 +15,7 @@ from tinygrad_poly.engine.operation import Operation, Point, Rule
 
 
 def flat(g: Array, *_: object) -> Array:
-    """The rule of a step function: 0 on every step, and at the jumps too."""
+    """The rule of a step function: the derivative is 0 on every step, and also at the jumps."""
     return namespace(g).zeros_like(g)
 
 
@@ -32,7 +32,7 @@ tied = Operation(
 
 
 def straight(rule: Rule) -> Rule:
-    """The rule of a function made of straight pieces: `rule`, whose derivative is 0 on each piece and at the bends.
+    """The rule of a function made of straight pieces: `rule`, with second derivative 0 everywhere.
 
     Torch gives these zeros for some functions (abs, relu) and refuses for others (maximum, clamp).
     """
@@ -59,7 +59,7 @@ def _round(x: Array, decimals: int) -> Array:
 
 
 def _whole(name: str) -> Callable[[Array], Array]:
-    """A function that leaves integers as they are; NumPy 2.0 made floats of them."""
+    """A function that leaves integers unchanged, of which NumPy 2.0 made floats."""
     function = of_library(name)
     return lambda x: x if getattr(x.dtype, "kind", "f") in "biu" else function(x)
 
@@ -109,7 +109,7 @@ round = Operation(
 
 
 def _sign(x: Array) -> Array:
-    """NumPy's sign of NaN is NaN, torch's is 0; that of a boolean is itself."""
+    """The sign as torch defines it: 0 for NaN, where NumPy gives NaN, and a boolean itself."""
     return x if "bool" in str(x.dtype) else astype(x > 0, x.dtype) - astype(x < 0, x.dtype)
 
 

@@ -47,7 +47,7 @@ def _horner(c: Array, x: Array, order: int) -> Array:
 
 
 def _coefficient_slope(g: Array, c: Array, x: Array, order: int) -> Array:
-    """Σᵢ gᵢ xᵢᵏ for each k: the Vandermonde matrix again."""
+    """The sums Σᵢ gᵢ xᵢᵏ for each k, from the Vandermonde matrix again."""
     count: Any = math.prod(x.shape)
     powers = vander(reshape(x, (count,)), c.shape[0], order)
     return total(as_columns(reshape(g, (count,))) * powers, 0)

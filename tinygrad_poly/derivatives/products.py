@@ -1,4 +1,4 @@
-"""Products of matrices and vectors.
+"""Matrix products.
 
 Read a row as: name, Y = f(A, B), ∂L/∂A, ∂L/∂B with G = ∂L/∂Y. As mathematics the rules are in M. B. Giles,
 "An extended collection of matrix derivative results for forward and reverse mode AD" (2008).
@@ -12,24 +12,24 @@ from tinygrad_poly.engine.operation import Operation
 
 
 def as_rows(x: Array) -> Array:
-    """(…, n) as (…, 1, n)."""
+    """Vectors as matrices with one row: (…, n) as (…, 1, n)."""
     return reshape(x, (*x.shape[:-1], 1, *x.shape[-1:]))
 
 
 def as_columns(x: Array) -> Array:
-    """(…, n) as (…, n, 1)."""
+    """Vectors as matrices with one column: (…, n) as (…, n, 1)."""
     return reshape(x, (*x.shape, 1))
 
 
 def _without(x: Array, axis: int) -> Array:
-    """`x` without an axis of length 1, counted from the end."""
+    """The array `x` without one axis of length 1, counted from the end."""
     shape = list(x.shape)
     del shape[axis]
     return reshape(x, tuple(shape))
 
 
 def _misfit(a: Shape, b: Shape) -> str | None:
-    """Which dimensions of two shapes keep a matrix product from existing."""
+    """The reason why two shapes have no matrix product."""
     if not a or not b:
         return "a 0-d tensor is no matrix: multiply by it with *"
     rows = -min(len(b), 2)
@@ -39,7 +39,7 @@ def _misfit(a: Shape, b: Shape) -> str | None:
 
 
 def product(a: Array, b: Array) -> Array:
-    """A B.
+    """The product A B.
 
     Raises:
         ValueError: which names the dimensions that do not fit.
@@ -51,7 +51,7 @@ def product(a: Array, b: Array) -> Array:
 
 
 def _left(g: Array, a: Array, b: Array) -> Array:
-    """∂L/∂A for Y = A B: G Bᵀ, a vector being a matrix with one row (A) or column (B)."""
+    """The derivative ∂L/∂A of Y = A B: G Bᵀ, with a vector A as a row, a vector B as a column."""
     if b.ndim == 1:
         return as_columns(g) * b
     if a.ndim == 1:
@@ -60,7 +60,7 @@ def _left(g: Array, a: Array, b: Array) -> Array:
 
 
 def _right(g: Array, a: Array, b: Array) -> Array:
-    """∂L/∂B for Y = A B: Aᵀ G."""
+    """The derivative ∂L/∂B of Y = A B: Aᵀ G."""
     if a.ndim == 1:
         return g * a if b.ndim == 1 else as_columns(a) * as_rows(g)
     if b.ndim == 1:

@@ -1,4 +1,4 @@
-"""Many numbers to one: sums, means, variances and extremes.
+"""Reductions: sums, means, variances and extremes.
 
 The cotangent of a sum is the same number for each element summed, so the rules hand it on
 unexpanded: it *broadcasts to* the input's shape, and the walk expands it only where it has to.
@@ -25,26 +25,26 @@ from tinygrad_poly.engine.operation import Operation, Point
 
 
 def with_axes(g: Array, shape: Shape, axis: Shape | None, keepdims: bool) -> Array:
-    """`g` with the reduced axes of an input of `shape` put back as axes of length 1."""
+    """The array `g` with the reduced axes of an input of `shape` put back as axes of length 1."""
     if axis is None or keepdims:
         return g
     return reshape(g, tuple(1 if i in axis else length for i, length in enumerate(shape)))
 
 
 def without_axes(y: Array, axis: Shape | None, keepdims: bool) -> Array:
-    """An array whose reduced axes were kept, without them unless `keepdims`."""
+    """The array without its reduced axes, which were kept; with `keepdims` unchanged."""
     if keepdims:
         return y
     return namespace(y).squeeze(y, axis=tuple(range(y.ndim)) if axis is None else axis)
 
 
 def count(shape: Shape, axis: Shape | None) -> int:
-    """How many elements of an array of `shape` go into each element of a reduction over `axis`."""
+    """The number of elements of an array of `shape` in each element of a reduction over `axis`."""
     return math.prod(shape) if axis is None else math.prod(shape[i] for i in axis)
 
 
 def in_single(forward: Callable[..., Array]) -> Callable[..., Array]:
-    """`forward`, which adds up many numbers: float16, in which 70 000 is ∞, is added up in float32, as in torch."""
+    """A reduction that adds up float16 in float32, as torch does: in float16, 70 000 is ∞."""
 
     def accumulate(x: Array, *options: Any) -> Array:
         if x.dtype is not HALF:
@@ -55,7 +55,7 @@ def in_single(forward: Callable[..., Array]) -> Callable[..., Array]:
 
 
 def single(x: Array) -> Array:
-    """float16 in float32, which holds the number of elements that a rule divides by; other dtypes as they are."""
+    """The array, with float16 converted to float32, which holds the number of elements that a rule divides by."""
     return astype(x, np.float32) if x.dtype is HALF else x
 
 
@@ -88,7 +88,7 @@ mean = Operation(
 
 
 def degrees_of_freedom(shape: Shape, axis: Shape | None, correction: float) -> float:
-    """N − c, the number of deviations less what was estimated from them, and at least 0."""
+    """The number N − c of deviations less what was estimated from them, at least 0."""
     left = count(shape, axis) - correction
     return left if left > 0 else 0
 
@@ -122,7 +122,7 @@ def _edge(xp: Any, dtype: Any) -> float:
 
 
 def length(x: Array, axis: Shape | None, keepdims: bool) -> Array:
-    """√Σ xᵢ², of squares that neither overflow nor underflow: xᵢ times a power of two where they would.
+    """The length √Σ xᵢ², without over- or underflow of the squares: where needed, x is scaled by a power of two first.
 
     With E the dtype's largest exponent, numbers above 2^(0.4 E) are made smaller by 2^(0.8 E), and numbers that are
     all below 2^(−0.4 E) larger. The squares that still underflow are too small to be seen in the sum.
@@ -192,7 +192,7 @@ mse_loss = Operation(
 
 
 def shared(g: Array, hit: Array, axis: Shape | None) -> Array:
-    """`g` in equal shares to the elements that `hit` marks; NaN to all where it marks none."""
+    """The cotangent `g` in equal shares for the elements that `hit` marks; NaN for all if it marks none."""
     hits = sum(astype(hit, single(g).dtype), axis, True)
     nobody = hits == 0
     return where(hit | nobody, g / where(nobody, math.nan, hits), 0.0)
@@ -204,7 +204,7 @@ def _to_the_equal(g: Array, x: Array, y: Array, axis: Shape | None, keepdims: bo
 
 
 def _to_the_same(g: Array, x: Array, y: Array) -> Array:
-    """`_to_the_equal` over all axes, for which NaN equals NaN."""
+    """The rule of an extreme of all elements; NaN equals NaN."""
     return tied(shared(g, (x == y) | ((x != x) & (y != y)), None), x)
 
 

@@ -1,4 +1,4 @@
-"""Running sums and products, and the product, whose derivative is made of them.
+"""Cumulative sums and products, and the product, whose derivative is made of them.
 
 No rule here divides by an element, so that zeros among the elements are like any others.
 """
@@ -94,7 +94,7 @@ cumprod: Operation = Operation(
 
 
 def _product_of_the_others(x: Array, axis: Shape | None) -> Array:
-    """For each element, the product of all others that are multiplied with it: those before it times those after."""
+    """For each element the product of all others: of those before it, times those after it."""
     ndim = x.ndim
     axes = tuple(range(ndim)) if axis is None else axis
     kept = tuple(i for i in range(ndim) if i not in axes)

@@ -1,4 +1,4 @@
-"""Operations that move elements and change none: the derivative moves them back."""
+"""Changes of shape and order, which move elements: the derivative moves them back."""
 
 from __future__ import annotations
 

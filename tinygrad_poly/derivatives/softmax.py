@@ -1,4 +1,4 @@
-"""Exponentials that add up to 1, and the logarithm of their sum.
+"""Softmax and log-sum-exp: exponentials that add up to 1, and the logarithm of their sum.
 
 Each forward function takes the largest element out before it computes an exponential: none overflows.
 """

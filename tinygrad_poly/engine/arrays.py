@@ -25,7 +25,7 @@ HALF = np.dtype(np.float16)
 class Library:
     """An array library: it answers all questions about its arrays, here as the array API standard does.
 
-    Nothing else in the package asks which library an array is from. NumPy's answers are below, CuPy's and JAX's in `interop/`.
+    Nothing else in the package asks which library an array is from. NumPy's answers are below, others in `interop/`.
 
     Attributes:
         xp: the module with the library's functions.

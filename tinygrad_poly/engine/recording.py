@@ -160,7 +160,7 @@ class Mode:
     def __call__(self, function: F) -> F: ...
 
     def __call__(self, function: Callable[..., Any] | None = None) -> Any:
-        """The mode itself, or `function` made to run under it."""
+        """The context itself, or the given function made to run in it."""
         if function is None:
             return self
         if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):

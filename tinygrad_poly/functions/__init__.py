@@ -1,4 +1,4 @@
-"""Functions of tensors, under torch's names; most of them are methods of `Tensor` too.
+"""Functions of tensors, under torch's names; most of them are also methods of `Tensor`.
 
 What a family's file defines without an underscore is a public function, but for those that are methods only. What is
 in `linalg` goes by the name of `tinygrad_poly.linalg`; it is listed here where torch has it by a shorter name too.
@@ -24,7 +24,7 @@ METHODS_ONLY = ("getitem", "repeated")
 
 
 def public(family: ModuleType) -> dict[str, FunctionType]:
-    """The functions that a family's file makes public, by name."""
+    """The public functions of a family's file, by name."""
     return {
         name: value
         for name, value in vars(family).items()

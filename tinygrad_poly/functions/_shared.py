@@ -1,4 +1,4 @@
-"""What several families share: how arguments are read, and how a function that was made from a row is described."""
+"""Shared parts of the families: how arguments are read, and how functions made from rows are described."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def described(function: Function, name: str, text: str, call: str, result: str) -> Function:
-    """`function` with a name, and a docstring that ends in an example: a call and what it gives."""
+    """The function, with this name and a docstring that ends in an example: a call and its result."""
     function.__name__ = function.__qualname__ = name
     function.__doc__ = f"""{text}
 
@@ -33,7 +33,7 @@ def described(function: Function, name: str, text: str, call: str, result: str) 
 
 
 def lengths(given: Sequence[Any]) -> Shape:
-    """`view(2, 3)` and `view((2, 3))` mean the same."""
+    """The lengths of a shape, given one by one or as one sequence, as in `view(2, 3)` and `view((2, 3))`."""
     inner = given[0] if len(given) == 1 and isinstance(given[0], (tuple, list, range)) else given
     try:
         return tuple(operator.index(n) for n in inner)
@@ -42,7 +42,7 @@ def lengths(given: Sequence[Any]) -> Shape:
 
 
 def new_shape(given: Sequence[Any]) -> Shape:
-    """The shape of a tensor to be made.
+    """The shape of a new tensor.
 
     Raises:
         ShapeError: for a negative length.
@@ -54,7 +54,7 @@ def new_shape(given: Sequence[Any]) -> Shape:
 
 
 def one_dim(dim: Any, ndim: int, name: str) -> int:
-    """`dim` counted from the start.
+    """The dimension `dim`, counted from the start.
 
     Raises:
         DimensionError: where a tensor of `ndim` dimensions has no such one; `name` is the operation's.
@@ -66,7 +66,7 @@ def one_dim(dim: Any, ndim: int, name: str) -> int:
 
 
 def one_axis(input: Tensor, dim: Any, name: str) -> int:
-    """The dimension to work along, as an axis ≥ 0; a 0-d tensor has the axis 0.
+    """The axis ≥ 0 to work along; a 0-d tensor has the axis 0.
 
     Raises:
         DimensionError: for none or several, or one that is out of range.
@@ -78,12 +78,12 @@ def one_axis(input: Tensor, dim: Any, name: str) -> int:
 
 
 def at_least_1d(input: Tensor) -> Tensor:
-    """A 0-d tensor as one of length 1."""
+    """The tensor, if it is 0-d as a vector of length 1."""
     return input if input.ndim else apply_unary(shapes.reshape, input, (1,))
 
 
 def along(row: Operation, input: Tensor, dim: Any, dtype: Any, name: str) -> Tensor:
-    """A row that works along one dimension and keeps the shape; `dtype` converts first."""
+    """Apply a row that works along one dimension and keeps the shape; `dtype` converts first."""
     axis = one_axis(input, dim, name)
     if dtype is not None:
         input = input.to(dtype=dtype)
@@ -104,7 +104,7 @@ def reduced(input: Tensor, dim: Any, axis: Any, name: str) -> arrays.Shape | Non
 
 
 def broadcast_shape(given: Sequence[Shape], name: str) -> Shape:
-    """The shape to which all of `given` can be repeated.
+    """The shape to which all of `given` broadcast.
 
     Raises:
         ShapeError: if there is none; `name` is the operation's.
@@ -119,7 +119,7 @@ def broadcast_shape(given: Sequence[Shape], name: str) -> Shape:
 
 
 def check_floating(input: Tensor, name: str) -> None:
-    """Refuse integers.
+    """Raise an error for tensors of integers.
 
     Raises:
         DtypeError: because what `name` computes of integers is none.
@@ -129,7 +129,7 @@ def check_floating(input: Tensor, name: str) -> None:
 
 
 def check_nonempty(input: Tensor, axes: arrays.Shape | None, name: str) -> None:
-    """Refuse to choose among no elements.
+    """Raise an error where there are no elements to choose from.
 
     Raises:
         ShapeError: where one of the `axes` has length 0.

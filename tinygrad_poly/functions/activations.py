@@ -1,4 +1,4 @@
-"""The functions between the layers of neural networks."""
+"""Activation functions of neural networks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def sigmoid(input: Tensor) -> Tensor:
-    """σ(x) = 1/(1 + e⁻ˣ), with derivative σ(x) (1 − σ(x)); nothing overflows on the way.
+    """The function σ(x) = 1/(1 + e⁻ˣ), with derivative σ(x) (1 − σ(x)), without overflow on the way.
 
     >>> sigmoid(tensor([0.0, -1000.0, 1000.0]))
     tensor([0.5000, 0.0000, 1.0000])
@@ -21,7 +21,7 @@ def sigmoid(input: Tensor) -> Tensor:
 
 
 def relu(input: Tensor) -> Tensor:
-    """max(x, 0), with derivative 1 where x > 0 and 0 elsewhere, also at 0. A NaN stays, with derivative 1.
+    """The rectifier max(x, 0), with derivative 1 where x > 0 and 0 elsewhere, also at 0. NaN stays, with derivative 1.
 
     >>> relu(tensor([-1.0, 2.0]))
     tensor([0., 2.])
@@ -48,7 +48,7 @@ def elu(input: Tensor, alpha: float = 1.0) -> Tensor:
 
 
 def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
-    """log(1 + e^(βx))/β, a smooth max(x, 0); simply x where βx > `threshold`. The derivative is σ(βx).
+    """The function log(1 + e^(βx))/β, a smooth max(x, 0); simply x where βx > `threshold`. The derivative is σ(βx).
 
     >>> softplus(tensor([0.0, 1000.0]))
     tensor([6.9315e-01, 1.0000e+03])

@@ -1,4 +1,4 @@
-"""Functions of two numbers, for each pair of elements. One of the two must be a tensor; they broadcast."""
+"""Functions of two numbers, for each pair of elements. At least one must be a tensor; they broadcast."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def _pairwise(operation: Operation, name: str, call: str, result: str) -> Callable[[Any, Any], Tensor]:
-    """The function of a row of the derivative table with two inputs, described by that row."""
+    """The function of a row with two inputs, described by that row."""
     forwards, backwards = binary(operation), binary(operation, reflected=True)
 
     def function(input: Any, other: Any) -> Tensor:
@@ -124,7 +124,7 @@ true_divide = div
 
 
 def pow(input: Any, exponent: Any) -> Tensor:
-    """aᵇ of tensors or numbers that broadcast, with derivatives b aᵇ⁻¹ and aᵇ log a.
+    """The power aᵇ of tensors or numbers that broadcast, with derivatives b aᵇ⁻¹ and aᵇ log a.
 
     The first is 0 where b = 0, also at a = 0. The second is 0 at a = 0 with b ≥ 0, and NaN where a < 0.
 
@@ -142,7 +142,7 @@ power = pow
 
 
 def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
-    """The tensor, but at least `min` and at most `max`: numbers, tensors that broadcast, or None.
+    """The tensor limited to at least `min` and at most `max`: numbers, tensors that broadcast, or None.
 
     Where min > max, the result is max. The derivative by x is 1 where min ≤ x ≤ max; outside, the bound that
     took the place of x has it.
@@ -201,7 +201,7 @@ def addcdiv(input: Tensor, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Ten
 
 
 def heaviside(input: Tensor, values: Any) -> Tensor:
-    """0 where x < 0, 1 where x > 0, and `values` at 0, which get the gradient; x gets none.
+    """The step function: 0 for x < 0, 1 for x > 0, and `values` at 0, which get the gradient; x gets none.
 
     >>> heaviside(tensor([-2.0, 0.0, 2.0]), 0.5)
     tensor([0.0000, 0.5000, 1.0000])

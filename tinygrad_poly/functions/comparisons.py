@@ -1,4 +1,4 @@
-"""Functions that answer true or false. They have no derivative, and nothing is recorded."""
+"""Comparisons and other functions with results true or false. They have no derivative and are not recorded."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _compared(
     call: str,
     result: str,
 ) -> Callable[[Any, Any], Tensor]:
-    """The function of two tensors or numbers that `compare` computes on arrays, and `mirrored` the other way round."""
+    """The function of two tensors or numbers that computes `compare` on arrays, or `mirrored` if they are exchanged."""
     forwards, backwards = comparison(compare), comparison(mirrored)
 
     def function(input: Any, other: Any) -> Tensor:
@@ -58,7 +58,7 @@ ge = greater_equal = _compared(
 
 
 def _truth(x: Array) -> Array:
-    """Numbers as booleans: all but 0 are true, NaN too."""
+    """Numbers as booleans: False for 0, True for all others, including NaN."""
     return astype(x, namespace(x).bool) if hasattr(x, "dtype") else bool(x)
 
 
@@ -101,7 +101,7 @@ logical_not = _asked(
 
 
 def bitwise_not(input: Tensor) -> Tensor:
-    """~x: not x for booleans, the bits exchanged for integers.
+    """The complement ~x: for booleans not x, for integers all bits inverted.
 
     Raises:
         DtypeError: for floating-point numbers.
@@ -115,7 +115,7 @@ def bitwise_not(input: Tensor) -> Tensor:
 
 
 def isclose(input: Tensor, other: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Tensor:
-    """Where a = b or |a − b| ≤ atol + rtol · |b|; NaN is close to NaN only with `equal_nan`.
+    """Whether a = b or |a − b| ≤ atol + rtol · |b|, for each pair; NaN is close to NaN only with `equal_nan`.
 
     Raises:
         ShapeError: where the shapes do not broadcast.

@@ -1,4 +1,4 @@
-"""Sums of products over chosen indices."""
+"""Contractions: sums of products over chosen indices."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def inner(input: Tensor, other: Tensor) -> Tensor:
-    """Σₖ a[…, k] b[…, k] for every pair of vectors along the last dimensions; the product if one is 0-d.
+    """The inner products Σₖ a[…, k] b[…, k] of all vectors along the last dimensions; the product if one is 0-d.
 
     Raises:
         ShapeError: where the last lengths differ.
@@ -72,7 +72,7 @@ def _contraction(name: str, a: Tensor, b: Tensor, axes_a: Shape, axes_b: Shape) 
 
 
 def einsum(equation: Any, *operands: Any) -> Tensor:
-    """Products of the operands' elements, summed over the indices that the result lacks (Einstein's convention).
+    """Sums of products of the operands' elements, over the indices that the result lacks (Einstein's convention).
 
     `einsum("ij,jk->ik", A, B)` is Σⱼ aᵢⱼ bⱼₖ, the matrix product. Its derivative with respect to an operand is an
     einsum as well: the cotangent takes the place of the operand, and their indices are exchanged.
@@ -120,7 +120,7 @@ def _equation_of(given: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
 
 
 def _explicit(equation: str, shapes: list[Shape]) -> str:
-    """`equation` with its result written out and letters for the dimensions that "..." stands for."""
+    """The equation `equation` with its result written out, and letters for the dimensions of "..."."""
     left, arrow, output = "".join(equation.split()).partition("->")
     inputs = left.split(",")
     if not shapes or len(inputs) != len(shapes):
@@ -149,7 +149,7 @@ def _explicit(equation: str, shapes: list[Shape]) -> str:
 
 
 def _check_lengths(equation: str, inputs: list[str], shapes: list[Shape]) -> None:
-    """Lengths must be equal or 1, and within one operand equal."""
+    """Check that lengths are equal or 1, and within one operand equal."""
     found: dict[str, tuple[int, int]] = {}
     for i, (own, shape) in enumerate(zip(inputs, shapes)):
         for index, length in zip(own, shape):
@@ -164,7 +164,7 @@ def _check_lengths(equation: str, inputs: list[str], shapes: list[Shape]) -> Non
 
 
 def trace(input: Tensor) -> Tensor:
-    """Σ aᵢᵢ of a matrix, with derivative the identity.
+    """The trace Σ aᵢᵢ of a matrix, with derivative the identity.
 
     Raises:
         ShapeError: for other than two dimensions, as in torch; of a stack, sum `diagonal`.

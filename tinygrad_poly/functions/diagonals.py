@@ -1,4 +1,4 @@
-"""Functions that take diagonals, or the triangles that they separate.
+"""Diagonals, and the triangles that they separate.
 
 All are linear, with derivatives everywhere. A diagonal of an n × m matrix is every (m + 1)-th of its elements, row
 by row, so taking and setting diagonals needs no rows of the derivative table beside those of slices.
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 
 def _places(rows: int, columns: int, offset: int) -> slice:
-    """Where the elements of a diagonal lie in a flattened matrix."""
+    """The positions of a diagonal's elements in a flattened matrix."""
     length = max(0, min(rows, columns - offset) if offset >= 0 else min(rows + offset, columns))
     start = offset if offset >= 0 else -offset * columns
     return slice(start, min(start + length * (columns + 1), rows * columns), columns + 1)
 
 
 def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
-    """The elements i, i + offset of dimensions `dim1` and `dim2`, as a last dimension in place of the two.
+    """The elements i, i + offset of dimensions `dim1` and `dim2`, as one last dimension in place of both.
 
     The derivative puts them back among zeros.
 
@@ -46,7 +46,7 @@ def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Te
 
 
 def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
-    """Square matrices of zeros with the last dimension of `input` as a diagonal; undone by `diagonal`.
+    """Square matrices of zeros with the last dimension of `input` as diagonal: the inverse of `diagonal`.
 
     >>> diag_embed(tensor([1, 2]))
     tensor([[1, 0],
@@ -81,7 +81,7 @@ _diagonal = diagonal
 
 
 def tril(input: Tensor, diagonal: int = 0, *, k: int = 0) -> Tensor:
-    """Zeros above a diagonal of the last two dimensions, `input` on and below it; so is the derivative.
+    """The lower triangle: `input` on and below a diagonal of the last two dimensions, else 0; so is the derivative.
 
     `k` is NumPy's name for `diagonal`: 0 is the main diagonal, 1 the one above.
 
@@ -96,7 +96,7 @@ def tril(input: Tensor, diagonal: int = 0, *, k: int = 0) -> Tensor:
 
 
 def triu(input: Tensor, diagonal: int = 0, *, k: int = 0) -> Tensor:
-    """Zeros below a diagonal of the last two dimensions, `input` on and above it; so is the derivative.
+    """The upper triangle: `input` on and above a diagonal of the last two dimensions, else 0; so is the derivative.
 
     `k` is NumPy's name for `diagonal`: 0 is the main diagonal, 1 the one above.
 

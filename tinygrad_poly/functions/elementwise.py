@@ -72,7 +72,7 @@ trunc = fix = _elementwise(piecewise.trunc, "trunc", "trunc(tensor([1.5, -1.5]))
 
 
 def square(input: Tensor) -> Tensor:
-    """x², with derivative 2x.
+    """The square x², with derivative 2x.
 
     >>> square(tensor(3.0))
     tensor(9.)
@@ -94,7 +94,7 @@ def round(input: Tensor, *, decimals: int = 0) -> Tensor:
 
 
 def positive(input: Tensor) -> Tensor:
-    """+x: the tensor itself.
+    """The tensor itself, as the operator +x.
 
     Raises:
         DtypeError: for a boolean tensor.
@@ -108,7 +108,7 @@ def positive(input: Tensor) -> Tensor:
 
 
 def nan_to_num(input: Tensor, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Tensor:
-    """Numbers in place of NaN, ∞ and −∞ (by default 0 and the dtype's largest and smallest numbers).
+    """The tensor with numbers for NaN, ∞ and −∞ (by default 0 and the dtype's largest and smallest numbers).
 
     The derivative is 1, and 0 where an element was replaced.
 
@@ -134,7 +134,7 @@ def _check_real(value: Any, name: str) -> None:
 
 
 def where(condition: Any, input: Any, other: Any) -> Tensor:
-    """`input` where `condition` holds, `other` elsewhere; the gradient goes where the element came from.
+    """The elements of `input` where `condition` holds, of `other` elsewhere; the gradient goes where each came from.
 
     A NaN or infinity in the slope of the branch that was *not* taken still spoils the gradient
     (0 · ∞ is NaN), as in torch: choose a harmless argument first, then compute.
@@ -158,7 +158,7 @@ def where(condition: Any, input: Any, other: Any) -> Tensor:
 
 
 def masked_fill(input: Tensor, mask: Any, value: Any) -> Tensor:
-    """`value`, a number or a 0-d tensor, where `mask` holds, `input` elsewhere, in the dtype of `input`.
+    """The tensor with `value`, a number or a 0-d tensor, where `mask` holds, in the dtype of `input`.
 
     The gradient of `input` is 0 where it was replaced; a tensor `value` gets the sum of the others.
 

@@ -1,4 +1,4 @@
-"""Functions that select elements, or make a tensor in which some are set: tensors themselves never change.
+"""Indexing: functions that select elements, or return a tensor in which some are set.
 
 Indices, lists and masks are constants for the derivative. Integers may be negative and count from the end, here also
 where torch refuses them (gather, index_select).
@@ -29,7 +29,7 @@ PLAIN = frozenset((int, slice, type(None), type(Ellipsis)))
 
 
 def _constant(part: Any) -> Any:
-    """A part of an index as the tape may keep it."""
+    """A part of an index in a form that cannot change later, as the tape keeps it."""
     if isinstance(part, apply.tensor_class):
         return part.array
     if type(part) is slice:
@@ -112,7 +112,7 @@ def _selected(input: Tensor, index: Index) -> Tensor:
 
 
 def _check_range(shape: Shape, index: Index) -> None:
-    """Raise where an index that the CPU knows is out of range: CuPy would begin again from the other end.
+    """Raise an error for an index that is out of range on the CPU: CuPy would wrap around.
 
     Indices on the GPU are not looked at, because it would have to be waited for.
 
@@ -126,8 +126,10 @@ def _check_range(shape: Shape, index: Index) -> None:
 
 
 def getitem(input: Tensor, index: Any) -> Tensor:
-    """`input[index]`, with NumPy's indices: integers, slices, `...`, None, lists, tensors and arrays of integers or
-    booleans, and tuples of these. Where an integer and an array stand apart, the dimensions are in torch's order.
+    """The elements `input[index]`, for all of NumPy's indices.
+
+    These are integers, slices, `...`, None, lists, tensors and arrays of integers or booleans, and tuples of them.
+    Where an integer and an array stand apart, the dimensions are in torch's order.
 
     The derivative adds the cotangent to zeros at `index`: what was selected twice gets both contributions.
 
@@ -141,7 +143,7 @@ def getitem(input: Tensor, index: Any) -> Tensor:
 
 
 def select(input: Tensor, dim: int, index: int) -> Tensor:
-    """Slice number `index` of a dimension, without the dimension.
+    """The slice number `index` of a dimension, without that dimension.
 
     >>> select(tensor([[1, 2], [3, 4]]), 1, 0)
     tensor([1, 3])
@@ -151,7 +153,7 @@ def select(input: Tensor, dim: int, index: int) -> Tensor:
 
 
 def narrow(input: Tensor, dim: int, start: int, length: int) -> Tensor:
-    """`length` slices of a dimension, from `start` on.
+    """The `length` slices of a dimension from number `start` on.
 
     Raises:
         ShapeError: where they are not all there.
@@ -181,7 +183,7 @@ def _integers(index: Any, name: str) -> Array:
 
 
 def index_select(input: Tensor, dim: int, index: Any) -> Tensor:
-    """The slices of a dimension whose numbers are in the vector `index`; its derivative is `index_add`.
+    """The slices of a dimension with the numbers in the vector `index`; the derivative is `index_add`.
 
     Raises:
         IndexError: for a number out of range.
@@ -218,7 +220,7 @@ def take(input: Tensor, index: Any, axis: int | None = None, *, dim: int | None 
 
 
 def _along(shape: Shape, dim: int, index: Any, name: str) -> tuple[int, tuple[Array, ...], Shape]:
-    """The dimension, the index of each element that gather and scatter visit, and the shape of `index`."""
+    """The dimension, the index of each element that gather and scatter use, and the shape of `index`."""
     at = one_dim(dim, len(shape), name)
     numbers = _integers(index, name)
     numbers = numbers if numbers.shape or len(shape) != 1 else numbers.reshape(1)
@@ -233,7 +235,7 @@ def _along(shape: Shape, dim: int, index: Any, name: str) -> tuple[int, tuple[Ar
 
 
 def gather(input: Tensor, dim: int, index: Any) -> Tensor:
-    """In the shape of `index`, and for dimension 0: yᵢⱼ = x[indexᵢⱼ, j]; the derivative is `scatter_add`.
+    """The elements yᵢⱼ = x[indexᵢⱼ, j] for dimension 0, in the shape of `index`; the derivative is `scatter_add`.
 
     Raises:
         ShapeError: where `index` has another number of dimensions, or is longer in another dimension.
@@ -252,7 +254,7 @@ def gather(input: Tensor, dim: int, index: Any) -> Tensor:
 
 
 def take_along_dim(input: Tensor, indices: Any, dim: int | None = None, *, axis: int | None = None) -> Tensor:
-    """`gather` with lengths of 1 repeated where they meet others: takes what `argsort` or `argmax` point at.
+    """The elements of `gather`, with lengths of 1 repeated: takes what `argsort` or `argmax` found.
 
     Without `dim`, from the flattened tensor. NumPy's names are `take_along_axis` and `axis`.
 
@@ -314,7 +316,7 @@ def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
 
 
 def _source(values: Any, input: Tensor, name: str) -> Any:
-    """What is to be set in `input`: a tensor of a dtype that fits, or a number.
+    """The values to set in `input`: a tensor of a suitable dtype, or a number.
 
     Raises:
         DtypeError: where a conversion would lose the fraction or precision of `values`.
@@ -335,7 +337,7 @@ def _source(values: Any, input: Tensor, name: str) -> Any:
 
 
 def _set(input: Tensor, index: Index, values: Any, accumulate: bool, name: str) -> Tensor:
-    """`input` with `values`, repeated as needed, set or added at `index`."""
+    """The tensor `input` with `values` set or added at `index`, repeated as needed."""
     values = _source(values, input, name)
     shape, xp = input.shape, namespace(input.array)
     try:
@@ -379,7 +381,7 @@ def index_put(input: Tensor, indices: Any, values: Any, accumulate: bool = False
 
 
 def index_add(input: Tensor, dim: int, index: Any, source: Any, *, alpha: float = 1) -> Tensor:
-    """`input` with slice i of `alpha · source` added to its slice number index[i] of dimension `dim`.
+    """The tensor `input` with slice i of `alpha · source` added to its slice number index[i] of dimension `dim`.
 
     Raises:
         IndexError: for a number out of range.
@@ -427,7 +429,7 @@ def scatter(
 
 
 def scatter_add(input: Tensor, dim: int, index: Any, src: Any) -> Tensor:
-    """A new tensor like `input` with srcᵢⱼ added to y[indexᵢⱼ, j] (for dimension 0): undoes `gather`.
+    """A new tensor like `input` with srcᵢⱼ added to y[indexᵢⱼ, j] (for dimension 0): the derivative of `gather`.
 
     Raises:
         ShapeError: where `index` has another number of dimensions than `input`, or is longer than `src`.

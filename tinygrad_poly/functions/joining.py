@@ -1,4 +1,4 @@
-"""Functions that join tensors, split them, repeat them, or put something around them.
+"""Joining, splitting, repeating and padding of tensors.
 
 All are linear, with derivatives everywhere: what was joined gets its part of the cotangent, and what was
 repeated the sum over its repetitions.
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def _each(tensors: Any, name: str) -> tuple[Tensor, ...]:
-    """`tensors` one by one; NumPy arrays among them are copied into tensors."""
+    """The tensors one by one; NumPy arrays among them are copied into tensors."""
     if hasattr(tensors, "shape") or not isinstance(tensors, Sequence):
         raise DtypeError(f"{name}: expects a list or tuple of tensors, not {type(tensors).__name__}")
     if not tensors:
@@ -33,7 +33,7 @@ def _each(tensors: Any, name: str) -> tuple[Tensor, ...]:
 
 
 def cat(tensors: Sequence[Tensor], dim: int | None = 0, *, axis: int | None = None) -> Tensor:
-    """One after the other along an existing dimension; each gets its part of the cotangent.
+    """The tensors one after the other along an existing dimension; each gets its part of the cotangent.
 
     The array API's name for `dim` is `axis`; None joins the flattened tensors. Vectors of length 0 fit beside
     anything.
@@ -67,7 +67,7 @@ concat = concatenate = cat
 
 
 def stack(tensors: Sequence[Tensor], dim: int = 0, *, axis: int | None = None) -> Tensor:
-    """Side by side along a new dimension, `dim` of the result; NumPy's name for it is `axis`.
+    """The tensors side by side along a new dimension, `dim` of the result; NumPy's name for it is `axis`.
 
     Raises:
         ShapeError: for different shapes.
@@ -84,7 +84,7 @@ def stack(tensors: Sequence[Tensor], dim: int = 0, *, axis: int | None = None) -
 
 
 def hstack(tensors: Sequence[Tensor]) -> Tensor:
-    """Joined horizontally: along dimension 1, vectors along their only one.
+    """The tensors joined horizontally: along dimension 1, or along dimension 0 for vectors.
 
     >>> hstack([tensor([[1], [2]]), tensor([[3], [4]])])
     tensor([[1, 3],
@@ -95,7 +95,7 @@ def hstack(tensors: Sequence[Tensor]) -> Tensor:
 
 
 def vstack(tensors: Sequence[Tensor]) -> Tensor:
-    """Joined vertically: along dimension 0, vectors as rows.
+    """The tensors joined vertically: along dimension 0, with vectors as rows.
 
     >>> vstack([tensor([1, 2]), tensor([3, 4])])
     tensor([[1, 2],
@@ -105,13 +105,13 @@ def vstack(tensors: Sequence[Tensor]) -> Tensor:
 
 
 def _parts(input: Tensor, ends: Sequence[int], dim: int) -> tuple[Tensor, ...]:
-    """`input` cut along `dim` at `ends`, of which the last is where the last part ends."""
+    """The parts of `input` along `dim` that end at `ends`, the last of which is the end of the last part."""
     pairs = itertools.pairwise([0, *ends])
     return tuple(apply_unary(indexing.getitem, input, indexing.at(dim, slice(*pair))) for pair in pairs)
 
 
 def split(input: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
-    """Parts of a length (the last may be shorter), or of several lengths that add up to that of `dim`.
+    """The parts of a tensor, all of one length (the last may be shorter), or of several that add up to that of `dim`.
 
     Raises:
         ShapeError: for lengths that are negative or do not add up.
@@ -135,7 +135,7 @@ def split(input: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Ten
 
 
 def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
-    """At most `chunks` parts of equal lengths; the last may be shorter, and there may be fewer.
+    """The parts of a tensor, at most `chunks`, with equal lengths; the last may be shorter.
 
     Raises:
         ShapeError: for fewer than 1 chunk.
@@ -151,7 +151,7 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
 
 
 def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
-    """Exactly so many parts, the first ones longer by 1 where they cannot be equal; or cut at indices.
+    """The parts of a tensor, exactly so many, the first ones longer by 1 if they cannot be equal; or cut at indices.
 
     The indices are a list, a tuple or a tensor.
 
@@ -175,7 +175,7 @@ def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple
 
 
 def unbind(input: Tensor, dim: int = 0, *, axis: int | None = None) -> tuple[Tensor, ...]:
-    """The slices along a dimension, without it: undoes `stack`. The array API's name for `dim` is `axis`.
+    """The slices along a dimension, without that dimension: the inverse of `stack`. NumPy's name for `dim` is `axis`.
 
     >>> unbind(tensor([[1, 2], [3, 4]]), 1)
     (tensor([1, 3]), tensor([2, 4]))
@@ -188,7 +188,7 @@ unstack = unbind
 
 
 def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Tensor:
-    """With a border of `value` (0 by default): `pad` counts elements before and after, from the last dimension.
+    """The tensor with a border of `value` (0 by default): `pad` counts elements before and after, last dimension first.
 
     (1, 2) puts one before and two after each row; (1, 2, 0, 3) also three rows after the last. A negative
     number takes elements away.
@@ -258,7 +258,7 @@ def tile(input: Tensor, *copies: Any, dims: Any = None) -> Tensor:
 def repeat_interleave(
     input: Tensor, repeats: Any, dim: int | None = None, *, axis: int | None = None, output_size: int | None = None
 ) -> Tensor:
-    """Each element, or slice of `dim`, so many times in a row; the derivative adds them up.
+    """The tensor with each element, or slice of `dim`, so many times in a row; the derivative adds them up.
 
     Without `dim` the tensor is flattened first. `repeats` is a number, or a list or tensor of one for each slice.
     The array API's names are `repeat` and `axis`. Torch takes `output_size`, the length of the result, as a hint.
@@ -295,7 +295,7 @@ repeat = repeat_interleave
 
 
 def broadcast_tensors(*tensors: Tensor) -> tuple[Tensor, ...]:
-    """All repeated to the one shape that they broadcast to.
+    """The tensors, all repeated to the one shape to which they broadcast.
 
     Raises:
         ShapeError: if there is none.

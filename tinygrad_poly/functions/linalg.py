@@ -1,4 +1,4 @@
-"""Inverses, solutions, determinants and factors of matrices; all take stacks of them, of shape (…, n, n)."""
+"""Inverses, solutions, determinants and factors of matrices; all take stacks of shape (…, n, n)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class SlogdetResult(NamedTuple):
 
 
 class LstsqResult(NamedTuple):
-    """Solutions of least squares problems, with what there is to know about them."""
+    """The solutions of least squares problems, with residuals, rank and singular values."""
 
     solution: Tensor
     residuals: Tensor
@@ -33,7 +33,7 @@ class LstsqResult(NamedTuple):
 
 
 def _matrix(input: Any, name: str) -> Tensor:
-    """`input`, a tensor of matrices.
+    """The argument `input`, checked to be a tensor of matrices.
 
     Raises:
         ShapeError: for less than two dimensions.
@@ -48,7 +48,7 @@ def _matrix(input: Any, name: str) -> Tensor:
 
 
 def _square(input: Any, name: str, instead: str = "") -> Tensor:
-    """`input`, a tensor of square matrices.
+    """The argument `input`, checked to be a tensor of square matrices.
 
     Raises:
         ShapeError: unless the last two lengths are equal.
@@ -64,7 +64,7 @@ def _square(input: Any, name: str, instead: str = "") -> Tensor:
 
 
 def inv(A: Tensor) -> Tensor:
-    """A⁻¹, with derivative −A⁻ᵀ G A⁻ᵀ. To solve A x = b, `solve(A, b)` is faster and more accurate.
+    """The inverse A⁻¹, with derivative −A⁻ᵀ G A⁻ᵀ. For A x = b, `solve(A, b)` is faster and more accurate.
 
     Raises:
         ShapeError: unless the matrices are square.
@@ -132,7 +132,7 @@ def det(A: Tensor) -> Tensor:
 
 
 def slogdet(A: Tensor) -> SlogdetResult:
-    """sign(det A), which has no gradient, and log |det A|, with derivative A⁻ᵀ.
+    """The sign of det A, which has no gradient, and log |det A|, with derivative A⁻ᵀ.
 
     A singular matrix has sign 0 and logarithm −∞, and `backward` refuses it.
 
@@ -179,7 +179,7 @@ def cholesky(input: Tensor, upper: bool = False) -> Tensor:
 
 
 def pinv(A: Tensor, rcond: float | None = None, hermitian: bool = False, *, rtol: float | None = None) -> Tensor:
-    """A⁺, the pseudo-inverse: A⁺ b is the shortest of the x that make ‖A x − b‖ smallest.
+    """The pseudo-inverse A⁺: A⁺ b is the shortest of the x that make ‖A x − b‖ smallest.
 
     The derivative is along the matrices of the same rank; where A has not full rank, A⁺ jumps off them.
 
@@ -208,7 +208,7 @@ pinverse = pinv
 
 
 def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | None = None) -> LstsqResult:
-    """Least squares: the X that makes ‖A X − B‖ smallest (the shortest of them, if there are several).
+    """The least squares solution: the X that makes ‖A X − B‖ smallest (the shortest, if there are several).
 
     Differentiable in A and B, as `pinv`. The other fields of the result, as in torch: `residuals`, the sums of
     squares ‖A x − b‖² for each column b if there are more rows than columns and all ranks are full (else empty);
@@ -250,7 +250,7 @@ def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | Non
 
 
 def matrix_power(input: Tensor, n: int) -> Tensor:
-    """Aⁿ for a whole n, by repeated squaring; A⁰ is the identity, and negative powers those of the inverse.
+    """The power Aⁿ for a whole n, by repeated squaring; A⁰ is the identity, and negative n take powers of the inverse.
 
     Raises:
         ShapeError: unless the matrices are square.

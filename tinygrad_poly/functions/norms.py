@@ -1,4 +1,4 @@
-"""Sizes of vectors."""
+"""Norms of vectors."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def vector_norm(
     axis: Any = None,
     keepdims: bool = False,
 ) -> Tensor:
-    """`norm` under the name that torch.linalg and the array API standard give it.
+    """The norm `norm`, under the name that torch.linalg and the array API standard give it.
 
     >>> vector_norm(tensor([3.0, -4.0]), ord=1)
     tensor(7.)

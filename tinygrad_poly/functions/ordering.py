@@ -1,4 +1,4 @@
-"""Elements found by comparing them, and where they were found.
+"""Sorting, and selecting elements by size, with their positions.
 
 `axis` is NumPy's name for `dim`. A 0-d tensor counts as one of length 1, with dimension 0 or −1.
 NaN counts as the largest number in an order, and is the result of `max`, `min` and `median` where one
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 
 class ValuesAndIndices(NamedTuple):
-    """Elements, and where along the dimension they were found."""
+    """Elements, and their positions along the dimension."""
 
     values: Tensor
     indices: Tensor
 
 
 def _as_given(result: Tensor, input: Tensor) -> Tensor:
-    """What came of the 0-d `input` seen as 1-d, 0-d again."""
+    """The result, as a 0-d tensor if `input` is 0-d and was treated as a vector."""
     return result if input.ndim else reshape(result, ())
 
 
@@ -66,7 +66,7 @@ def max(input: Tensor, dim: Any = None, keepdim: bool = False, *, axis: Any = No
 
 
 def max(input: Tensor, dim: Any = None, keepdim: bool = False, *, axis: Any = None, keepdims: bool = False) -> Any:
-    """The largest element: of all, or over one dimension with its index, or of two tensors.
+    """The largest element: of all, or along one dimension with its index, or of two tensors.
 
     - `max(x)` is a tensor. Where k elements are the largest there is no derivative: each is given 1/k.
     - `max(x, dim)` is the pair (values, indices). Of equal elements the first is found, and it is
@@ -97,7 +97,7 @@ def min(input: Tensor, dim: Any = None, keepdim: bool = False, *, axis: Any = No
 
 
 def min(input: Tensor, dim: Any = None, keepdim: bool = False, *, axis: Any = None, keepdims: bool = False) -> Any:
-    """The smallest element: of all, or over one dimension with its index, or of two tensors.
+    """The smallest element: of all, or along one dimension with its index, or of two tensors.
 
     - `min(x)` is a tensor. Where k elements are the smallest there is no derivative: each is given 1/k.
     - `min(x, dim)` is the pair (values, indices). Of equal elements the first is found, and it is
@@ -130,7 +130,7 @@ def median(
 
 
 def median(input: Tensor, dim: Any = None, keepdim: bool = False, *, axis: Any = None, keepdims: bool = False) -> Any:
-    """The element in the middle of the order; of two in the middle the smaller, as in torch.
+    """The middle element in order of size; of two in the middle the smaller, as in torch.
 
     `median(x)` is a tensor; `median(x, dim)` is the pair (values, indices). The derivative is 1 for
     that element. Of k equal to it, `median(x)` gives each 1/k, and `median(x, dim)` gives one all.
@@ -172,7 +172,7 @@ def _place(input: Tensor, dim: Any, keepdim: bool, name: str) -> Tensor:
 def argmax(
     input: Tensor, dim: Any = None, keepdim: bool = False, *, axis: Any = None, keepdims: bool = False
 ) -> Tensor:
-    """Where the largest element is along `dim`, or in the flattened tensor; the first of equal ones.
+    """The position of the largest element along `dim`, or in the flattened tensor; the first of equal ones.
 
     Raises:
         ShapeError: for no elements.
@@ -187,7 +187,7 @@ def argmax(
 def argmin(
     input: Tensor, dim: Any = None, keepdim: bool = False, *, axis: Any = None, keepdims: bool = False
 ) -> Tensor:
-    """Where the smallest element is along `dim`, or in the flattened tensor; the first of equal ones.
+    """The position of the smallest element along `dim`, or in the flattened tensor; the first of equal ones.
 
     Raises:
         ShapeError: for no elements.
@@ -210,7 +210,7 @@ def _order(array: Array, axis: int, descending: bool) -> Array:
 def sort(
     input: Tensor, dim: Any = -1, descending: bool = False, stable: bool = True, *, axis: Any = None
 ) -> ValuesAndIndices:
-    """The elements in order along `dim`, and where they were; the derivative goes back to where they were.
+    """The elements in order along `dim`, and their old positions, to which the derivative goes back.
 
     The order is always stable: equal elements stay as they were. NaN is the largest.
 
@@ -244,7 +244,7 @@ def argsort(input: Tensor, dim: Any = -1, descending: bool = False, stable: bool
 def topk(
     input: Tensor, k: int, dim: Any = -1, largest: bool = True, sorted: bool = True, *, axis: Any = None
 ) -> ValuesAndIndices:
-    """The k largest (or smallest) elements along `dim` in order, and where they were.
+    """The k largest (or smallest) elements along `dim` in order, and their positions.
 
     The derivative goes back to where they were. The result is sorted whatever `sorted` says.
 

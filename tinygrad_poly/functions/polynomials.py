@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def _coefficients(c: Any, name: str) -> Tensor:
-    """`c`, a tensor of coefficients.
+    """The argument `c`, checked to be a tensor of coefficients.
 
     Raises:
         ShapeError: unless it is one-dimensional and there is at least one.
@@ -36,7 +36,7 @@ def _whole(n: Any, name: str, what: str) -> int:
 
 
 def polyval(coefficients: Tensor, x: Any, *, descending: bool = False) -> Tensor:
-    """p(x) = c₀ + c₁ x + … + cₙ xⁿ for each x, by Horner's rule ((cₙ x + cₙ₋₁) x + …) x + c₀.
+    """The values p(x) = c₀ + c₁ x + … + cₙ xⁿ for each x, by Horner's rule ((cₙ x + cₙ₋₁) x + …) x + c₀.
 
     The derivatives are xᵏ with respect to cₖ and the polynomial p′(x) with respect to x. The result has an
     error of at most 2n u Σ |cₖ xᵏ|, with the unit roundoff u.
@@ -85,12 +85,12 @@ def vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Tensor:
 
 
 def _like(c: Tensor, numbers: Sequence[float]) -> Tensor:
-    """Numbers as a tensor beside c."""
+    """Numbers as a tensor in the dtype and on the device of c."""
     return wrap(arrays.namespace(c.array).asarray(numbers, dtype=c.dtype), None)
 
 
 def _moved(c: Tensor, length: int, places: Any) -> Tensor:
-    """`length` zeros with the elements of c added at `places`."""
+    """Zeros, `length` of them, with the elements of c added at `places`."""
     return apply_operation(indexing.put, c, (length,), places)
 
 

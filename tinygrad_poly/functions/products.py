@@ -1,4 +1,4 @@
-"""Products of matrices and vectors."""
+"""Matrix products."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def matmul(input: Tensor, other: Any) -> Tensor:
 
 
 def _product(name: str, input: Tensor, other: Tensor, dims: tuple[int, int]) -> Tensor:
-    """`matmul` of tensors with exactly these numbers of dimensions."""
+    """The product `matmul` of tensors with exactly these numbers of dimensions."""
     a, b = checked(input, name).shape, checked(other, name).shape
     if (len(a), len(b)) != dims:
         raise ShapeError(
@@ -70,7 +70,7 @@ def mv(input: Tensor, vec: Tensor) -> Tensor:
 
 
 def bmm(input: Tensor, mat2: Tensor) -> Tensor:
-    """The products of as many matrices as there are in each of two stacks.
+    """The products of the matrices in two stacks, one by one.
 
     Raises:
         ShapeError: unless the shapes are (b, m, n) and (b, n, k).
@@ -82,7 +82,7 @@ def bmm(input: Tensor, mat2: Tensor) -> Tensor:
 
 
 def dot(input: Tensor, tensor: Tensor) -> Tensor:
-    """Σ aᵢ bᵢ of two vectors, with derivatives b and a.
+    """The product Σ aᵢ bᵢ of two vectors, with derivatives b and a.
 
     Raises:
         ShapeError: unless both have shape (n,).
@@ -97,7 +97,7 @@ vdot = dot
 
 
 def outer(input: Tensor, vec2: Tensor) -> Tensor:
-    """The matrix aᵢ bⱼ of two vectors, with derivatives G b and Gᵀ a.
+    """The outer product: the matrix aᵢ bⱼ of two vectors, with derivatives G b and Gᵀ a.
 
     Raises:
         ShapeError: unless the shapes are (m,) and (n,).
@@ -148,7 +148,7 @@ def cross(input: Tensor, other: Tensor, dim: int = -1) -> Tensor:
 
 
 def addmm(input: Any, mat1: Tensor, mat2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
-    """β C + α A B for matrices A and B and a C that broadcasts to their product.
+    """The sum β C + α A B for matrices A and B, and a C that broadcasts to their product.
 
     Raises:
         ShapeError: where the matrices do not fit.
@@ -162,7 +162,7 @@ def addmm(input: Any, mat1: Tensor, mat2: Tensor, *, beta: float = 1, alpha: flo
 
 
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """X Wᵀ + b, a linear layer, with derivatives G W, Gᵀ X and Σ G.
+    """The linear layer X Wᵀ + b, with derivatives G W, Gᵀ X and Σ G.
 
     Args:
         input: X, of shape (…, in).

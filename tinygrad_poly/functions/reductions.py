@@ -1,4 +1,4 @@
-"""Many numbers to one.
+"""Reductions: many numbers to one.
 
 `dim` is one dimension, several, or None for all; negative ones count from the end. The reduced
 dimensions are dropped, or kept with length 1 where `keepdim`. `axis` and `keepdims` are NumPy's
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Extremes(NamedTuple):
-    """What `aminmax` finds."""
+    """The result of `aminmax`."""
 
     min: Tensor
     max: Tensor
@@ -36,7 +36,7 @@ def sum(
     axis: Any = None,
     keepdims: bool = False,
 ) -> Tensor:
-    """Σᵢ xᵢ over `dim` (one dimension, several, or all); the derivative is 1 for each element.
+    """The sum Σᵢ xᵢ over `dim` (one dimension, several, or all); the derivative is 1 for each element.
 
     The sum of nothing is 0. Booleans and small integers are added up in int64; `dtype` converts first.
 
@@ -247,7 +247,7 @@ def _extreme(row: Operation, input: Tensor, dim: Any, keepdim: bool, name: str) 
 
 
 def aminmax(input: Tensor, *, dim: Any = None, keepdim: bool = False) -> Extremes:
-    """`amin` and `amax` together.
+    """The results of `amin` and `amax`, together.
 
     >>> aminmax(tensor([3.0, 1.0, 2.0]))
     Extremes(min=tensor(1.), max=tensor(3.))
@@ -257,7 +257,7 @@ def aminmax(input: Tensor, *, dim: Any = None, keepdim: bool = False) -> Extreme
 
 
 def any(input: Tensor, dim: Any = None, keepdim: bool = False, *, axis: Any = None, keepdims: bool = False) -> Tensor:
-    """Whether an element over `dim` is not 0; False for no elements. No derivative.
+    """Whether any element over `dim` differs from 0; False for no elements. It has no derivative.
 
     >>> any(tensor([[0, 1], [0, 0]]), dim=1)
     tensor([ True, False])
@@ -267,7 +267,7 @@ def any(input: Tensor, dim: Any = None, keepdim: bool = False, *, axis: Any = No
 
 
 def all(input: Tensor, dim: Any = None, keepdim: bool = False, *, axis: Any = None, keepdims: bool = False) -> Tensor:
-    """Whether every element over `dim` is not 0; True for no elements. No derivative.
+    """Whether every element over `dim` differs from 0; True for no elements. It has no derivative.
 
     >>> all(tensor([[0, 1], [1, 1]]), dim=1)
     tensor([False,  True])
@@ -279,7 +279,7 @@ def all(input: Tensor, dim: Any = None, keepdim: bool = False, *, axis: Any = No
 def count_nonzero(
     input: Tensor, dim: Any = None, keepdim: bool = False, *, axis: Any = None, keepdims: bool = False
 ) -> Tensor:
-    """How many elements over `dim` are not 0, in int64. No derivative.
+    """The number of elements over `dim` that differ from 0, in int64. It has no derivative.
 
     >>> count_nonzero(tensor([[0, 1], [1, 1]]), dim=1)
     tensor([1, 2])

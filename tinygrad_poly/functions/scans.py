@@ -1,4 +1,4 @@
-"""Running sums and products along one dimension.
+"""Cumulative sums and products along one dimension.
 
 `axis` is NumPy's name for `dim`. A 0-d tensor counts as one of length 1, with dimension 0 or −1.
 """

@@ -1,4 +1,4 @@
-"""Functions that give the same elements another shape or order.
+"""Changes of shape and order of the same elements.
 
 All are linear: the derivative of each moves the cotangent's elements back, and exists everywhere.
 """
@@ -25,7 +25,7 @@ def _given(positional: tuple[Any, ...], *named: Any) -> tuple[Any, ...]:
 
 
 def reshape(input: Tensor, *lengths_: Any, shape: Any = None, size: Any = None) -> Tensor:
-    """The same elements, row by row, in another shape; one length may be -1 and is what remains.
+    """The same elements, row by row, in another shape; one length may be -1 and is then computed.
 
     `shape` is torch's name for the lengths in `reshape`, `size` that in `view`.
 
@@ -41,7 +41,7 @@ def reshape(input: Tensor, *lengths_: Any, shape: Any = None, size: Any = None) 
 
 
 def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
-    """The dimensions from `start_dim` to `end_dim`, both included, merged into one.
+    """The tensor with the dimensions from `start_dim` to `end_dim`, both included, merged into one.
 
     A 0-d tensor becomes one of length 1.
 
@@ -63,7 +63,7 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
 
 
 def ravel(input: Tensor) -> Tensor:
-    """The elements in one dimension, row by row.
+    """The elements as a vector, row by row.
 
     >>> ravel(tensor([[1, 2], [3, 4]]))
     tensor([1, 2, 3, 4])
@@ -72,7 +72,7 @@ def ravel(input: Tensor) -> Tensor:
 
 
 def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
-    """One dimension split into several, of lengths `sizes`, of which one may be -1: undoes `flatten`.
+    """The tensor with one dimension split into several of lengths `sizes`, one of which may be -1: undoes `flatten`.
 
     Raises:
         ShapeError: where the product of `sizes` is not the length of `dim`.
@@ -108,7 +108,7 @@ permute_dims = permute
 
 
 def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
-    """Two dimensions exchanged.
+    """The tensor with two dimensions exchanged.
 
     Raises:
         DimensionError: for a dimension that is not there.
@@ -129,7 +129,7 @@ swapaxes = swapdims = transpose
 
 
 def matrix_transpose(input: Tensor) -> Tensor:
-    """The last two dimensions exchanged, as `.mT` does.
+    """The tensor with its last two dimensions exchanged, as in `.mT`.
 
     >>> matrix_transpose(zeros(5, 2, 3)).shape
     (5, 3, 2)
@@ -138,7 +138,7 @@ def matrix_transpose(input: Tensor) -> Tensor:
 
 
 def t(input: Tensor) -> Tensor:
-    """The transpose of a matrix; a vector as it is.
+    """The transpose of a matrix; a vector unchanged.
 
     Raises:
         ShapeError: for more than two dimensions.
@@ -152,7 +152,7 @@ def t(input: Tensor) -> Tensor:
 
 
 def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
-    """Dimensions moved to other places, the rest keeping their order.
+    """The tensor with dimensions moved to other places, the rest keeping their order.
 
     Raises:
         ShapeError: where `source` and `destination` are not equally many.
@@ -174,7 +174,7 @@ moveaxis = movedim
 
 
 def squeeze(input: Tensor, dim: Any = None, *, axis: Any = None) -> Tensor:
-    """Without its dimensions of length 1, or without those of length 1 among `dim` (one or several).
+    """The tensor without its dimensions of length 1, or without those of length 1 among `dim` (one or several).
 
     `axis` is NumPy's name for `dim`.
 
@@ -191,7 +191,7 @@ def squeeze(input: Tensor, dim: Any = None, *, axis: Any = None) -> Tensor:
 
 
 def unsqueeze(input: Tensor, dim: int | None = None, *, axis: int | None = None) -> Tensor:
-    """With a dimension of length 1 inserted at `dim`.
+    """The tensor with a new dimension of length 1 at `dim`.
 
     `axis` is NumPy's name for `dim`.
 
@@ -206,7 +206,7 @@ expand_dims = unsqueeze
 
 
 def expand(input: Tensor, *shape: Any, size: Any = None) -> Tensor:
-    """Repeated along new dimensions and dimensions of length 1; -1 keeps a length.
+    """The tensor repeated along new dimensions and dimensions of length 1; -1 keeps a length.
 
     The derivative adds up the repetitions. `size` is torch's name for the shape.
 
@@ -230,7 +230,7 @@ broadcast_to = expand
 
 
 def expand_as(input: Tensor, other: Tensor) -> Tensor:
-    """Repeated to the shape of `other`.
+    """The tensor repeated to the shape of `other`.
 
     >>> expand_as(tensor([1, 2]), zeros(2, 2))
     tensor([[1, 2],
@@ -255,7 +255,7 @@ def flip(input: Tensor, *along: Any, dims: Any = None, axis: Any = None) -> Tens
 
 
 def roll(input: Tensor, shifts: Any, dims: Any = None, *, axis: Any = None) -> Tensor:
-    """The elements moved on by `shifts` places along `dims`, the last coming back at the start.
+    """The elements moved by `shifts` places along `dims`; the last ones come back at the start.
 
     Without `dims` they move through the tensor row by row. `axis` is NumPy's name for `dims`.
 
@@ -279,7 +279,7 @@ def roll(input: Tensor, shifts: Any, dims: Any = None, *, axis: Any = None) -> T
 
 
 def rot90(input: Tensor, k: int = 1, dims: Sequence[int] = (0, 1)) -> Tensor:
-    """Turned by k quarters of a circle from the first towards the second of `dims`.
+    """The tensor turned by k quarters of a circle, from the first towards the second of `dims`.
 
     Raises:
         ShapeError: unless two different dimensions are given.

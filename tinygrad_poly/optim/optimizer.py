@@ -112,7 +112,7 @@ class Optimizer:
 
     @property
     def lr(self) -> float:
-        """The learning rate, where it is the same in all groups; setting it sets it in all.
+        """The learning rate, if all groups have the same; setting it changes it in all groups.
 
         Raises:
             ValueError: where groups differ; ask `param_groups` then.
