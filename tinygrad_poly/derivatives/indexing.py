@@ -143,7 +143,7 @@ def at(axis: int, part: Any) -> tuple[Any, ...]:
 
 
 def along(index: Array, dim: int) -> tuple[Array, ...]:
-    """The index that takes x[…, index[…, j, …], …]: `index` in `dim`, each element's own position in other dimensions."""
+    """The index that takes x[…, index[…, j, …], …]: `index` in `dim`, elsewhere each element's own position."""
     xp = namespace(index)
     ndim = len(index.shape)
     return tuple(
