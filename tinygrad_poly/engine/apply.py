@@ -249,7 +249,7 @@ def comparison(compare: Callable[[Any, Any], Any]) -> Callable[[Tensor, Any], An
 
 
 def in_place(compute: Callable[[Tensor, Any], Tensor], symbol: str) -> Callable[[Tensor, Any], Tensor]:
-    """The method of `a -= b`: the tensor gets a new array; whoever holds the old array keeps it unchanged."""
+    """`a -= b`: the tensor gets a new array; whoever holds the old array keeps it unchanged."""
 
     def method(self: Tensor, other: Any) -> Tensor:
         check_in_place(self, symbol)
@@ -282,7 +282,7 @@ def in_place(compute: Callable[[Tensor, Any], Tensor], symbol: str) -> Callable[
 
 
 def check_in_place(tensor: Tensor, symbol: str) -> None:
-    """Raise an error for an in-place change of a leaf while operations are recorded.
+    """Refuse to change a leaf in place while operations are recorded.
 
     Raises:
         GraphError: because the tape could not tell the leaf from what it became.

@@ -126,10 +126,8 @@ def _check_range(shape: Shape, index: Index) -> None:
 
 
 def getitem(input: Tensor, index: Any) -> Tensor:
-    """The elements `input[index]`, for all of NumPy's indices.
-
-    These are integers, slices, `...`, None, lists, tensors and arrays of integers or booleans, and tuples of them.
-    Where an integer and an array stand apart, the dimensions are in torch's order.
+    """`input[index]`, with NumPy's indices: integers, slices, `...`, None, lists, tensors and arrays of integers or
+    booleans, and tuples of these. Where an integer and an array stand apart, the dimensions are in torch's order.
 
     The derivative adds the cotangent to zeros at `index`: what was selected twice gets both contributions.
 

@@ -105,7 +105,7 @@ def vstack(tensors: Sequence[Tensor]) -> Tensor:
 
 
 def _parts(input: Tensor, ends: Sequence[int], dim: int) -> tuple[Tensor, ...]:
-    """The parts of `input` along `dim` that end at `ends`, the last of which is the end of the last part."""
+    """`input` cut along `dim` at `ends`, of which the last is where the last part ends."""
     pairs = itertools.pairwise([0, *ends])
     return tuple(apply_unary(indexing.getitem, input, indexing.at(dim, slice(*pair))) for pair in pairs)
 

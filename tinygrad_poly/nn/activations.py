@@ -37,7 +37,7 @@ class ReLU(_Activation):
         super().__init__(inplace)
 
     def forward(self, input: Tensor) -> Tensor:
-        """The rectifier of each element."""
+        """The function of each element."""
         return functional.relu(input)
 
 
@@ -52,7 +52,7 @@ class LeakyReLU(_Activation):
         super().__init__(inplace, negative_slope=negative_slope)
 
     def forward(self, input: Tensor) -> Tensor:
-        """The leaky rectifier of each element."""
+        """The function of each element."""
         return functional.leaky_relu(input, self.negative_slope)
 
 
@@ -67,7 +67,7 @@ class ELU(_Activation):
         super().__init__(inplace, alpha=alpha)
 
     def forward(self, input: Tensor) -> Tensor:
-        """The exponential linear unit of each element."""
+        """The function of each element."""
         return functional.elu(input, self.alpha)
 
 
@@ -97,7 +97,7 @@ class SiLU(_Activation):
         super().__init__(inplace)
 
     def forward(self, input: Tensor) -> Tensor:
-        """The sigmoid linear unit of each element."""
+        """The function of each element."""
         return functional.silu(input)
 
 

@@ -113,7 +113,7 @@ class Dropout(Module):
         self.p, self.inplace = p, inplace
 
     def forward(self, input: Tensor) -> Tensor:
-        """The input with random zeros in training; the input itself in evaluation."""
+        """X with holes in training, x in evaluation."""
         return functional.dropout(input, self.p, self.training)
 
     def extra_repr(self) -> str:
