@@ -1,4 +1,4 @@
-"""`Tensor`: an array, and how it was made."""
+"""The class `Tensor`: an array, and a record of how it was made."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ from tinygrad_poly.interop.numpy import array_function, array_ufunc
 
 
 def _leaf(kind: type[Any], array: Array, requires_grad: bool) -> Any:
-    """A copied or unpickled tensor."""
+    """A copied or unpickled tensor, as a leaf."""
     tensor = object.__new__(kind)
     tensor.array, tensor.node = array, leaf(array) if requires_grad else None
     return tensor
 
 
 class Tensor:
-    """An array with a place on the tape.
+    """An array on the tape: its values, and a record of how they were computed.
 
     Arithmetic on tensors computes on their arrays at once. If a tensor requires grad, the operation is
     also recorded, and `backward` on the result fills in `grad`, the gradient with respect to it.
@@ -103,7 +103,7 @@ class Tensor:
 
     @property
     def grad(self) -> Tensor | None:
-        """The gradient that `backward` accumulated here, or None."""
+        """The gradient that `backward` has added up here, or None."""
         node = self.node
         return None if node is None else node.grad
 
@@ -135,7 +135,7 @@ class Tensor:
         return None if self.is_leaf else self.node
 
     def retain_grad(self) -> None:
-        """Keep the gradient of this tensor too, although it is not a leaf.
+        """Keep the gradient of this tensor, although it is not a leaf.
 
         Raises:
             GraphError: if it does not require grad.
@@ -197,18 +197,18 @@ class Tensor:
 
     @property
     def shape(self) -> Shape:
-        """The lengths of its dimensions."""
+        """The lengths of the dimensions."""
         shape: Shape = self.array.shape
         return shape
 
     @property
     def dtype(self) -> Any:
-        """The type of its elements, a NumPy dtype."""
+        """The type of the elements, a NumPy dtype."""
         return self.array.dtype
 
     @property
     def device(self) -> arrays.device:
-        """Where its array lives."""
+        """The device that holds its array."""
         return arrays.device_of(self.array)
 
     @property
@@ -232,7 +232,7 @@ class Tensor:
         return math.prod(self.shape)
 
     def item(self) -> Any:
-        """The one element as a Python number.
+        """The only element, as a Python number.
 
         Raises:
             ShapeError: if there is not exactly one.
@@ -349,19 +349,19 @@ class Tensor:
         return tensor
 
     def float(self) -> Tensor:
-        """In float32."""
+        """The tensor in float32."""
         return self.to(np.float32)
 
     def double(self) -> Tensor:
-        """In float64."""
+        """The tensor in float64."""
         return self.to(np.float64)
 
     def cpu(self) -> Tensor:
-        """In NumPy's memory. A GPU is waited for until it has computed the tensor."""
+        """The tensor in NumPy's memory, after a GPU has finished computing it."""
         return self.to("cpu")
 
     def cuda(self, device: Any = None) -> Tensor:
-        """On a GPU: the current one, or the one with this number or name.
+        """The tensor on a GPU: the current one, or the one with this number or name.
 
         Raises:
             DeviceError: where there is none, or CuPy is not installed.
@@ -425,11 +425,11 @@ class Tensor:
     mul_, div_ = named(__imul__, "mul_"), named(__itruediv__, "div_")
 
     def zero_(self) -> Tensor:
-        """Replace every element by 0."""
+        """Set every element to 0."""
         return self.fill_(0)
 
     def fill_(self, value: builtins.float) -> Tensor:
-        """Replace every element by `value`, which does not depend on what was there."""
+        """Set every element to `value`, whatever it was before."""
         check_in_place(self, "fill_()")
         xp = arrays.namespace(self.array)
         keep = xp.zeros(self.shape, dtype=xp.bool)
@@ -477,7 +477,7 @@ class Tensor:
     nan_to_num, masked_fill = functions.nan_to_num, functions.masked_fill
 
     def where(self, condition: Any, other: Any) -> Tensor:
-        """The tensor where `condition` holds, `other` elsewhere."""
+        """The elements of the tensor where `condition` holds, of `other` elsewhere."""
         return functions.where(condition, self, other)
 
     # Arithmetic functions
@@ -545,12 +545,12 @@ class Tensor:
 
     @property
     def T(self) -> Tensor:  # noqa: N802 - NumPy's name
-        """The dimensions reversed."""
+        """The tensor with its dimensions in reverse order."""
         return self.permute(range(self.ndim)[::-1])
 
     @property
     def mT(self) -> Tensor:  # noqa: N802 - NumPy's name
-        """The last two dimensions exchanged."""
+        """The tensor with its last two dimensions exchanged."""
         return self.transpose(-2, -1)
 
     # Indexing

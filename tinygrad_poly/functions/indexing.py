@@ -43,7 +43,7 @@ def _constant(part: Any) -> Any:
 
 
 def _index(index: Any, shape: Shape) -> Index:
-    """What stands in brackets, as the tape may keep it, for an array of `shape`."""
+    """The index of an array of `shape` in a form that cannot change later, as the tape keeps it."""
     if not isinstance(index, tuple):
         return _constant(index)
     parts = tuple([_constant(part) for part in index])
@@ -54,7 +54,7 @@ def _index(index: Any, shape: Shape) -> Index:
 
 
 def _dims(part: Any) -> int:
-    """How many dimensions a part of an index selects from."""
+    """The number of dimensions that a part of an index selects from."""
     if part is None:
         return 0
     return part.ndim if "bool" in str(getattr(part, "dtype", "")) else 1

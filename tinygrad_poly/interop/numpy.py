@@ -289,7 +289,7 @@ def _refuse(name: str, reason: str) -> NoReturn:
 
 
 def _operand(x: Any) -> Any:
-    """What NumPy was given beside a tensor: a tensor, a Python number (which never promotes), or None."""
+    """The other operand in NumPy's call as a tensor, or as a Python number, which never promotes; None if neither."""
     if isinstance(x, apply.tensor_class):
         return x
     value = apply.operand(np.array(x) if isinstance(x, list) else x)

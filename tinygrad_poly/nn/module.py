@@ -1,4 +1,4 @@
-"""Parameters, and the modules that hold them."""
+"""Modules, which hold parameters and other modules."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ R = TypeVar("R", covariant=True)
 
 
 class _Computes(Protocol[P, R]):
-    """What has a `forward`: for type checkers, which learn from it what a module takes and returns."""
+    """A type with a `forward`, from which type checkers learn what a module takes and returns."""
 
     def forward(self, *inputs: P.args, **options: P.kwargs) -> R: ...
 
 
 class Parameter(Tensor):
-    """A tensor that a module counts among its weights; it requires grad unless told otherwise.
+    """A tensor that is a weight of a module; it requires grad unless told otherwise.
 
     >>> Parameter(zeros(1))
     Parameter containing:
@@ -57,7 +57,7 @@ class _Names(NamedTuple):
 
 
 class IncompatibleKeys(_Names):
-    """Which names of a state and a module have no counterpart in the other."""
+    """The names that only the module has, and those that only the state has."""
 
     __slots__ = ()
 
@@ -71,7 +71,7 @@ KINDS = ("_parameters", "_buffers", "_modules")
 
 
 class Module:
-    """A model or a part of one: assign parameters and other modules to its attributes, define `forward`.
+    """A model or a part of one: parameters and modules are its attributes, and `forward` computes its output.
 
     >>> from tinygrad_poly.nn import Linear
     >>> class Line(Module):
@@ -133,17 +133,17 @@ class Module:
         super().__delattr__(name)
 
     def forward(self, *inputs: Any) -> Any:
-        """What the module computes; a subclass defines it."""
+        """The output of the module; a subclass defines it."""
         raise NotImplementedError(f"{type(self).__name__} must define forward()")
 
     def __call__(self: _Computes[P, R], *inputs: P.args, **options: P.kwargs) -> R:
-        """What `forward` computes."""
+        """The output of the module, by `forward`."""
         return self.forward(*inputs, **options)
 
     # What is inside
 
     def register_parameter(self, name: str, param: Parameter | None) -> None:
-        """Add a parameter under `name`, or note that it is absent."""
+        """Add a parameter under `name`; None declares that there is none."""
         if param is not None and not isinstance(param, Parameter):
             raise DtypeError(f"register_parameter() expects nn.Parameter(tensor) or None, not {type(param).__name__}")
         self._put("_parameters", name, param)
@@ -158,7 +158,7 @@ class Module:
             self._unsaved.add(name)
 
     def register_module(self, name: str, module: Module | None) -> None:
-        """Add a module under `name`, which may be one that is no attribute's, such as "0"."""
+        """Add a module under `name`, which need not be the name of an attribute, such as "0"."""
         if module is not None and not isinstance(module, Module):
             raise DtypeError(f"register_module() expects a module or None, not {type(module).__name__}")
         self._put("_modules", name, module)
@@ -216,7 +216,7 @@ class Module:
     # States
 
     def _saved(self) -> dict[str, Tensor]:
-        """What a state holds, in torch's order: of each module the parameters and then the buffers."""
+        """The contents of a state, in torch's order: for each module its parameters, then its buffers."""
         found: dict[str, Tensor] = {}
         for path, module in self._all_modules(""):
             buffers = {name: value for name, value in module._buffers.items() if name not in module._unsaved}
@@ -230,7 +230,7 @@ class Module:
         return {name: value.detach() for name, value in self._saved().items()}
 
     def load_state_dict(self, state_dict: Mapping[str, Tensor], strict: bool = True) -> IncompatibleKeys:
-        """Take over the numbers that `state_dict` returned.
+        """Set all parameters and buffers to the numbers in a state from `state_dict`.
 
         Args:
             state_dict: the numbers by name.
@@ -268,7 +268,7 @@ class Module:
         return self
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """Forget the gradients of all parameters."""
+        """Reset the gradients of all parameters to None."""
         for parameter in self.parameters():
             if parameter.grad is not None:
                 parameter.grad = None if set_to_none else zeros_like(parameter)
@@ -288,19 +288,19 @@ class Module:
         return self
 
     def cuda(self, device: Any = None) -> Self:
-        """On a GPU: the current one, or the one with this number or name."""
+        """Move the module to a GPU: the current one, or the one with this number or name."""
         return self.to("cuda" if device is None else device)
 
     def cpu(self) -> Self:
-        """In NumPy's memory."""
+        """Move the module to the CPU."""
         return self.to("cpu")
 
     def float(self) -> Self:
-        """In float32."""
+        """Convert the module to float32."""
         return self.to(dtype="float32")
 
     def double(self) -> Self:
-        """In float64."""
+        """Convert the module to float64."""
         return self.to(dtype="float64")
 
     def train(self, mode: bool = True) -> Self:
@@ -310,13 +310,13 @@ class Module:
         return self
 
     def eval(self) -> Self:
-        """The opposite of `train`."""
+        """Set `training` to false, here and in all modules inside; returns the module."""
         return self.train(False)
 
     # Printing
 
     def extra_repr(self) -> str:
-        """What stands between the brackets when the module is printed."""
+        """The text between the brackets when the module is printed."""
         return ""
 
     def __repr__(self) -> str:

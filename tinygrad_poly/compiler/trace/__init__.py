@@ -1,1 +1,1 @@
-"""Traces: a program written down as a list of instructions, made simpler, and what it may see outside of itself."""
+"""Traces: functions recorded as programs, simplified programs, and checks of what a trace reads and leaves outside."""

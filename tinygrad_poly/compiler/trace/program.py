@@ -1,4 +1,4 @@
-"""A flat list of instructions: what a traced function computes, from its inputs to its outputs."""
+"""Programs: flat lists of the instructions of a traced function, from its inputs to its outputs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tinygrad_poly.compiler.trace.symbols import Symbol, call
 
 @dataclass(frozen=True)
 class Program:
-    """Symbols in an order in which they can be computed, each after its inputs.
+    """A program: symbols in an order in which they can be computed, each after its inputs.
 
     Attributes:
         inputs: the placeholders; what is not computed.
@@ -71,7 +71,7 @@ def evaluated(
 
 
 def in_order(outputs: Sequence[Symbol]) -> list[Symbol]:
-    """All symbols that `outputs` depend on, and themselves, inputs before consumers."""
+    """All symbols that `outputs` need, and the outputs, each after its inputs."""
     found: list[Symbol] = []
     seen: set[Symbol] = set()
     stack = [(s, False) for s in reversed(outputs)]

@@ -1,4 +1,4 @@
-"""The same program with less to compute."""
+"""Simplification: the same program with fewer instructions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tinygrad_poly.engine.arrays import Shape
 
 
 def simplify(program: Program) -> Program:
-    """Compute nothing twice, nothing that is known, and nothing that is not needed.
+    """The program without repeated, known and unneeded instructions.
 
     - Two symbols with the same function and inputs become one.
     - A function of constants becomes a constant.
@@ -62,14 +62,14 @@ def _key(x: Any) -> Any:
 
 
 def _attribute_key(value: Any) -> Any:
-    """What tells one attribute from another: arrays and rows of the table may look alike when printed."""
+    """A key that differs for different attributes; text alone would not do, as arrays may print alike."""
     if isinstance(value, (tuple, list)):
         return tuple(_attribute_key(x) for x in value)
     return repr(value) if isinstance(value, (bool, int, float, str, slice, np.dtype, Place)) else id(value)
 
 
 def constant_value(x: Any) -> Any:
-    """The number that `x` is everywhere, or None."""
+    """The number that all elements of `x` have; None if they differ or are not known."""
     if isinstance(x, Symbol):
         return dict(x.attributes)["fill_value"] if x.function == "full" else None
     if isinstance(x, (bool, int, float)):
@@ -78,7 +78,7 @@ def constant_value(x: Any) -> Any:
 
 
 def _unexpanded(inputs: tuple[Any, ...], shape: Shape) -> tuple[Any, ...]:
-    """The inputs with numbers in place of their expansions, as far as the result keeps its shape without these."""
+    """The inputs with numbers in place of their expansions, where the result keeps its shape."""
     found = list(inputs)
     for i, x in enumerate(found):
         if isinstance(x, Symbol) and x.function == "broadcast_to":
@@ -89,7 +89,7 @@ def _unexpanded(inputs: tuple[Any, ...], shape: Shape) -> tuple[Any, ...]:
 
 
 def _identity(s: Symbol, inputs: tuple[Any, ...]) -> Symbol | None:
-    """The input that `s` is equal to, for every value of that input."""
+    """The input that `s` always equals, whatever its value; None if there is none."""
     candidates: list[tuple[int, float]] = {
         "multiply": [(0, 1.0), (1, 1.0)],
         "divide": [(1, 1.0)],
@@ -126,7 +126,7 @@ def _known(s: Symbol, inputs: tuple[Any, ...]) -> Symbol | None:
 
 
 def _reshaped(s: Symbol, inputs: tuple[Any, ...]) -> Symbol | None:
-    """Matrices that are a single row or column, without transposes and products of matrices."""
+    """Matrices with a single row or column, without their transposes and matrix products."""
     if s.function in ("swapaxes", "permute_dims", "transpose", "reshape"):
         x: Any = inputs[0]
         if not isinstance(x, Symbol) or (s.function != "reshape" and sum(length != 1 for length in x.shape) > 1):
@@ -152,7 +152,7 @@ def _reshaped(s: Symbol, inputs: tuple[Any, ...]) -> Symbol | None:
 
 
 def _like(s: Symbol, function: str, inputs: tuple[Any, ...], made_shape: Shape, **attributes: Any) -> Symbol:
-    """A symbol that takes part in what `s` did."""
+    """A symbol for a part of the computation of `s`."""
     made = Symbol(function, inputs, tuple(sorted(attributes.items())), made_shape, s.dtype)
     made.phase = s.phase
     return made

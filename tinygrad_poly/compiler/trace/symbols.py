@@ -1,4 +1,4 @@
-"""Arrays that compute nothing and write down what would be computed."""
+"""Symbols: arrays that record operations instead of computing them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ current: ContextVar[Any] = ContextVar("current", default=None)
 
 @contextmanager
 def phase(name: str) -> Iterator[None]:
-    """Note in every symbol recorded inside that it belongs to this part of the program."""
+    """A context: every symbol recorded inside belongs to this part of the program."""
     token = _phase.set(name)
     try:
         yield
@@ -124,7 +124,7 @@ class Symbol:
 
     @staticmethod
     def defer(row: Any, arguments: tuple[Any, ...]) -> Symbol:
-        """The symbol of a row that looks at numbers, and has to be called as a whole."""
+        """The symbol of a row that depends on numbers, and is therefore called as a whole."""
         count = len(row.rules)
         return record("row", *arguments[:count], row=row, options=arguments[count:])
 
@@ -203,13 +203,13 @@ for _name, _function in _OPERATORS.items():
 
 @dataclass(frozen=True)
 class Place:
-    """Where in a container, among an instruction's arguments or attributes, one of its inputs belongs."""
+    """The place of an input in a container, among an instruction's arguments or attributes."""
 
     position: int
 
 
 def _taken_out(value: Any, symbols: list[Any]) -> Any:
-    """`value` with places for the symbols in it, which are appended to `symbols`."""
+    """The value with places for the symbols in it, which are appended to `symbols`."""
     match value:
         case Symbol():
             symbols.append(value)
@@ -225,7 +225,7 @@ def _taken_out(value: Any, symbols: list[Any]) -> Any:
 
 
 def _put_in(value: Any, inputs: tuple[Any, ...]) -> Any:
-    """Undoes `_taken_out`."""
+    """The value with symbols in the places that `_taken_out` made."""
     match value:
         case Place():
             return inputs[value.position]
@@ -240,7 +240,7 @@ def _put_in(value: Any, inputs: tuple[Any, ...]) -> Any:
 
 
 def call(function: str, inputs: tuple[Any, ...], attributes: Attributes) -> Any:
-    """Compute what a symbol stands for: the slow and obvious way."""
+    """The result of a recorded call, computed in the slow and obvious way."""
     keywords = dict(attributes)
     if "arguments" in keywords:
         keywords = {key: _put_in(value, inputs) for key, value in attributes}
@@ -263,7 +263,7 @@ def call(function: str, inputs: tuple[Any, ...], attributes: Attributes) -> Any:
 
 
 def caller(function: str, attributes: Attributes) -> Callable[..., Any]:
-    """The function of its inputs that a symbol stands for."""
+    """A recorded call as a function of its inputs."""
     return lambda *inputs: call(function, inputs, attributes)
 
 
@@ -279,7 +279,7 @@ _OF_UNKNOWN_SHAPE = ("nonzero", "argwhere", "flatnonzero", "unique", "unique_val
 
 
 def record(function: str, *inputs: Any, **attributes: Any) -> Symbol:
-    """The symbol of a call; its shape and dtype are found by calling it on arrays that take no memory.
+    """The symbol of a call; its shape and dtype come from a call on arrays that take no memory.
 
     Where the result is a tuple of arrays there is a tuple of symbols.
     """
@@ -332,7 +332,7 @@ def record(function: str, *inputs: Any, **attributes: Any) -> Symbol:
 
 
 def _sample_array(x: Any, function: str) -> Any:
-    """An array like `x`: of zeros where they may be indices, of unit matrices where they may have to be inverted."""
+    """An array like `x`: zeros where it may hold indices, unit matrices where it may be inverted."""
     if not isinstance(x, Symbol):
         return x
     if (function == "row" or "." in function) and x.ndim >= 2:
@@ -347,13 +347,13 @@ def _sample(x: Any) -> Any:
 
 
 def constant(value: Any, shape: Shape, dtype: Any) -> Symbol:
-    """An array of one number."""
+    """A symbol for an array filled with one number."""
     attributes = (("dtype", np.dtype(dtype)), ("fill_value", value), ("shape", shape))
     return Symbol("full", (), attributes, shape, np.dtype(dtype))
 
 
 def placeholder(name: str, shape: Shape, dtype: Any, weak: bool = False) -> Symbol:
-    """An input of the program; `weak` for a Python number."""
+    """A symbol for an input of the program; `weak` for a Python number."""
     symbol = Symbol("input", (), (), shape, np.dtype(dtype), name)
     symbol.weak = weak
     return symbol
@@ -377,7 +377,7 @@ ABOUT_DTYPES = ("result_type", "can_cast", "finfo", "iinfo", "issubdtype", "prom
 
 
 class _Namespace:
-    """NumPy's functions, recorded instead of called."""
+    """The namespace of NumPy's functions, which records them instead of calling them."""
 
     bool = np.bool_
 
