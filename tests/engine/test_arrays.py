@@ -1,4 +1,4 @@
-"""The tape never asks what its arrays are, and the helpers that keep it so."""
+"""Array libraries: one object answers for the arrays of each, and the tape asks nothing else."""
 
 from types import SimpleNamespace
 

@@ -1,1 +1,1 @@
-"""The proof of the engine: generated programs before a judge, wrong engines that have to be noticed, long counts."""
+"""The proof of the engine: generated programs that are judged, wrong engines that must be noticed, and long runs."""

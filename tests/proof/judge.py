@@ -1,4 +1,4 @@
-"""Both libraries before the same judge: exact numbers, and what rounding allows."""
+"""The judge: compares the gradients of both libraries with exact ones, within the bound for rounding."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is read no more gives its memory to what is made later."""
+"""Reuse of memory: later results take the place of those that are read no more."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Sums of polynomials as polynomials of moments: the same step, without the points."""
+"""Moments: the same training step, computed without the points."""
 
 from __future__ import annotations
 
