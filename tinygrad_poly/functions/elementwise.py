@@ -128,11 +128,6 @@ def _condition(value: Any, name: str, role: str) -> Any:
     return value
 
 
-def _check_real(value: Any, name: str) -> None:
-    if "complex" in str(getattr(value, "dtype", type(value))):
-        raise DtypeError(f"{name}: {value} is complex, and tensors hold real numbers: give .real and .imag apart")
-
-
 def where(condition: Any, input: Any, other: Any) -> Tensor:
     """The elements of `input` where `condition` holds, of `other` elsewhere; the gradient goes where each came from.
 
@@ -147,8 +142,6 @@ def where(condition: Any, input: Any, other: Any) -> Tensor:
     tensor([1., 0.])
     """
     _condition(condition, "where", "condition")
-    _check_real(input, "where")
-    _check_real(other, "where")
     if not hasattr(input, "dtype") and not hasattr(other, "dtype"):
         # Two Python numbers: without this, they would be in NumPy's default dtype.
         xp = arrays.namespace(getattr(condition, "array", condition))
@@ -170,7 +163,6 @@ def masked_fill(input: Tensor, mask: Any, value: Any) -> Tensor:
     tensor([-1.,  2.])
     """
     dtype = checked(input, "masked_fill").dtype
-    _check_real(value, "masked_fill")
     if getattr(value, "ndim", 0):
         raise ShapeError(f"masked_fill: the value must be a number, not a tensor of shape {value.shape}")
     result = apply_operation(elementwise.where, _condition(mask, "masked_fill", "mask"), value, input)
