@@ -22,8 +22,10 @@ interop.jax
 func, nn, optim, linalg, cuda
 random
 autograd, creation, errors
-tensor, writing
+tensor
+methods
 functions
+writing
 derivatives, interop
 engine, _printing, _start
 """

@@ -177,19 +177,12 @@ def test_an_array_beside_a_tensor_can_be_overwritten_before_backward():
     assert w.grad.tolist() == expected.tolist()
 
 
-def test_updates_do_not_reach_other_tensors_of_the_same_array():
+def test_updates_do_not_reach_what_numpy_was_given():
     x = tg.tensor([1.0, 2.0])
-    others = [x.detach(), x.data, x.view(2, 1), x[:1], x.T, x.expand(2, 2), x.numpy()]
-    before = [np.array(other) for other in others]
+    array = x.numpy()
     x += 10
     x.zero_()
-    for other, old in zip(others, before, strict=True):
-        np.testing.assert_array_equal(np.array(other), old)
-
-
-def test_elements_cannot_be_assigned():
-    with pytest.raises(TypeError, match="where"):
-        tg.tensor([1.0, 2.0])[0] = 5.0
+    np.testing.assert_array_equal(array, [1.0, 2.0])
 
 
 # what is refused

@@ -17,6 +17,7 @@ import numpy as np
 
 from tinygrad_poly.creation import on_device
 from tinygrad_poly.engine import arrays
+from tinygrad_poly.engine.apply import wrap
 from tinygrad_poly.engine.arrays import Array, Shape, as_dtype
 from tinygrad_poly.engine.errors import DtypeError
 from tinygrad_poly.functions._shared import new_shape
@@ -178,3 +179,37 @@ def randn_like(input: Tensor, *, dtype: Any = None, device: Any = None) -> Tenso
     dtype('float32')
     """
     return randn(*input.shape, dtype=dtype or input.dtype, device=device or input.device)
+
+
+def uniform_like(input: Tensor, low: float, high: float) -> Tensor:
+    """What `input.uniform_(low, high)` writes into it.
+
+    Raises:
+        ValueError: where `high` is below `low`.
+
+    >>> uniform_like(tensor([1.0, 2.0]), 3.0, 3.0)
+    tensor([3., 3.])
+    """
+    if not low <= high:
+        raise ValueError(f"uniform_() expects from ≤ to, not {low} and {high}")
+    return _between(rand_like(input), low, high - low)
+
+
+def normal_like(input: Tensor, mean: float, std: float) -> Tensor:
+    """What `input.normal_(mean, std)` writes into it.
+
+    Raises:
+        ValueError: for a negative `std`.
+
+    >>> normal_like(tensor([1.0, 2.0]), 3.0, 0.0)
+    tensor([3., 3.])
+    """
+    if not std >= 0:
+        raise ValueError(f"normal_() expects a std of 0 or more, not {std}")
+    return _between(randn_like(input), mean, std)
+
+
+def _between(numbers: Tensor, start: float, scale: float) -> Tensor:
+    kind = numbers.dtype.type
+    multiply_add = arrays.library(numbers.array).multiply_add
+    return wrap(multiply_add(kind(scale), numbers.array, kind(start), numbers.dtype), None)

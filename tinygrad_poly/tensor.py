@@ -10,18 +10,14 @@ from typing import Any, Self
 
 import numpy as np
 
-from tinygrad_poly import _printing, functions
-from tinygrad_poly.derivatives import arithmetic, elementwise, products, shapes
+from tinygrad_poly import _printing, functions, writing
+from tinygrad_poly.derivatives import arithmetic, products, shapes
 from tinygrad_poly.engine import apply, arrays, walk
 from tinygrad_poly.engine.apply import (
     apply_operation,
     apply_unary,
     binary,
-    check_in_place,
     comparison,
-    in_place,
-    is_recording,
-    named,
     operand,
     unary,
     wrap,
@@ -31,23 +27,24 @@ from tinygrad_poly.engine.errors import DtypeError, GraphError, ShapeError
 from tinygrad_poly.engine.recording import note_read
 from tinygrad_poly.engine.walk import Node, leaf
 from tinygrad_poly.interop.numpy import array_function, array_ufunc
+from tinygrad_poly.methods import Methods
 
 
 def _leaf(kind: type[Any], array: Array, requires_grad: bool) -> Any:
     """A copied or unpickled tensor, as a leaf."""
-    tensor = object.__new__(kind)
-    tensor.array, tensor.node = array, leaf(array) if requires_grad else None
+    tensor = wrap(array, leaf(array) if requires_grad else None)
+    tensor.__class__ = kind
     return tensor
 
 
-class Tensor:
+class Tensor(Methods):
     """An array on the tape: its values, and a record of how they were computed.
 
     Arithmetic on tensors computes on their arrays at once. If a tensor requires grad, the operation is
     also recorded, and `backward` on the result fills in `grad`, the gradient with respect to it.
 
     Two fields hold all of it: `array`, which nothing ever writes into, and `node`, which says how the
-    array was made (None if no gradient flows through it).
+    array was made (None if no gradient flows through it). A view, such as `x[0]`, takes both from its base (`writing`).
 
     >>> import tinygrad_poly as tg
     >>> x = tg.tensor(3.0, requires_grad=True)
@@ -173,13 +170,14 @@ class Tensor:
         walk.walk([output], retain_graph=retain, create_graph=create_graph)
 
     def detach(self) -> Tensor:
-        """The same numbers, cut off from the graph."""
-        return wrap(self.array, None)
+        """The same numbers, cut off from the graph: what is written into one is seen in the other."""
+        found: Tensor = writing.detached(self)
+        return found
 
     @property
     def data(self) -> Tensor:
-        """The same numbers, cut off from the graph; assigning to it replaces them unrecorded."""
-        return wrap(self.array, None)
+        """As `detach()`; assigning to it gives the tensor the numbers of another one, which it then shares."""
+        return self.detach()
 
     @data.setter
     def data(self, value: Tensor) -> None:
@@ -191,7 +189,35 @@ class Tensor:
                 self.node = walk.leaf(value.array) if arrays_differ else self.node
             elif value.shape != self.shape:
                 raise ShapeError(f"data of shape {value.shape} cannot replace data of shape {self.shape}")
-        self.array = value.array
+        writing.share(self, value)
+
+    def detach_(self) -> Self:
+        """Cut the tensor off from its graph; returns the tensor.
+
+        Raises:
+            GraphError: for a view, which gets its graph from its base.
+        """
+        if self.is_view and self.mode.follows and self.node is not None:
+            raise GraphError("detach_() cannot cut a view off from its base; use detach()")
+        self.node = None
+        return self
+
+    def is_contiguous(self) -> bool:
+        """Whether the elements lie in memory row by row."""
+        flags = getattr(self.array, "flags", None)
+        return flags is None or bool(flags.c_contiguous)
+
+    def stride(self, dim: int | None = None) -> Any:
+        """How many elements further in memory the next one of each dimension lies, or of one dimension."""
+        array = self.array
+        if not hasattr(array, "strides"):
+            array = np.empty(array.shape, np.int8)
+        steps = tuple(step // array.itemsize for step in array.strides)
+        return steps if dim is None else steps[normalize_axes(dim, self.ndim, "stride")[0]]  # type: ignore[index]
+
+    def contiguous(self) -> Tensor:
+        """The tensor itself, or a copy with its elements row by row where they do not lie so."""
+        return self if self.is_contiguous() else apply_unary(shapes.clone, self, True)
 
     # What it holds, as numbers and text
 
@@ -277,7 +303,7 @@ class Tensor:
     def __reduce__(self) -> Any:
         if self.node is not None and self.node.operation is not None:
             raise GraphError("only leaf tensors can be copied or pickled; use .detach() or .clone() for this one")
-        return _leaf, (type(self), self.array, self.node is not None)
+        return _leaf, (self.plain, self.array, self.node is not None)
 
     def __float__(self) -> builtins.float:
         return builtins.float(self.item())
@@ -417,32 +443,6 @@ class Tensor:
             base = arrays.namespace(self.array).asarray(base, dtype=dtype)
         return NotImplemented if base is None else self._power_of(base)
 
-    __iadd__ = in_place(__add__, "+=")
-    __isub__ = in_place(__sub__, "-=")
-    __imul__ = in_place(__mul__, "*=")
-    __itruediv__ = in_place(__truediv__, "/=")
-    add_, sub_ = named(__iadd__, "add_"), named(__isub__, "sub_")
-    mul_, div_ = named(__imul__, "mul_"), named(__itruediv__, "div_")
-
-    def zero_(self) -> Tensor:
-        """Set every element to 0."""
-        return self.fill_(0)
-
-    def fill_(self, value: builtins.float) -> Tensor:
-        """Set every element to `value`, whatever it was before."""
-        check_in_place(self, "fill_()")
-        xp = arrays.namespace(self.array)
-        keep = xp.zeros(self.shape, dtype=xp.bool)
-        result = apply_operation(elementwise.where, keep, self, xp.asarray(value, dtype=self.dtype))
-        self.array, self.node = result.array, result.node if is_recording() else self.node
-        return self
-
-    def __setitem__(self, index: Any, value: Any) -> None:
-        raise TypeError(
-            "tensors are values: assigning to elements is not supported; make a new tensor with "
-            "x.index_put(index, values) or where(condition, value, x)"
-        )
-
     # Comparisons
 
     __eq__ = comparison(operator.eq)
@@ -457,110 +457,19 @@ class Tensor:
     __invert__ = functions.bitwise_not
     __hash__ = object.__hash__
 
-    # Functions that are methods too: elementwise
-
-    exp, exp2, expm1 = functions.exp, functions.exp2, functions.expm1
-    log, log2, log10, log1p = functions.log, functions.log2, functions.log10, functions.log1p
-    square, sqrt, rsqrt, reciprocal = functions.square, functions.sqrt, functions.rsqrt, functions.reciprocal
-    sin, cos, tan = functions.sin, functions.cos, functions.tan
-    asin, acos, atan = functions.asin, functions.acos, functions.atan
-    arcsin, arccos, arctan = functions.arcsin, functions.arccos, functions.arctan
-    sinh, cosh, tanh = functions.sinh, functions.cosh, functions.tanh
-    asinh, acosh, atanh = functions.asinh, functions.acosh, functions.atanh
-    arcsinh, arccosh, arctanh = functions.arcsinh, functions.arccosh, functions.arctanh
-    erf, erfc, sinc = functions.erf, functions.erfc, functions.sinc
-    sigmoid, relu = functions.sigmoid, functions.relu
-    abs = absolute = functions.abs
-    neg = negative = functions.negative
-    positive, sign, sgn = functions.positive, functions.sign, functions.sgn
-    floor, ceil, round, trunc, fix = functions.floor, functions.ceil, functions.round, functions.trunc, functions.fix
-    nan_to_num, masked_fill = functions.nan_to_num, functions.masked_fill
-
-    def where(self, condition: Any, other: Any) -> Tensor:
-        """The elements of the tensor where `condition` holds, of `other` elsewhere."""
-        return functions.where(condition, self, other)
-
-    # Arithmetic functions
-
-    add, sub, subtract = functions.add, functions.sub, functions.subtract
-    mul, multiply = functions.mul, functions.multiply
-    div, divide, true_divide = functions.div, functions.divide, functions.true_divide
-    pow, remainder, fmod = functions.pow, functions.remainder, functions.fmod
-    floor_divide = functions.floor_divide
-    maximum, minimum, fmax, fmin = functions.maximum, functions.minimum, functions.fmax, functions.fmin
-    clamp, clip, heaviside = functions.clamp, functions.clip, functions.heaviside
-    hypot, atan2, arctan2, logaddexp = functions.hypot, functions.atan2, functions.arctan2, functions.logaddexp
-    lerp, addcmul, addcdiv = functions.lerp, functions.addcmul, functions.addcdiv
-
-    # Comparing functions
-
-    eq, ne, lt, le, gt, ge = functions.eq, functions.ne, functions.lt, functions.le, functions.gt, functions.ge
-    not_equal, less, less_equal = functions.not_equal, functions.less, functions.less_equal
-    greater, greater_equal = functions.greater, functions.greater_equal
-    logical_and, logical_or = functions.logical_and, functions.logical_or
-    logical_xor, logical_not = functions.logical_xor, functions.logical_not
-    isnan, isinf, isfinite = functions.isnan, functions.isinf, functions.isfinite
-    isclose, allclose = functions.isclose, functions.allclose
-
-    # Reductions
-
-    sum, mean, prod = functions.sum, functions.mean, functions.prod
-    nansum, nanmean, logsumexp = functions.nansum, functions.nanmean, functions.logsumexp
-    var, std, norm = functions.var, functions.std, functions.norm
-    amax, amin, aminmax = functions.amax, functions.amin, functions.aminmax
-    any, all, count_nonzero = functions.any, functions.all, functions.count_nonzero
-    cumsum, cumprod = functions.cumsum, functions.cumprod
-    softmax, log_softmax = functions.softmax, functions.log_softmax
-
-    # Order
-
-    max, min, median = functions.max, functions.min, functions.median
-    argmax, argmin, argsort = functions.argmax, functions.argmin, functions.argsort
-    sort, topk = functions.sort, functions.topk
-
-    # Linear algebra
-
-    matmul, mm, mv, bmm = functions.matmul, functions.mm, functions.mv, functions.bmm
-    dot, vdot, inner, outer = functions.dot, functions.vdot, functions.inner, functions.outer
-    addmm, kron, cross, trace = functions.addmm, functions.kron, functions.cross, functions.trace
-    det, slogdet, logdet = functions.det, functions.slogdet, functions.logdet
-    inverse, pinverse, matrix_power = functions.inverse, functions.pinverse, functions.matrix_power
-    cholesky = functions.cholesky
-
-    # Shapes
-
-    reshape = view = functions.reshape
-    flatten, unflatten, ravel = functions.flatten, functions.unflatten, functions.ravel
-    squeeze, unsqueeze = functions.squeeze, functions.unsqueeze
-    permute, t = functions.permute, functions.t
-    transpose = swapaxes = swapdims = functions.transpose
-    movedim = moveaxis = functions.movedim
-    expand = broadcast_to = functions.expand
-    expand_as, flip, roll, rot90 = functions.expand_as, functions.flip, functions.roll, functions.rot90
-    split, chunk, tensor_split, unbind = functions.split, functions.chunk, functions.tensor_split, functions.unbind
-    tile, repeat, repeat_interleave = functions.tile, functions.joining.repeated, functions.repeat_interleave
-    diag, diagonal, diag_embed = functions.diag, functions.diagonal, functions.diag_embed
-    tril, triu = functions.tril, functions.triu
-    clone = functions.clone
+    # Shapes and indices
 
     @property
     def T(self) -> Tensor:  # noqa: N802 - NumPy's name
         """The tensor with its dimensions in reverse order."""
-        return self.permute(range(self.ndim)[::-1])
+        return writing.view(shapes.permute, self, tuple(range(self.ndim)[::-1]))
 
     @property
     def mT(self) -> Tensor:  # noqa: N802 - NumPy's name
         """The tensor with its last two dimensions exchanged."""
         return self.transpose(-2, -1)
 
-    # Indexing
-
-    __getitem__ = functions.indexing.getitem
-    select, narrow, take = functions.select, functions.narrow, functions.take
-    gather, take_along_dim = functions.gather, functions.take_along_dim
-    scatter, scatter_add = functions.scatter, functions.scatter_add
-    index_select, index_add, index_put = functions.index_select, functions.index_add, functions.index_put
-    masked_select, nonzero = functions.masked_select, functions.nonzero
+    __getitem__, __setitem__ = functions.indexing.getitem, functions.indexing.setitem
 
     def __iter__(self) -> Iterator[Tensor]:
-        return (self[i] for i in range(len(self)))
+        return (self.__getitem__(i, writing.SEVERAL) for i in range(len(self)))

@@ -68,10 +68,19 @@ to_device: Operation = Operation(
     derivative="g on the device of x",
 )
 
+
+def _copied(x: arrays.Array, row_by_row: bool = False) -> arrays.Array:
+    """A copy whose elements lie in the same order if they lie without gaps, as in torch, else row by row."""
+    if not hasattr(x, "strides") or not x.shape:
+        return namespace(x).asarray(x, copy=True)
+    extent = sum((n - 1) * step for n, step in zip(x.shape, x.strides)) + x.itemsize
+    return x.copy("C" if row_by_row or extent != x.nbytes else "K")
+
+
 clone = Operation(
     "Clone",
-    lambda x: namespace(x).asarray(x, copy=True),
-    lambda g: g,
+    _copied,
+    lambda g, *row_by_row: g,
     saves="nothing",
     formula="x",
     derivative="g",

@@ -9,14 +9,14 @@ import numpy as np
 
 from tinygrad_poly.engine import arrays
 from tinygrad_poly.engine.arrays import Array, Shape
-from tinygrad_poly.engine.errors import DeviceError, DtypeError, GraphError, ShapeError
+from tinygrad_poly.engine.errors import DtypeError, ShapeError
 from tinygrad_poly.engine.operation import Operation
 from tinygrad_poly.engine.recording import recording
 
 if TYPE_CHECKING:
     from tinygrad_poly.tensor import Tensor
 
-new = object.__new__
+new: Callable[[type[Any]], Any] = object.__new__
 is_recording = recording.get
 # The one late binding: operations make tensors, and a tensor has operations for methods. So the package says, when it
 # is complete, what the class of tensors is, and that it is itself the array API's namespace of a tensor.
@@ -78,6 +78,7 @@ def wrap(array: Array, node: Node | None) -> Tensor:
     tensor: Tensor = new(tensor_class)
     tensor.array = array
     tensor.node = node
+    tensor.moved = None
     return tensor
 
 
@@ -198,6 +199,7 @@ def binary(operation: Operation, reflected: bool = False) -> Callable[[Tensor, A
             y = forward(left, right)
         tensor: Tensor = new(tensor_class)
         tensor.array = y
+        tensor.moved = None
         if (left_node is None and right_node is None) or not (mode := is_recording()):
             tensor.node = None
         else:
@@ -246,50 +248,3 @@ def comparison(compare: Callable[[Any, Any], Any]) -> Callable[[Tensor, Any], An
             raise _explained(compare.__name__, (self.array, right), error) from None
 
     return method
-
-
-def in_place(compute: Callable[[Tensor, Any], Tensor], symbol: str) -> Callable[[Tensor, Any], Tensor]:
-    """`a -= b`: the tensor gets a new array; whoever holds the old array keeps it unchanged."""
-
-    def method(self: Tensor, other: Any) -> Tensor:
-        check_in_place(self, symbol)
-        result = compute(self, other)
-        if result is NotImplemented:
-            return NotImplemented  # type: ignore[no-any-return]
-        old, new = self.array, result.array
-        if type(new) is not type(old) and arrays.device_of(new) != arrays.device_of(old):
-            raise DeviceError(
-                f"{symbol} would move a tensor from the CPU to {result.device}: move it first, with .to()"
-            )
-        if new.shape != old.shape:
-            raise ShapeError(
-                f"{symbol} would change the shape {old.shape} to {new.shape}; "
-                "write it with a new name instead of in place"
-            )
-        if new.dtype is not old.dtype and new.dtype != old.dtype:
-            if not arrays.is_floating(old.dtype):
-                raise DtypeError(
-                    f"{symbol} gives {new.dtype}, which a {old.dtype} tensor cannot hold; "
-                    "convert the tensor with .float() first"
-                )
-            result = result.to(old.dtype)
-        self.array = result.array
-        if result.node is not None:
-            self.node = result.node
-        return self
-
-    return method
-
-
-def check_in_place(tensor: Tensor, symbol: str) -> None:
-    """Refuse to change a leaf in place while operations are recorded.
-
-    Raises:
-        GraphError: because the tape could not tell the leaf from what it became.
-    """
-    node = tensor.node
-    if node is not None and node.operation is None and is_recording():
-        raise GraphError(
-            f"{symbol} changes a leaf that requires grad in place, which cannot be recorded; "
-            "update weights under `with no_grad():`, or write a new tensor: w = w - step"
-        )

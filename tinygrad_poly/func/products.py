@@ -21,6 +21,7 @@ from tinygrad_poly.engine.recording import enable_grad, is_grad_enabled
 from tinygrad_poly.engine.walk import leaf
 from tinygrad_poly.func.call import Call, ancestors
 from tinygrad_poly.func.containers import mapped
+from tinygrad_poly.func.own import only_own
 from tinygrad_poly.tensor import Tensor
 
 Map = Callable[[Sequence[Tensor]], list[Tensor]]
@@ -34,7 +35,7 @@ def pullback(function: Map, primals: Sequence[Tensor]) -> tuple[list[Tensor], Ma
     """
     variables = [leaf(x.array) for x in primals]
     try:
-        with enable_grad():
+        with enable_grad(), only_own("a transformed function"):
             outputs = function([wrap(x.array, node) for x, node in zip(primals, variables)])
     finally:
         for x, node in zip(primals, variables):
@@ -70,7 +71,7 @@ def outward(value: Any) -> Any:
         return value
     if is_recording() and any(node.operation is None for node in ancestors([value.node])):
         return value
-    return value.detach()
+    return wrap(value.array, None)
 
 
 def with_aux(call: Call, *results: Any) -> Any:

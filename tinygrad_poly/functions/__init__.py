@@ -20,7 +20,7 @@ FAMILIES = (
     *("activations", "arithmetic", "comparisons", "contractions", "diagonals", "elementwise", "indexing", "joining"),
     *("norms", "ordering", "polynomials", "products", "reductions", "scans", "shapes", "softmax"),
 )
-METHODS_ONLY = ("getitem", "repeated")
+METHODS_ONLY = ("fill_diagonal", "getitem", "repeated", "setitem", "view")
 
 
 def public(family: ModuleType) -> dict[str, FunctionType]:

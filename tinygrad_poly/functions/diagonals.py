@@ -6,13 +6,16 @@ by row, so taking and setting diagonals needs no rows of the derivative table be
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
+from typing import TYPE_CHECKING, Any
 
-from tinygrad_poly.derivatives import diagonals, indexing
-from tinygrad_poly.engine.apply import apply_unary, checked
+from tinygrad_poly.derivatives import diagonals, indexing, shapes
+from tinygrad_poly.engine.apply import apply_operation, apply_unary, checked
+from tinygrad_poly.engine.arrays import namespace
 from tinygrad_poly.engine.errors import ShapeError
 from tinygrad_poly.functions._shared import one_dim
-from tinygrad_poly.functions.shapes import movedim, reshape
+from tinygrad_poly.functions.shapes import clone, movedim, reshape
+from tinygrad_poly.writing import view
 
 if TYPE_CHECKING:
     from tinygrad_poly.tensor import Tensor
@@ -41,8 +44,8 @@ def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Te
         raise ShapeError(f"diagonal: dim1 and dim2 name the same dimension, {first}")
     matrices = movedim(input, (first, second), (-2, -1))
     *others, rows, columns = matrices.shape
-    flat = reshape(matrices, (*others, rows * columns))
-    return apply_unary(indexing.getitem, flat, (Ellipsis, _places(rows, columns, offset)))
+    flat = view(shapes.reshape, matrices, (*others, rows * columns))
+    return view(indexing.getitem, flat, (Ellipsis, _places(rows, columns, offset)))
 
 
 def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
@@ -74,10 +77,32 @@ def diag(input: Tensor, diagonal: int = 0) -> Tensor:
     ndim = checked(input, "diag").ndim
     if ndim not in (1, 2):
         raise ShapeError(f"diag: expects a vector or a matrix, not shape {input.shape}; see diagonal and diag_embed")
-    return diag_embed(input, diagonal) if ndim == 1 else _diagonal(input, diagonal)
+    return diag_embed(input, diagonal) if ndim == 1 else clone(_diagonal(input, diagonal))
 
 
 _diagonal = diagonal
+
+
+def fill_diagonal(input: Tensor, fill_value: Any, wrap: bool = False) -> Tensor:
+    """`input` with a number on its main diagonal; with `wrap`, a tall matrix has one again below each square.
+
+    Raises:
+        ShapeError: for fewer than two dimensions, and for more unless all have one length.
+
+    >>> fill_diagonal(zeros(2, 2), 1)
+    tensor([[1., 0.],
+            [0., 1.]])
+    """
+    shape = checked(input, "fill_diagonal").shape
+    if len(shape) < 2 or (len(shape) > 2 and len(set(shape)) > 1):
+        raise ShapeError(f"fill_diagonal: expects a matrix, or dimensions of one length, not shape {shape}")
+    step = sum(math.prod(shape[i:]) for i in range(1, len(shape))) + 1
+    end = math.prod(shape) if wrap or len(shape) > 2 else min(shape) * shape[1]
+    xp = namespace(input.array)
+    value = xp.asarray(fill_value, dtype=input.dtype)
+    places = xp.asarray(range(0, end, step), dtype=xp.int64)
+    flat = apply_unary(shapes.reshape, input, (-1,))
+    return apply_unary(shapes.reshape, apply_operation(indexing.replace, flat, value, places), shape)
 
 
 def tril(input: Tensor, diagonal: int = 0, *, k: int = 0) -> Tensor:

@@ -20,6 +20,7 @@ from tinygrad_poly.engine.arrays import Array, Index, Shape, is_floating, namesp
 from tinygrad_poly.engine.errors import DtypeError, ShapeError
 from tinygrad_poly.functions._shared import at_least_1d, broadcast_shape, one_dim
 from tinygrad_poly.functions.shapes import expand, reshape
+from tinygrad_poly.writing import FOLLOWS, Mode, assign, check_in_place, is_current_view, view, write
 
 if TYPE_CHECKING:
     from tinygrad_poly.tensor import Tensor
@@ -30,14 +31,18 @@ PLAIN = frozenset((int, slice, type(None), type(Ellipsis)))
 
 def _constant(part: Any) -> Any:
     """A part of an index in a form that cannot change later, as the tape keeps it."""
+    if type(part) is int:
+        return part
     if isinstance(part, apply.tensor_class):
-        return part.array
+        part = part.array
     if type(part) is slice:
         ends = (part.start, part.stop, part.step)
         if all(end is None or type(end) is int for end in ends):
             return part
         # A tensor or array there could be changed before the backward pass.
         return slice(*[None if end is None else operator.index(end) for end in ends])
+    if isinstance(part, np.ndarray) and not part.shape and part.dtype.kind in "iu":
+        return int(part)
     # NumPy takes an empty list for one of floats, which are no indices.
     return np.array(part, np.intp if part == [] else None) if type(part) is list else arrays.own(part)
 
@@ -99,10 +104,22 @@ def _in_torchs_order(parts: tuple[Any, ...], shape: Shape) -> Index:
     return tuple(xp.asarray(place) for place in np.unravel_index(numbers, shape))
 
 
-def _selected(input: Tensor, index: Index) -> Tensor:
+_BASIC = {int, slice, type(None), type(Ellipsis)}
+
+
+def _is_basic(index: Index) -> bool:
+    """Whether `index` selects a view: it has integers, slices, `...` and None only."""
+    if type(index) is not tuple:
+        return type(index) in _BASIC or isinstance(index, np.integer)
+    return _BASIC.issuperset(map(type, index)) or all(type(p) in _BASIC or isinstance(p, np.integer) for p in index)
+
+
+def _selected(input: Tensor, index: Index, mode: Mode = FOLLOWS) -> Tensor:
     try:
         if (arrays.known(type(input.array)) or arrays.library(input.array)).wraps_indices:
             _check_range(input.shape, index)
+        if _is_basic(index):
+            return view(indexing.getitem, input, index, mode=mode)
         return apply_unary(indexing.getitem, input, index)
     except TypeError:
         arrays.all_together(input.array, *(index if isinstance(index, tuple) else (index,)))
@@ -125,7 +142,7 @@ def _check_range(shape: Shape, index: Index) -> None:
         np.broadcast_to(np.int8(0), shape)[known]
 
 
-def getitem(input: Tensor, index: Any) -> Tensor:
+def getitem(input: Tensor, index: Any, mode: Mode = FOLLOWS) -> Tensor:
     """`input[index]`, with NumPy's indices: integers, slices, `...`, None, lists, tensors and arrays of integers or
     booleans, and tuples of these. Where an integer and an array stand apart, the dimensions are in torch's order.
 
@@ -137,7 +154,30 @@ def getitem(input: Tensor, index: Any) -> Tensor:
     >>> getitem(tensor([[1, 2], [3, 4]]), (slice(None), 0))
     tensor([1, 3])
     """
-    return _selected(input, _index(index, input.array.shape))
+    return _selected(input, _index(index, input.array.shape), mode)
+
+
+def setitem(input: Tensor, index: Any, value: Any) -> None:
+    """`input[index] = value`: `value`, a tensor or a number, is cast and repeated as needed.
+
+    Of several values for one element, which a list of integers may ask for, the last counts.
+
+    Raises:
+        IndexError: for an index out of range, too many of them, or a mask of another shape.
+        ShapeError: where `value` cannot be repeated to what `index` selects.
+        GraphError: for a leaf that requires grad, while operations are recorded.
+
+    >>> x = tensor([1.0, 2.0, 3.0])
+    >>> setitem(x, slice(1, None), 0)
+    >>> x
+    tensor([1., 0., 0.])
+    """
+    check_in_place(input, "x[...] = value")
+    at = _index(index, input.array.shape)
+    if not _is_basic(at):
+        write(input, _set(input, at, value, False, "x[...] = value"), "x[...] = value")
+    elif not is_current_view(value, input, at):
+        assign(_selected(input, at), value, "x[...] = value", stretch=True)
 
 
 def select(input: Tensor, dim: int, index: int) -> Tensor:

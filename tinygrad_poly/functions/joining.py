@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tinygrad_poly.derivatives import indexing, joining
+from tinygrad_poly.derivatives import indexing, joining, shapes
 from tinygrad_poly.engine import arrays
 from tinygrad_poly.engine.apply import apply_operation, apply_unary, checked, wrap
 from tinygrad_poly.engine.errors import DtypeError, ShapeError
 from tinygrad_poly.functions._shared import broadcast_shape, lengths, one_dim
 from tinygrad_poly.functions.shapes import expand, movedim, reshape, unsqueeze
+from tinygrad_poly.writing import FOLLOWS, SEVERAL, Mode, view
 
 if TYPE_CHECKING:
     from tinygrad_poly.tensor import Tensor
@@ -104,10 +105,10 @@ def vstack(tensors: Sequence[Tensor]) -> Tensor:
     return cat([x if x.ndim > 1 else reshape(x, (1, -1)) for x in _each(tensors, "vstack")], 0)
 
 
-def _parts(input: Tensor, ends: Sequence[int], dim: int) -> tuple[Tensor, ...]:
+def _parts(input: Tensor, ends: Sequence[int], dim: int, mode: Mode = SEVERAL) -> tuple[Tensor, ...]:
     """`input` cut along `dim` at `ends`, of which the last is where the last part ends."""
     pairs = itertools.pairwise([0, *ends])
-    return tuple(apply_unary(indexing.getitem, input, indexing.at(dim, slice(*pair))) for pair in pairs)
+    return tuple(view(indexing.getitem, input, indexing.at(dim, slice(*pair)), mode=mode) for pair in pairs)
 
 
 def split(input: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
@@ -166,12 +167,12 @@ def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple
     if getattr(indices_or_sections, "ndim", 0) == 1:
         indices_or_sections = indices_or_sections.tolist()
     if isinstance(indices_or_sections, (tuple, list)):
-        return _parts(input, [*lengths(indices_or_sections), length], at)
+        return _parts(input, [*lengths(indices_or_sections), length], at, FOLLOWS)
     (parts,) = lengths((indices_or_sections,))
     if parts < 1:
         raise ShapeError(f"tensor_split: expects 1 part or more, not {parts}")
     size, longer = divmod(length, parts)
-    return _parts(input, [size * i + min(i, longer) for i in range(1, parts + 1)], at)
+    return _parts(input, [size * i + min(i, longer) for i in range(1, parts + 1)], at, FOLLOWS)
 
 
 def unbind(input: Tensor, dim: int = 0, *, axis: int | None = None) -> tuple[Tensor, ...]:
@@ -181,7 +182,7 @@ def unbind(input: Tensor, dim: int = 0, *, axis: int | None = None) -> tuple[Ten
     (tensor([1, 3]), tensor([2, 4]))
     """
     at = one_dim(dim if axis is None else axis, checked(input, "unbind").ndim, "unbind")
-    return tuple(apply_unary(indexing.getitem, input, indexing.at(at, i)) for i in range(input.shape[at]))
+    return tuple(view(indexing.getitem, input, indexing.at(at, i), mode=SEVERAL) for i in range(input.shape[at]))
 
 
 unstack = unbind
@@ -252,7 +253,7 @@ def tile(input: Tensor, *copies: Any, dims: Any = None) -> Tensor:
     # Each dimension of length n becomes (1, n), is repeated to (times, n), and merged.
     apart = reshape(input, tuple(n for length in shape for n in (1, length)))
     repeats = expand(apart, tuple(n for pair in zip(times, shape) for n in pair))
-    return reshape(repeats, tuple(k * n for k, n in zip(times, shape)))
+    return apply_unary(shapes.reshape, repeats, tuple(k * n for k, n in zip(times, shape)))
 
 
 def repeat_interleave(
@@ -288,7 +289,7 @@ def repeat_interleave(
         return apply_unary(indexing.getitem, input, indexing.at(at, places))
     times = counts.item()
     copies = expand(unsqueeze(input, at + 1), (*shape[: at + 1], times, *shape[at + 1 :]))
-    return reshape(copies, (*shape[:at], shape[at] * times, *shape[at + 1 :]))
+    return apply_unary(shapes.reshape, copies, (*shape[:at], shape[at] * times, *shape[at + 1 :]))
 
 
 repeat = repeat_interleave

@@ -14,6 +14,8 @@ from tinygrad_poly.engine.apply import apply_unary, checked
 from tinygrad_poly.engine.arrays import full_shape, normalize_axes
 from tinygrad_poly.engine.errors import ShapeError
 from tinygrad_poly.functions._shared import lengths, one_dim
+from tinygrad_poly.writing import view as view_of
+from tinygrad_poly.writing import view_if_possible
 
 if TYPE_CHECKING:
     from tinygrad_poly.tensor import Tensor
@@ -24,10 +26,8 @@ def _given(positional: tuple[Any, ...], *named: Any) -> tuple[Any, ...]:
     return next(((value,) for value in named if value is not None), positional)
 
 
-def reshape(input: Tensor, *lengths_: Any, shape: Any = None, size: Any = None) -> Tensor:
+def reshape(input: Tensor, *lengths_: Any, shape: Any = None) -> Tensor:
     """The same elements, row by row, in another shape; one length may be -1 and is then computed.
-
-    `shape` is torch's name for the lengths in `reshape`, `size` that in `view`.
 
     Raises:
         ShapeError: where the elements do not fit.
@@ -36,8 +36,29 @@ def reshape(input: Tensor, *lengths_: Any, shape: Any = None, size: Any = None) 
     tensor([[1, 2],
             [3, 4]])
     """
-    wanted = full_shape(lengths(_given(lengths_, shape, size)), checked(input, "reshape").numel(), "reshape")
-    return apply_unary(shapes.reshape, input, wanted)
+    wanted = full_shape(lengths(_given(lengths_, shape)), checked(input, "reshape").numel(), "reshape")
+    found = view_if_possible(shapes.reshape, input, wanted)
+    return apply_unary(shapes.reshape, input, wanted) if found is None else found
+
+
+def view(input: Tensor, *lengths_: Any, size: Any = None) -> Tensor:
+    """The method `view`: `reshape` where that makes no copy.
+
+    Raises:
+        ShapeError: where the elements do not fit, or lie in memory so that they would have to be copied.
+
+    >>> view(tensor([1, 2, 3, 4]), 2, -1)
+    tensor([[1, 2],
+            [3, 4]])
+    """
+    wanted = full_shape(lengths(_given(lengths_, size)), checked(input, "view").numel(), "view")
+    found = view_if_possible(shapes.reshape, input, wanted)
+    if found is None:
+        raise ShapeError(
+            f"view: the elements of shape {input.shape} do not lie in memory so that they can be seen in shape "
+            f"{wanted}; use reshape, which makes a copy where it must"
+        )
+    return found
 
 
 def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
@@ -58,8 +79,10 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     if first > last:
         raise ShapeError(f"flatten: start_dim {start_dim} comes after end_dim {end_dim}; exchange them")
     shape = input.shape
+    if first == last and shape:
+        return input
     merged = (*shape[:first], math.prod(shape[first : last + 1]), *shape[last + 1 :])
-    return apply_unary(shapes.reshape, input, merged)
+    return reshape(input, merged)
 
 
 def ravel(input: Tensor) -> Tensor:
@@ -68,7 +91,7 @@ def ravel(input: Tensor) -> Tensor:
     >>> ravel(tensor([[1, 2], [3, 4]]))
     tensor([1, 2, 3, 4])
     """
-    return flatten(input)
+    return reshape(input, -1)
 
 
 def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
@@ -83,7 +106,7 @@ def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
     at = one_dim(dim, checked(input, "unflatten").ndim, "unflatten")
     shape = input.shape
     split = full_shape(lengths((sizes,)), shape[at], "unflatten")
-    return apply_unary(shapes.reshape, input, (*shape[:at], *split, *shape[at + 1 :]))
+    return view_of(shapes.reshape, input, (*shape[:at], *split, *shape[at + 1 :]))
 
 
 def permute(input: Tensor, *order: Any, dims: Any = None, axes: Any = None) -> Tensor:
@@ -101,7 +124,7 @@ def permute(input: Tensor, *order: Any, dims: Any = None, axes: Any = None) -> T
     wanted = normalize_axes(lengths(_given(order, dims, axes)), ndim, "permute") or ()
     if len(wanted) != ndim:
         raise ShapeError(f"permute: {ndim} dimensions need an order of {ndim}, not {wanted}")
-    return apply_unary(shapes.permute, input, wanted)
+    return view_of(shapes.permute, input, wanted)
 
 
 permute_dims = permute
@@ -122,7 +145,7 @@ def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
     if not ndim:
         return input
     order[first], order[second] = second, first
-    return apply_unary(shapes.permute, input, tuple(order))
+    return view_of(shapes.permute, input, tuple(order))
 
 
 swapaxes = swapdims = transpose
@@ -167,7 +190,7 @@ def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
     order = [dim for dim in range(ndim) if dim not in origins]
     for place, origin in sorted(zip(places, origins)):
         order.insert(place, origin)
-    return apply_unary(shapes.permute, input, tuple(order))
+    return view_of(shapes.permute, input, tuple(order))
 
 
 moveaxis = movedim
@@ -187,7 +210,7 @@ def squeeze(input: Tensor, dim: Any = None, *, axis: Any = None) -> Tensor:
     dim = axis if dim is None else dim
     dropped = range(ndim) if dim is None else normalize_axes(dim, ndim or 1, "squeeze") or ()
     kept = tuple(n for i, n in enumerate(input.shape) if n != 1 or i not in dropped)
-    return apply_unary(shapes.reshape, input, kept)
+    return view_of(shapes.reshape, input, kept)
 
 
 def unsqueeze(input: Tensor, dim: int | None = None, *, axis: int | None = None) -> Tensor:
@@ -199,7 +222,7 @@ def unsqueeze(input: Tensor, dim: int | None = None, *, axis: int | None = None)
     (3, 1)
     """
     at = one_dim(axis if dim is None else dim, checked(input, "unsqueeze").ndim + 1, "unsqueeze")
-    return apply_unary(shapes.reshape, input, (*input.shape[:at], 1, *input.shape[at:]))
+    return view_of(shapes.reshape, input, (*input.shape[:at], 1, *input.shape[at:]))
 
 
 expand_dims = unsqueeze
@@ -223,7 +246,7 @@ def expand(input: Tensor, *shape: Any, size: Any = None) -> Tensor:
     kept = tuple(have if n == -1 else n for n, have in zip(wanted, own))
     if added < 0 or -1 in wanted[: max(added, 0)] or any(have not in (1, n) for n, have in zip(kept, own)):
         raise ShapeError(f"expand: shape {input.shape} cannot be repeated to {wanted}")
-    return apply_unary(shapes.broadcast_to, input, kept)
+    return view_of(shapes.broadcast_to, input, kept)
 
 
 broadcast_to = expand

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
+from tinygrad_poly.engine.apply import wrap
 from tinygrad_poly.engine.arrays import Array, Index, Library
 from tinygrad_poly.engine.errors import GraphError
 from tinygrad_poly.engine.walk import leaf
@@ -44,7 +45,8 @@ def jax(xp: Any) -> JAX:
     from jax.tree_util import register_pytree_node
 
     for kind in (Tensor, Parameter):
-        register_pytree_node(kind, _flatten, functools.partial(_unflatten, kind))
+        for form in (kind, kind.viewed):
+            register_pytree_node(form, _flatten, functools.partial(_unflatten, kind))
     return JAX(xp)
 
 
@@ -59,8 +61,8 @@ def _flatten(tensor: Tensor) -> tuple[tuple[Array], bool]:
 
 
 def _unflatten(kind: type[Tensor], requires_grad: bool, children: tuple[Any]) -> Tensor:
-    tensor = object.__new__(kind)
-    (tensor.array,) = children
+    (array,) = children
     # JAX also puts things in the place of arrays that are none.
-    tensor.node = leaf(tensor.array) if requires_grad and hasattr(tensor.array, "dtype") else None
+    tensor = wrap(array, leaf(array) if requires_grad and hasattr(array, "dtype") else None)
+    tensor.__class__ = kind
     return tensor

@@ -1,6 +1,6 @@
 """Activation functions as modules, for `Sequential`: each calls the function of the same name in `functional`.
 
-Tensors are values: `inplace` is accepted and printed as in torch, and nothing is done in place.
+With `inplace`, what they compute is written into the tensor that they are given.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class ReLU(_Activation):
 
     def forward(self, input: Tensor) -> Tensor:
         """The function of each element."""
-        return functional.relu(input)
+        return functional.relu(input, inplace=self.inplace)
 
 
 class LeakyReLU(_Activation):
@@ -53,7 +53,7 @@ class LeakyReLU(_Activation):
 
     def forward(self, input: Tensor) -> Tensor:
         """The function of each element."""
-        return functional.leaky_relu(input, self.negative_slope)
+        return functional.leaky_relu(input, self.negative_slope, inplace=self.inplace)
 
 
 class ELU(_Activation):
@@ -68,7 +68,7 @@ class ELU(_Activation):
 
     def forward(self, input: Tensor) -> Tensor:
         """The function of each element."""
-        return functional.elu(input, self.alpha)
+        return functional.elu(input, self.alpha, inplace=self.inplace)
 
 
 class GELU(_Activation):
@@ -98,7 +98,7 @@ class SiLU(_Activation):
 
     def forward(self, input: Tensor) -> Tensor:
         """The function of each element."""
-        return functional.silu(input)
+        return functional.silu(input, inplace=self.inplace)
 
 
 class Tanh(Module):

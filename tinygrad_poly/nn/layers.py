@@ -114,7 +114,7 @@ class Dropout(Module):
 
     def forward(self, input: Tensor) -> Tensor:
         """X with holes in training, x in evaluation."""
-        return functional.dropout(input, self.p, self.training)
+        return functional.dropout(input, self.p, self.training, self.inplace)
 
     def extra_repr(self) -> str:
         """The options, as torch prints them."""

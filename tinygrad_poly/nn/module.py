@@ -7,9 +7,11 @@ from typing import Any, NamedTuple, ParamSpec, Protocol, Self, TypeVar
 
 from tinygrad_poly.creation import zeros_like
 from tinygrad_poly.engine import arrays
-from tinygrad_poly.engine.apply import new
+from tinygrad_poly.engine.apply import wrap
 from tinygrad_poly.engine.errors import DtypeError, ShapeError
+from tinygrad_poly.engine.recording import no_grad
 from tinygrad_poly.tensor import Tensor
+from tinygrad_poly.writing import share
 
 P = ParamSpec("P")
 R = TypeVar("R", covariant=True)
@@ -32,14 +34,13 @@ class Parameter(Tensor):
     __slots__ = ()
 
     def __new__(cls, data: Tensor, requires_grad: bool = True) -> Parameter:
-        """A tensor of the same array, of this class."""
+        """A tensor of this class with the memory of `data`."""
         if not isinstance(data, Tensor):
             raise DtypeError(f"Parameter() expects a tensor, not {type(data).__name__}")
-        parameter = new(cls)
-        parameter.array = data.array
-        parameter.node = None
-        parameter.requires_grad_(requires_grad)
-        return parameter
+        parameter = wrap(data.array, None)
+        parameter.__class__ = cls
+        share(parameter, data)
+        return parameter.requires_grad_(requires_grad)  # type: ignore[return-value]
 
     def __init__(self, data: Tensor, requires_grad: bool = True) -> None:
         pass
@@ -226,7 +227,7 @@ class Module:
         return found
 
     def state_dict(self) -> dict[str, Tensor]:
-        """The numbers of all parameters and buffers by name; later steps do not change what was returned."""
+        """All parameters and buffers by name, detached, and with their memory: copy them to keep what they are now."""
         return {name: value.detach() for name, value in self._saved().items()}
 
     def load_state_dict(self, state_dict: Mapping[str, Tensor], strict: bool = True) -> IncompatibleKeys:
@@ -248,8 +249,9 @@ class Module:
         for name in common:
             if own[name].shape != state_dict[name].shape:
                 raise ShapeError(f"{name} has shape {own[name].shape}, but the state holds {state_dict[name].shape}")
-        for name in common:
-            own[name].data = state_dict[name].detach().to(own[name])
+        with no_grad:
+            for name in common:
+                own[name].copy_(state_dict[name])
         return IncompatibleKeys(missing, unexpected)
 
     # Changes to all that is inside

@@ -95,7 +95,7 @@ def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
 
 
 def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
-    """Set parameters to the numbers in a vector.
+    """Set parameters to a copy of the numbers in a vector.
 
     Raises:
         ShapeError: where there are not as many.
@@ -113,4 +113,4 @@ def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
     end = 0
     for p in tensors:
         start, end = end, end + p.numel()
-        p.data = vec.detach()[start:end].reshape(p.shape).to(p.dtype)
+        p.data = wrap(vec.array[start:end], None).reshape(p.shape).to(p.dtype)

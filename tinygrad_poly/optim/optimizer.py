@@ -223,7 +223,7 @@ def _copied(value: Any, parameter: Tensor | None = None) -> Any:
     if isinstance(value, list):
         return [_copied(item, parameter) for item in value]
     if isinstance(value, Tensor):
-        return wrap(value.array, None) if parameter is None else value.detach().to(parameter)
+        return wrap(value.array, None) if parameter is None else wrap(value.array, None).to(parameter)
     return value
 
 

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import warnings
+from collections.abc import Callable
+from typing import Any
 
 from tinygrad_poly import functions
 from tinygrad_poly.engine.apply import checked
-from tinygrad_poly.functions import elu as elu
 from tinygrad_poly.functions import gelu as gelu
-from tinygrad_poly.functions import leaky_relu as leaky_relu
 from tinygrad_poly.functions import linear as linear
-from tinygrad_poly.functions import relu as relu
 from tinygrad_poly.functions import sigmoid as sigmoid
-from tinygrad_poly.functions import silu as silu
 from tinygrad_poly.functions import softplus as softplus
 from tinygrad_poly.functions import tanh as tanh
+from tinygrad_poly.methods import in_place
 from tinygrad_poly.nn.functional.losses import binary_cross_entropy_with_logits as binary_cross_entropy_with_logits
 from tinygrad_poly.nn.functional.losses import cross_entropy as cross_entropy
 from tinygrad_poly.nn.functional.losses import huber_loss as huber_loss
@@ -25,6 +25,24 @@ from tinygrad_poly.nn.functional.losses import nll_loss as nll_loss
 from tinygrad_poly.nn.functional.losses import smooth_l1_loss as smooth_l1_loss
 from tinygrad_poly.random import rand
 from tinygrad_poly.tensor import Tensor
+
+
+def _or_in_place(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """`function` with torch's last argument `inplace`: whether the result is written into `input`."""
+    into, last = in_place(function), function.__code__.co_argcount
+
+    @functools.wraps(function)
+    def call(input: Tensor, *options: Any, inplace: bool = False, **named: Any) -> Tensor:
+        if len(options) == last:
+            *options, inplace = options  # type: ignore[assignment]
+        return (into if inplace else function)(input, *options, **named)
+
+    return call
+
+
+relu, silu = _or_in_place(functions.relu), _or_in_place(functions.silu)
+elu, leaky_relu = _or_in_place(functions.elu), _or_in_place(functions.leaky_relu)
+relu_, elu_, leaky_relu_ = in_place(functions.relu), in_place(functions.elu), in_place(functions.leaky_relu)
 
 
 def logsigmoid(input: Tensor) -> Tensor:
@@ -75,7 +93,7 @@ def check_probability(p: float) -> None:
 def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
     """Random zeros with probability `p`, other elements divided by 1 − p; x unchanged if `training` is false.
 
-    Tensors are values: `inplace` is accepted, and nothing is done in place.
+    With `inplace`, `input` is where the result is written.
 
     >>> dropout(tensor([1.0, 2.0]), p=0.0)
     tensor([1., 2.])
@@ -87,4 +105,4 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
     # Where nothing is left, the factor 1/(1 − p) is never used.
     keep: Tensor = rand(*input.shape, dtype=input.dtype, device=input.device) >= p
     factors = keep.to(dtype=input.dtype) * (1 / (1 - p) if p < 1 else 0.0)
-    return input * factors
+    return input.mul_(factors) if inplace else input * factors

@@ -279,7 +279,7 @@ def _index_loss(
     xp = arrays.namespace(target.array)
     right = wrap(xp.where(xp.asarray(counts), target.array, 0), None)
     loss = -functions.take_along_dim(logs, right.unsqueeze(-1), -1).squeeze(-1)
-    factors = None if weight is None else weight.detach()[right]
+    factors = None if weight is None else wrap(weight.array, None)[right]
     if factors is not None:
         loss = loss * factors
     if smoothing:

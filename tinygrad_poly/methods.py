@@ -1,0 +1,237 @@
+"""Functions as methods of tensors: `x.exp()` is `exp(x)`, and `x.exp_()` writes that into x, where torch has both."""
+
+from __future__ import annotations
+
+import builtins
+import functools
+import operator
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
+
+from tinygrad_poly import functions
+from tinygrad_poly.engine import apply
+from tinygrad_poly.engine.apply import comparison, is_recording
+from tinygrad_poly.engine.errors import GraphError, ShapeError
+from tinygrad_poly.writing import Viewable, assign, check_in_place, leave, like, turn, write
+
+if TYPE_CHECKING:
+    from tinygrad_poly.tensor import Tensor
+
+P = ParamSpec("P")
+T = TypeVar("T", bound=Viewable)
+
+
+def in_place(function: Callable[Concatenate[Any, P], Any], name: str = "") -> Callable[Concatenate[T, P], T]:
+    """The method that writes what `function` returns into its tensor: `x.exp_()` for `exp`, `x += y` for `+`."""
+    called = name or f"{function.__name__}_()"
+
+    @functools.wraps(function)
+    def method(self: T, *args: P.args, **kwargs: P.kwargs) -> T:
+        check_in_place(self, called)
+        result = function(self, *args, **kwargs)
+        if result is NotImplemented:
+            return NotImplemented  # type: ignore[no-any-return]
+        return write(self, result, called)
+
+    method.__name__ = method.__qualname__ = called.removesuffix("()")
+    method.__doc__ = f"`{function.__name__}`, written into the tensor itself; returns the tensor."
+    return method  # type: ignore[return-value]
+
+
+def rearranged(x: T, function: Callable[..., Tensor], *dims: Any) -> T:
+    """Make `x` the view of its own memory that `function` returns, as `x.t_()` does.
+
+    Raises:
+        GraphError: for a leaf that requires grad, and under no_grad for all that do: a graph has one shape.
+    """
+    name = f"{function.__name__}_()"
+    check_in_place(x, name)
+    if x.node is not None and not is_recording():
+        raise GraphError(f"{name} would change the shape of a tensor that requires grad under no_grad; use x = x.t()")
+    old = like(x)
+    seen: Any = function(old, *dims)
+    leave(x, old)
+    turn(x, seen.base, seen.steps, seen.mode, seen.array, seen.node)
+    return x
+
+
+class Methods(Viewable):
+    """The methods of `Tensor` that are functions, and those that write what a function returns."""
+
+    __slots__ = ()
+
+    # Functions that are methods too: elementwise
+
+    exp, exp2, expm1 = functions.exp, functions.exp2, functions.expm1
+    log, log2, log10, log1p = functions.log, functions.log2, functions.log10, functions.log1p
+    square, sqrt, rsqrt, reciprocal = functions.square, functions.sqrt, functions.rsqrt, functions.reciprocal
+    sin, cos, tan = functions.sin, functions.cos, functions.tan
+    asin, acos, atan = functions.asin, functions.acos, functions.atan
+    arcsin, arccos, arctan = functions.arcsin, functions.arccos, functions.arctan
+    sinh, cosh, tanh = functions.sinh, functions.cosh, functions.tanh
+    asinh, acosh, atanh = functions.asinh, functions.acosh, functions.atanh
+    arcsinh, arccosh, arctanh = functions.arcsinh, functions.arccosh, functions.arctanh
+    erf, erfc, sinc = functions.erf, functions.erfc, functions.sinc
+    sigmoid, relu = functions.sigmoid, functions.relu
+    abs = absolute = functions.abs
+    neg = negative = functions.negative
+    positive, sign, sgn = functions.positive, functions.sign, functions.sgn
+    floor, ceil, round, trunc, fix = functions.floor, functions.ceil, functions.round, functions.trunc, functions.fix
+    nan_to_num, masked_fill = functions.nan_to_num, functions.masked_fill
+
+    def where(self, condition: Any, other: Any) -> Tensor:
+        """The tensor where `condition` holds, `other` elsewhere."""
+        return functions.where(condition, self, other)
+
+    # Arithmetic functions
+
+    add, sub, subtract = functions.add, functions.sub, functions.subtract
+    mul, multiply = functions.mul, functions.multiply
+    div, divide, true_divide = functions.div, functions.divide, functions.true_divide
+    pow, remainder, fmod = functions.pow, functions.remainder, functions.fmod
+    floor_divide = functions.floor_divide
+    maximum, minimum, fmax, fmin = functions.maximum, functions.minimum, functions.fmax, functions.fmin
+    clamp, clip, heaviside = functions.clamp, functions.clip, functions.heaviside
+    hypot, atan2, arctan2, logaddexp = functions.hypot, functions.atan2, functions.arctan2, functions.logaddexp
+    lerp, addcmul, addcdiv = functions.lerp, functions.addcmul, functions.addcdiv
+
+    # Comparing functions
+
+    eq, ne, lt, le, gt, ge = functions.eq, functions.ne, functions.lt, functions.le, functions.gt, functions.ge
+    not_equal, less, less_equal = functions.not_equal, functions.less, functions.less_equal
+    greater, greater_equal = functions.greater, functions.greater_equal
+    logical_and, logical_or = functions.logical_and, functions.logical_or
+    logical_xor, logical_not = functions.logical_xor, functions.logical_not
+    isnan, isinf, isfinite = functions.isnan, functions.isinf, functions.isfinite
+    isclose, allclose = functions.isclose, functions.allclose
+
+    # Reductions
+
+    sum, mean, prod = functions.sum, functions.mean, functions.prod
+    nansum, nanmean, logsumexp = functions.nansum, functions.nanmean, functions.logsumexp
+    var, std, norm = functions.var, functions.std, functions.norm
+    amax, amin, aminmax = functions.amax, functions.amin, functions.aminmax
+    any, all, count_nonzero = functions.any, functions.all, functions.count_nonzero
+    cumsum, cumprod = functions.cumsum, functions.cumprod
+    softmax, log_softmax = functions.softmax, functions.log_softmax
+
+    # Order
+
+    max, min, median = functions.max, functions.min, functions.median
+    argmax, argmin, argsort = functions.argmax, functions.argmin, functions.argsort
+    sort, topk = functions.sort, functions.topk
+
+    # Linear algebra
+
+    matmul, mm, mv, bmm = functions.matmul, functions.mm, functions.mv, functions.bmm
+    dot, vdot, inner, outer = functions.dot, functions.vdot, functions.inner, functions.outer
+    addmm, kron, cross, trace = functions.addmm, functions.kron, functions.cross, functions.trace
+    det, slogdet, logdet = functions.det, functions.slogdet, functions.logdet
+    inverse, pinverse, matrix_power = functions.inverse, functions.pinverse, functions.matrix_power
+    cholesky = functions.cholesky
+
+    # Shapes
+
+    reshape, view = functions.reshape, functions.shapes.view
+    flatten, unflatten, ravel = functions.flatten, functions.unflatten, functions.ravel
+    squeeze, unsqueeze = functions.squeeze, functions.unsqueeze
+    permute, t = functions.permute, functions.t
+    transpose = swapaxes = swapdims = functions.transpose
+    movedim = moveaxis = functions.movedim
+    expand = broadcast_to = functions.expand
+    expand_as, flip, roll, rot90 = functions.expand_as, functions.flip, functions.roll, functions.rot90
+    split, chunk, tensor_split, unbind = functions.split, functions.chunk, functions.tensor_split, functions.unbind
+    tile, repeat, repeat_interleave = functions.tile, functions.joining.repeated, functions.repeat_interleave
+    diag, diagonal, diag_embed = functions.diag, functions.diagonal, functions.diag_embed
+    tril, triu = functions.tril, functions.triu
+    clone = functions.clone
+
+    # Indexing
+
+    select, narrow, take = functions.select, functions.narrow, functions.take
+    gather, take_along_dim = functions.gather, functions.take_along_dim
+    scatter, scatter_add = functions.scatter, functions.scatter_add
+    index_select, index_add, index_put = functions.index_select, functions.index_add, functions.index_put
+    masked_select, nonzero = functions.masked_select, functions.nonzero
+
+    # In place
+
+    __iadd__, __isub__ = in_place(functions.add, "+="), in_place(functions.sub, "-=")
+    __imul__, __itruediv__ = in_place(functions.mul, "*="), in_place(functions.div, "/=")
+    __imod__, __ifloordiv__ = in_place(functions.remainder, "%="), in_place(functions.floor_divide, "//=")
+    __ipow__ = in_place(functions.pow, "**=")
+    __iand__ = in_place(comparison(operator.and_), "&=")
+    __ior__ = in_place(comparison(operator.or_), "|=")
+    __ixor__ = in_place(comparison(operator.xor), "^=")
+    add_, sub_, mul_, div_ = in_place(add), in_place(sub), in_place(mul), in_place(div)
+    subtract_, multiply_, divide_, true_divide_ = sub_, mul_, div_, div_
+    pow_, remainder_, fmod_, floor_divide_ = in_place(pow), in_place(remainder), in_place(fmod), in_place(floor_divide)
+    heaviside_, hypot_ = in_place(heaviside), in_place(hypot)
+    atan2_, clamp_ = in_place(atan2), in_place(clamp)
+    arctan2_, clip_ = atan2_, clamp_
+    lerp_, addcmul_, addcdiv_, addmm_ = in_place(lerp), in_place(addcmul), in_place(addcdiv), in_place(addmm)
+    exp_, exp2_, expm1_ = in_place(exp), in_place(exp2), in_place(expm1)
+    log_, log2_, log10_, log1p_ = in_place(log), in_place(log2), in_place(log10), in_place(log1p)
+    square_, sqrt_, rsqrt_, reciprocal_ = in_place(square), in_place(sqrt), in_place(rsqrt), in_place(reciprocal)
+    sin_, cos_, tan_, sinc_ = in_place(sin), in_place(cos), in_place(tan), in_place(sinc)
+    asin_, acos_, atan_ = in_place(asin), in_place(acos), in_place(atan)
+    sinh_, cosh_, tanh_ = in_place(sinh), in_place(cosh), in_place(tanh)
+    asinh_, acosh_, atanh_ = in_place(asinh), in_place(acosh), in_place(atanh)
+    arcsin_, arccos_, arctan_ = asin_, acos_, atan_
+    arcsinh_, arccosh_, arctanh_ = asinh_, acosh_, atanh_
+    erf_, erfc_, sigmoid_, relu_ = in_place(erf), in_place(erfc), in_place(sigmoid), in_place(relu)
+    abs_, neg_ = in_place(abs), in_place(neg)
+    absolute_, negative_ = abs_, neg_
+    sign_, sgn_ = in_place(sign), in_place(sgn)
+    floor_, ceil_, round_ = in_place(floor), in_place(ceil), in_place(round)
+    trunc_, fix_ = in_place(trunc), in_place(fix)
+    nan_to_num_, cumsum_, cumprod_ = in_place(nan_to_num), in_place(cumsum), in_place(cumprod)
+    eq_, ne_, lt_, le_, gt_, ge_ = in_place(eq), in_place(ne), in_place(lt), in_place(le), in_place(gt), in_place(ge)
+    not_equal_, less_, less_equal_, greater_, greater_equal_ = ne_, lt_, le_, gt_, ge_
+    logical_and_, logical_or_ = in_place(logical_and), in_place(logical_or)
+    logical_xor_, logical_not_ = in_place(logical_xor), in_place(logical_not)
+    bitwise_not_ = in_place(functions.bitwise_not)
+    masked_fill_, tril_, triu_ = in_place(masked_fill), in_place(tril), in_place(triu)
+    scatter_, scatter_add_ = in_place(scatter), in_place(scatter_add)
+    index_add_, index_put_ = in_place(index_add), in_place(index_put)
+    fill_diagonal_ = in_place(functions.diagonals.fill_diagonal)
+
+    def copy_(self, src: Any, non_blocking: bool = False) -> Self:
+        """Write `src` into the tensor, cast to its dtype and repeated to its shape."""
+        return assign(self, src, "copy_()")
+
+    def fill_(self, value: Any) -> Self:
+        """Replace every element by one number, or by the element of a 0-d tensor, which gets the gradient."""
+        if getattr(value, "shape", ()):
+            raise ShapeError(f"fill_() expects a number or a 0-d tensor, not one of shape {value.shape}; use copy_()")
+        return assign(self, value, "fill_()")
+
+    def zero_(self) -> Self:
+        """Replace every element by 0."""
+        return assign(self, 0, "zero_()")
+
+    def uniform_(self, low: builtins.float = 0.0, to: builtins.float = 1.0) -> Self:
+        """Replace every element by a random number, uniform from `low` to `to`: torch's, for the same seed."""
+        return assign(self, apply.tensor_namespace.random.uniform_like(self, low, to), "uniform_()")
+
+    def normal_(self, mean: builtins.float = 0.0, std: builtins.float = 1.0) -> Self:
+        """Replace every element by a random number of the normal distribution."""
+        return assign(self, apply.tensor_namespace.random.normal_like(self, mean, std), "normal_()")
+
+    def squeeze_(self, *dim: int) -> Self:
+        """`squeeze`, of the tensor itself."""
+        return rearranged(self, functions.squeeze, *dim)
+
+    def unsqueeze_(self, dim: int) -> Self:
+        """`unsqueeze`, of the tensor itself."""
+        return rearranged(self, functions.unsqueeze, dim)
+
+    def transpose_(self, dim0: int, dim1: int) -> Self:
+        """`transpose`, of the tensor itself."""
+        return rearranged(self, functions.transpose, dim0, dim1)
+
+    def t_(self) -> Self:
+        """`t`, of the tensor itself."""
+        return rearranged(self, functions.t)
+
+    swapaxes_ = swapdims_ = transpose_
