@@ -1,4 +1,4 @@
-"""Functions that may change only what they made: a function that is transformed or compiled has no other effects."""
+"""Functions that may change only what they made: a function that is transformed has no other effects."""
 
 from __future__ import annotations
 
