@@ -1,4 +1,4 @@
-"""`compile`: a function of tensors as one program for each kind of arguments."""
+"""The function `compile`: a function of tensors becomes one program for each kind of arguments."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def compile(*, hoist: str | None = None) -> Callable[[Callable[P, R]], CompiledF
 
 
 def compile(function: Callable[..., Any] | None = None, *, hoist: str | None = None) -> Any:
-    """A function that computes what `function` computes, as one program.
+    """The same function, computed by one compiled program.
 
     At the first call, and whenever shapes, dtypes or other arguments are new, `function` is run once on symbols:
     tensors without numbers, from which the ordinary tape writes down what would be computed, `grad` and `backward`
@@ -102,7 +102,7 @@ def compile(function: Callable[..., Any] | None = None, *, hoist: str | None = N
 
 
 class CompiledFunction(Generic[P, R]):
-    """What `compile` returns: call it like the function."""
+    """A compiled function, called like the original one."""
 
     def __init__(self, function: Callable[P, R], hoist: str | None = None) -> None:
         if not callable(function):
@@ -114,11 +114,11 @@ class CompiledFunction(Generic[P, R]):
         self._last: _Traced | None = None
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
-        """A method, where the function stands in a class."""
+        """The method, if the function is defined in a class."""
         return self if instance is None else MethodType(self, instance)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        """What the function returns, computed by the program for arguments like these."""
+        """The function's result, computed by the program for arguments of this kind."""
         if current.get() is not None:
             return self._function(*args, **kwargs)  # part of a function that is being traced
         given = _Arguments(args, kwargs)
@@ -153,7 +153,7 @@ class CompiledFunction(Generic[P, R]):
 
 
 class _Arguments:
-    """The arguments of a call: what a program is made for, the tensors, and objects that are watched."""
+    """The arguments of a call: their kind, the tensors, and the objects to watch."""
 
     __slots__ = ("key", "objects", "tensors")
 
@@ -199,14 +199,14 @@ class _Arguments:
 
 
 def _kind(x: Tensor) -> tuple[Any, ...]:
-    """What a program is made for, of a tensor."""
+    """The kind of a tensor, on which its program depends."""
     array, node = x.array, x.node
     device = None if isinstance(array, (np.ndarray, np.generic)) else str(device_of(array))
     return type(x), array.shape, array.dtype, node and (node.operation is None), device
 
 
 def _repeated(tensors: list[Tensor]) -> Any:
-    """Which tensors are the same, or have the same node; None if all are different."""
+    """A pattern that shows which tensors are the same or have the same node; None if all differ."""
     own = [id(x) for x in tensors]
     nodes = [id(x.node if x.node is not None else x) for x in tensors]
     if len(set(own)) == len(own) and len(set(nodes)) == len(nodes):
@@ -215,14 +215,14 @@ def _repeated(tensors: list[Tensor]) -> Any:
 
 
 class _Given(NamedTuple):
-    """A tensor that a trace is given, and what it is called."""
+    """A tensor that is given to a trace, with its name."""
 
     tensor: Tensor
     name: str
 
 
 class _Outcome(NamedTuple):
-    """A tensor that a call hands out: an output, or a tensor that was there before, given or not."""
+    """A tensor that a call returns or changes: an output, or a tensor from before the call."""
 
     output: int | None
     given: int | None = None
@@ -230,7 +230,7 @@ class _Outcome(NamedTuple):
 
 
 class _Traced:
-    """A function as a program for one kind of arguments, with all that is to be done around it in each call.
+    """The program of a function for one kind of arguments, and the work around it in each call.
 
     Raises:
         TraceError: where what the function does cannot be told from a trace.
@@ -269,7 +269,7 @@ class _Traced:
     def _trace(
         self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], first: dict[int, _Given]
     ) -> bool:
-        """Run the function on symbols; whether it has changed plain values outside that it may read."""
+        """Run the function on symbols; returns whether it has changed plain values outside."""
         self._places = places = Places()
         for x in self._objects:
             places.follow(x, type(x).__name__)
@@ -379,7 +379,7 @@ class _Traced:
         return changed
 
     def _runner(self, given: list[Tensor]) -> tuple[Runner, Runner]:
-        """What runs the program, and what runs its derivatives."""
+        """The runners of the program and of its derivatives."""
         gpu = next((x.device for x in given if x.is_cuda), None)
         if gpu is not None:
             from tinygrad_poly.compiler.cuda.runner import Once
@@ -398,7 +398,7 @@ class _Traced:
         return self.function.run
 
     def holds(self, tensors: list[Tensor]) -> bool:
-        """Whether a trace with these arguments would be the same."""
+        """Whether these arguments would give the same trace."""
         if not self._places.unchanged() or (self._bound and [_kind(x) for x in self._bound] != self._bound_kinds):
             return False
         for x, array, node in self._captured:
@@ -428,7 +428,7 @@ class _Traced:
         return True
 
     def _writes_elsewhere(self, given: list[Tensor]) -> bool:
-        """Whether an update of one tensor is one of another too: of a base, or of what shares its memory."""
+        """Whether an update of one tensor also changes another: its base, or one that shares its memory."""
         if any(also_node and getattr(given[i], "is_view", False) for i, _, also_node in self._changes):
             return True
         roots = []
@@ -439,7 +439,7 @@ class _Traced:
         return len(set(roots)) < len(roots)
 
     def __call__(self, tensors: list[Tensor]) -> Any:
-        """The results for these arguments; NotImplemented where a trace could not know what they have in common."""
+        """The results for these arguments; NotImplemented if they are related in a way that the trace cannot know."""
         given = [tensors[i] for i in self._positions]
         if self._bound:
             given += self._bound
@@ -498,7 +498,7 @@ class _Run:
 
 
 def _names(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[str]:
-    """For each tensor a name to print: the function's own parameter, or the last key of a container."""
+    """A name for each tensor: the function's own parameter, or the last key of a container."""
     try:
         parameters = list(inspect.signature(function).parameters)
     except (TypeError, ValueError):
@@ -514,7 +514,7 @@ def _names(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str
 
 
 def _with_others(x: Any, others: dict[int, Tensor]) -> Any:
-    """Containers with other tensors in the place of some, by the ids of these."""
+    """Containers with some tensors replaced by others, which are given by id."""
     if not others or isinstance(x, PLAIN):
         return x
     if isinstance(x, Tensor):
@@ -535,7 +535,7 @@ def _with_others(x: Any, others: dict[int, Tensor]) -> Any:
 
 
 def _paths(x: Any) -> Iterator[tuple[str, ...]]:
-    """For each tensor in nested containers, the keys that lead there."""
+    """The keys that lead to each tensor in nested containers."""
     if isinstance(x, Tensor):
         yield ()
     elif isinstance(x, PLAIN):

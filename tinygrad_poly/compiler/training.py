@@ -303,7 +303,7 @@ class _Locals(Observer):
         self.found: dict[str, Any] = {}
 
     def recorded(self, operation: Any, inputs: tuple[Any, ...], options: tuple[Any, ...], result: Any) -> None:
-        """Look for the frame, unless it was found before."""
+        """Look for the frame of the call, unless it is found already."""
         frame: FrameType | None = self.frame or sys._getframe(1)
         while frame is not None and frame.f_code is not self.code:
             frame = frame.f_back

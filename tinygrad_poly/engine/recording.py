@@ -31,7 +31,7 @@ _reads = reads.get
 
 
 def note_read(tensor: Any) -> None:
-    """Note that the numbers of a tensor leave the tape: `item()`, `tolist()` and `numpy()` say so."""
+    """Note that the numbers of a tensor leave the tape, by `item()`, `tolist()` or `numpy()`."""
     for found in _reads():
         found.append((tensor.node, tensor.array, users_line(sys._getframe())))
 
@@ -113,7 +113,7 @@ class Observer:
 
 
 def users_line(frame: FrameType | None) -> traceback.FrameSummary | None:
-    """The innermost line of a program, from `frame` outwards, that is not of this package; None if there is none."""
+    """The innermost line of a user's program, from `frame` outwards; None if all lines are of this package."""
     while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
         frame = frame.f_back
     if frame is None:

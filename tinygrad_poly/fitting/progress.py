@@ -20,7 +20,7 @@ def _on_a_terminal() -> bool:
 
 @contextmanager
 def shown(completed: int, steps: int) -> Iterator[Report]:
-    """A report that prints `t loss` lines; above a bar where there is a terminal and Rich is installed."""
+    """A report that prints `t loss` lines, above a bar if there is a terminal and Rich is installed."""
     if _on_a_terminal():
         try:
             from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -41,7 +41,7 @@ def shown(completed: int, steps: int) -> Iterator[Report]:
 
 
 def highlighted(source: str) -> None:
-    """Print Python source, in colours where there is a terminal and Rich is installed."""
+    """Print Python source, in colours if there is a terminal and Rich is installed."""
     if _on_a_terminal():
         try:
             from rich.console import Console

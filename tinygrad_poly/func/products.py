@@ -66,7 +66,7 @@ def pushforward(pull: Map, outputs: Sequence[Tensor]) -> Map:
 
 
 def outward(value: Any) -> Any:
-    """A result as the caller sees it: without its graph where that leads to nothing of the caller's."""
+    """A result for the caller, without its graph if that leads to no leaf of the caller's."""
     if not isinstance(value, Tensor) or value.node is None:
         return value
     if is_recording() and any(node.operation is None for node in ancestors([value.node])):

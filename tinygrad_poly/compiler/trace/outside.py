@@ -1,4 +1,4 @@
-"""The world outside of a trace: what a function reads there is noted, and what it writes there stays in the trace.
+"""Outside of a trace: what a function reads there is recorded, and what it writes there stays in the trace.
 
 While a trace is going on, the fields of tensors and nodes are looked up through it. What it made itself is as ever. Of
 what was there before, it sees a page of its own, which begins as a copy: reading turns the page up, writing changes
@@ -26,7 +26,7 @@ from tinygrad_poly.tensor import Tensor
 
 
 class Page:
-    """What a trace sees of an object that was there before: its fields as they were, and as they are to the trace.
+    """A trace's own copy of an object from outside: its fields as they were, and as the trace has set them.
 
     Attributes:
         read: the fields that it has looked at.
@@ -45,11 +45,11 @@ class Page:
         self.line = user_line()
 
     def changed(self, field: str) -> bool:
-        """Whether the trace has left something else there than it found."""
+        """Whether the trace has set this field to something else."""
         return self.now.get(field) is not self.before.get(field)
 
     def close(self) -> None:
-        """The trace ends: a tensor that has become a view is none outside, and has the numbers that were seen."""
+        """Close the page: a tensor that became a view is none outside, and keeps the numbers that were seen."""
         if type(self.of) is not self.kind:
             self.now |= {"array": self.of.array, "node": self.of.node}
             self.of.__class__ = self.kind
@@ -71,12 +71,12 @@ class Trace:
         self._made: dict[int, Any] = {}
 
     def give(self, of: Any, **fields: Any) -> None:
-        """Let the trace see other values in some fields of an object, which it may change."""
+        """Show the trace other values in some fields of an object, which it may change."""
         self.pages[id(of)] = Page(of, {**_fields(of), **fields})
         self.given.add(id(of))
 
     def page(self, of: Any) -> Page | None:
-        """The page of an object; None for one that the trace has made."""
+        """The page of an object; None for an object that the trace has made."""
         key = id(of)
         page = self.pages.get(key)
         if page is None and key not in self._made:
@@ -93,7 +93,7 @@ class Trace:
 
     @contextmanager
     def going_on(self) -> Iterator[None]:
-        """Look at the world through this trace; nobody is told of its operations.
+        """A context in which fields are looked up through this trace, and no observer is told of operations.
 
         Raises:
             TraceError: where one was raised inside, even if it was caught there.
@@ -117,7 +117,7 @@ class Trace:
 
 
 class _Lens:
-    """A field of tensors or nodes, looked up through the trace that is going on in this thread or task."""
+    """A field of tensors or nodes, looked up through the current trace of this thread or task."""
 
     def __init__(self, owner: type, name: str) -> None:
         self.owner = owner
@@ -153,7 +153,7 @@ def _slots_of(kind: type) -> Iterator[str]:
 
 
 class _Lenses:
-    """The lenses are in their places while any trace is going on: else nobody pays for them."""
+    """All lenses: they are installed while any trace is going on, so that nothing else is slowed down."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -194,7 +194,7 @@ _LENSES = _Lenses()
 
 
 def _fields(of: Any) -> dict[str, Any]:
-    """The fields of a tensor or node as they are, without those that have not been filled."""
+    """The fields of a tensor or node that are set, as they are outside."""
     found = {}
     for lens in _LENSES.lenses:
         if isinstance(of, lens.owner):
@@ -207,7 +207,7 @@ def _fields(of: Any) -> dict[str, Any]:
 
 @contextmanager
 def nothing_kept(function: Callable[..., Any]) -> Iterator[Trace]:
-    """A trace that may read what it likes, and has to leave everything as it was.
+    """A context with a trace that may read anything, and must leave everything as it was.
 
     Raises:
         TraceError: naming what it would have changed.
@@ -225,7 +225,7 @@ def nothing_kept(function: Callable[..., Any]) -> Iterator[Trace]:
 
 
 def check_kept(function: Any, trace: Trace, places: Places) -> bool:
-    """Refuse a trace that has left a traced value outside; whether it has changed plain values that it may read.
+    """Check that a trace has left no traced value outside; returns whether it has changed plain values.
 
     Raises:
         TraceError: naming where.
@@ -258,7 +258,7 @@ def check_kept(function: Any, trace: Trace, places: Places) -> bool:
 
 
 def check_found(function: Any, trace: Trace, places: Places) -> None:
-    """Refuse a trace that has read a tensor in a place that is not watched.
+    """Check that a trace has read tensors only in places that are watched.
 
     Raises:
         TraceError: naming the line.

@@ -1,4 +1,4 @@
-"""Places: where a function may read values that it is not given, and whether they are still what they were.
+"""Places: where a function may read values that are no arguments, and checks that these are unchanged.
 
 They are found by following what code names: cells, globals, defaults, attributes, elements, and the functions that are
 found there. A place that is named and never read costs at most one trace too many.
@@ -64,7 +64,7 @@ _ABSENT = object()
 
 
 class Use(enum.Enum):
-    """What a function does with a place."""
+    """The uses that a function makes of a place."""
 
     READ = enum.auto()
     """A program belongs to what was there."""
@@ -77,7 +77,7 @@ class Use(enum.Enum):
 
 
 class Change(NamedTuple):
-    """Where a trace has left something else than it found, how that is used, and what is there now."""
+    """A place that a trace has changed: its name, its use, and its value now."""
 
     name: str
     use: Use
@@ -85,7 +85,7 @@ class Change(NamedTuple):
 
 
 class _Group(NamedTuple):
-    """Values that are read together: what they are now and were, what they are called, and how to put them back."""
+    """Values that are read together: how to read, name and restore them, and what they were."""
 
     read: Callable[[], Sequence[Any]]
     values: Sequence[Any]
@@ -108,14 +108,14 @@ class _Group(NamedTuple):
 
 
 def same(now: Any, before: Any) -> bool:
-    """Whether a value is the one that was there, or a plain one that cannot be told from it; −0 is not 0."""
+    """Whether two values are one object, or plain and equal in every way (−0 is not 0)."""
     if now is before or type(now) is not type(before) or not isinstance(now, PLAIN):
         return now is before
     return repr(now) == repr(before) if isinstance(now, (float, complex, np.generic)) else bool(now == before)
 
 
 class Places:
-    """The places that some values lead to.
+    """The places that can be reached from some values.
 
     Attributes:
         tensors: by their ids, the tensors that were found, and what they are called.
@@ -131,7 +131,7 @@ class Places:
         self._use = Use.READ
 
     def follow(self, value: Any, label: str, use: Use = Use.READ) -> None:
-        """Find the places that a value leads to.
+        """Find the places that can be reached from a value.
 
         Raises:
             TraceError: naming what cannot be watched.
@@ -142,7 +142,7 @@ class Places:
             self._visit(*self._stack.pop())
 
     def settle(self) -> None:
-        """Note the attributes that were found; to be called when all has been followed."""
+        """Record the attributes that were found; to be called after the last `follow`."""
         for holder in self._holders:
             names = sorted(holder.taken)
             if names or holder.of_instance:
@@ -151,21 +151,21 @@ class Places:
         self._holders, self._names = [], set()
 
     def unchanged(self) -> bool:
-        """Whether what was read in a trace is what a call would read now."""
+        """Whether a call would read the same values now as the trace did."""
         return all(group.unchanged() for group in self._groups)
 
     def changes(self) -> list[Change]:
-        """Where a trace has left something else than it found."""
+        """The places that a trace has changed."""
         return [change for group in self._groups for change in group.changes()]
 
     def put_back(self) -> None:
-        """Undo what a trace has changed, as far as it can be."""
+        """Restore what a trace has changed, as far as possible."""
         for group in self._groups:
             if not group.unchanged():
                 group.write()
 
     def close(self) -> None:
-        """The trace is over: keep what later calls depend on, which is not what the trace itself has changed."""
+        """Keep only the places on which later calls depend: read, and not changed by the trace itself."""
         self._groups = [group for group in self._groups if group.use is Use.READ and group.unchanged()]
         self._seen, self.tensors = {}, {}
 
@@ -288,7 +288,7 @@ class Places:
         self._group(lambda: [*x, *x.values()], spot, write)
 
     def _object(self, x: Any, label: str, always: set[str] | None = None) -> None:
-        """Something with attributes; those that code names are read, and those in `always`."""
+        """Record an object with attributes; those that code names are read, and those in `always`."""
         if type(x) in _CONTAINERS:
             return
         if hasattr(x, "__dict__"):
@@ -309,7 +309,7 @@ class Places:
                 self._holder(vars(each), each.__qualname__, called, there=there)
 
     def _found_attributes(self) -> bool:
-        """Whether there are attributes that code names and that have not been followed."""
+        """Whether there are attributes that code names and that have not been followed yet."""
         for holder in self._holders:
             for name in holder.new(self._names):
                 holder.taken.add(name)
@@ -355,8 +355,8 @@ class Places:
                 self._stack.append((variables[name], name))
         for is_free, chain in read.chains:
             start = (free if is_free else variables if chain[0] in variables else builtins).get(chain[0])
-            x = _at_the_end(start, chain[1:])
-            _check_that_it_does_not_change(x, ".".join(chain))
+            x = _end_of_chain(start, chain[1:])
+            _check_unchanging(x, ".".join(chain))
             if x is not start and isinstance(x, (Mapping, list, set, np.ndarray, Tensor)):  # os.environ["HOME"]
                 self._stack.append((x, ".".join(chain)))
 
@@ -382,22 +382,22 @@ class _Holder:
         self.of_instance = of_instance
 
     def new(self, names: set[str]) -> set[str]:
-        """Which attributes are read where code names these, and have not been taken."""
+        """The attributes that code with these names reads, and that are not taken yet."""
         there = self._there or self.inside.keys()
         named = {*there} if self.of_instance and names & _ANY_ATTRIBUTE else names & there
         return (named | (self._always & there)) - self.taken
 
     def read(self, names: Sequence[str]) -> list[Any]:
-        """The values; of an instance also how many there are, as a new one may hide its class's."""
+        """The values; for an instance also their number, as a new attribute may hide one of its class."""
         values = [*map(self.inside.get, names, repeat(_ABSENT))]
         return [*values, len(self.inside)] if self.of_instance else values
 
     def label(self, names: Sequence[str]) -> Callable[[int], str]:
-        """What the values are called."""
+        """A function from the position of a value to its name."""
         return lambda i: f"{self.name}.{names[i] if i < len(names) else [*self.inside][-1]}"
 
     def put_back(self, names: Sequence[str]) -> Callable[[], None]:
-        """A function that makes the values what they are now, where they may be written."""
+        """A function that restores the present values, where they can be written."""
         before = dict(self.inside) if self.of_instance else {name: self.inside.get(name, _ABSENT) for name in names}
 
         def write() -> None:
@@ -445,7 +445,7 @@ _CONTAINERS = (list, tuple, dict, set, frozenset, deque)
 
 
 def slots(x: Any) -> dict[str, Any]:
-    """What is in the slots of an object, the two fields of a tensor aside."""
+    """The contents of an object's slots, except the fields of a tensor."""
     names = [name for c in type(x).__mro__ if c is not Tensor for name in _as_tuple(vars(c).get("__slots__", ()))]
     names = [name for name in names if name not in ("__dict__", "__weakref__")]
     found = {name: getattr(x, name, _ABSENT) for name in names}
@@ -486,7 +486,7 @@ def _full_name(kind: type) -> str:
 
 
 def _is_library(x: Any) -> bool:
-    """Whether a module, or the module of a class, is Python's or an installed package, which is as it is."""
+    """Whether a module, or the module of a class, belongs to Python or an installed package, which do not change."""
     name = x.__name__ if isinstance(x, ModuleType) else x.__module__
     if name == "builtins" and isinstance(x, type) and x.__flags__ & _MADE_BY_CLASS:
         return False  # of code that was executed without a module
@@ -499,7 +499,7 @@ def _is_library(x: Any) -> bool:
 
 
 def _is_of_attributes(x: Any) -> bool:
-    """Whether an object of Python's library is nothing but its attributes, such as an `argparse.Namespace`."""
+    """Whether an object of Python's library consists only of attributes, such as an `argparse.Namespace`."""
     if type(x).__module__.partition(".")[0] not in sys.stdlib_module_names or not hasattr(x, "__dict__"):
         return False
     try:
@@ -509,22 +509,22 @@ def _is_of_attributes(x: Any) -> bool:
 
 
 def _is_generator(x: Any) -> bool:
-    """Whether `x` draws random numbers."""
+    """Whether `x` is a generator of random numbers."""
     numpys = vars(np).get("random")  # where it has not been imported, nobody has one
     kinds = (numpys.Generator, numpys.RandomState, numpys.BitGenerator) if numpys is not None else ()
     return isinstance(x, (random.Random, *kinds))
 
 
 def _state(generator: Any) -> str:
-    """Something that is another one when random numbers were drawn."""
+    """A text that differs after random numbers were drawn."""
     if isinstance(generator, random.Random):
         return repr(generator.getstate()) if not isinstance(generator, random.SystemRandom) else ""
     state = getattr(generator, "bit_generator", getattr(generator, "_bit_generator", generator)).state
     return repr({key: getattr(value, "items", lambda v=value: v)() for key, value in state.items()})
 
 
-def _at_the_end(x: Any, names: Sequence[str]) -> Any:
-    """What attributes lead to, as far as these are of modules and classes."""
+def _end_of_chain(x: Any, names: Sequence[str]) -> Any:
+    """The end of a chain of attributes, as far as it goes through modules and classes."""
     for name in names:
         if not isinstance(x, (ModuleType, type)):
             break
@@ -532,8 +532,8 @@ def _at_the_end(x: Any, names: Sequence[str]) -> Any:
     return x
 
 
-def _check_that_it_does_not_change(x: Any, name_of_it: str) -> None:
-    """Refuse functions such as `time.time` and `np.random.rand`, whose answer is another one each time."""
+def _check_unchanging(x: Any, name_of_it: str) -> None:
+    """Raise an error for functions whose answer changes, such as `time.time` and `np.random.rand`."""
     if isinstance(x, type) or not callable(x):
         return
     owner, name, module = getattr(x, "__self__", None), getattr(x, "__name__", ""), getattr(x, "__module__", None) or ""
@@ -553,7 +553,7 @@ def _check_that_it_does_not_change(x: Any, name_of_it: str) -> None:
 
 
 class _Read(NamedTuple):
-    """What code reads by name."""
+    """The names that code reads."""
 
     variables: tuple[str, ...]
     """Globals and builtins."""

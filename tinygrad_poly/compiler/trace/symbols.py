@@ -95,7 +95,7 @@ class Symbol:
         return _Namespace.record(f"{module}.{function.__name__}" if module else function.__name__, inputs, keywords)
 
     def _has_no_number(self, *_: Any, **__: Any) -> NoReturn:
-        """Say that there is nothing to convert or to branch on."""
+        """Raise an error: there is no number to convert or to branch on."""
         self.check_alive()
         raise noted(
             f"a traced value has no number yet, so Python cannot branch on it, print it or convert it{_here()}: "
@@ -103,7 +103,7 @@ class Symbol:
         )
 
     def check_alive(self) -> None:
-        """Refuse a value that was kept after its trace had ended."""
+        """Raise an error for a value that was kept after the end of its trace."""
         if self.trace is not None and self.trace is not current.get():
             raise noted(
                 f"this is a traced value of a compiled function that has returned, made{written(self.line)}, and it "
@@ -133,7 +133,7 @@ class Symbol:
 
 
 def noted(message: str) -> TraceError:
-    """An error that ends the trace even where the function that is being traced catches it."""
+    """An error that ends the trace, even if the traced function catches it."""
     error, trace = TraceError(message), current.get()
     if trace is not None and trace.error is None:
         trace.error = error
@@ -141,7 +141,7 @@ def noted(message: str) -> TraceError:
 
 
 def user_line() -> Line | None:
-    """The user's line that is being executed, as far as it can be told from the library's own."""
+    """The line of the user's program that is being executed; None if it cannot be found."""
     frame: Any = sys._getframe(1)
     while frame is not None and frame.f_code.co_filename.startswith(_LIBRARIES):
         frame = frame.f_back
@@ -149,7 +149,7 @@ def user_line() -> Line | None:
 
 
 def written(line: Line | None) -> str:
-    """A line for an error message."""
+    """A line of a program as text for an error message; "" for None."""
     if line is None:
         return ""
     return f" ({line[0]}, line {line[1]}: {linecache.getline(*line).strip()})"
@@ -160,7 +160,7 @@ def _here() -> str:
 
 
 def _of_this_trace(symbol: Symbol) -> Symbol:
-    """A symbol that a user's program recorded, bound to the trace that is going on."""
+    """A symbol that the user's program recorded, bound to the current trace."""
     trace = current.get()
     if trace is not None:
         symbol.trace, symbol.line = trace, user_line()

@@ -1,4 +1,4 @@
-"""A traced function: a program of arrays, and its vector-Jacobian products, which are programs too."""
+"""Traced functions: programs of arrays, with vector-Jacobian products that are programs too."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Runner = Callable[[Program], Any]
 
 
 class Entrance(Node):
-    """The node that a tensor from outside has in a trace, which knows nothing of what it was computed from.
+    """The node of an outside tensor inside a trace, which does not know what the tensor was computed from.
 
     Attributes:
         walked: whether a walk has come here, so that it matters what is behind.
@@ -43,7 +43,7 @@ class Entrance(Node):
 
     @property
     def grad(self) -> Any:
-        """The gradient; who looks has to be told of another one."""
+        """The gradient; looking at it is recorded, as a trace cannot know it."""
         self.asked = True
         return self._grad
 
@@ -54,7 +54,7 @@ class Entrance(Node):
 
     @property
     def keeps_grad(self) -> bool:
-        """What a backward pass asks that accumulates gradients."""
+        """Whether a backward pass adds up gradients here; an error if the tensor is no leaf outside."""
         if self.operation is not None:
             raise noted(
                 "backward() inside a compiled function has come to an argument that was computed from others, and "
@@ -75,13 +75,13 @@ class Entrance(Node):
 
 
 def entered(name: str, shape: Any, dtype: Any) -> tuple[Symbol, Symbol]:
-    """A placeholder, and the same as the trace sees it: so that the trace can end and the program be kept."""
+    """A placeholder, and a copy of it for the trace, so that the program can be kept when the trace ends."""
     symbol = placeholder(name, shape, dtype)
     return symbol, record("reshape", symbol, shape=symbol.shape)
 
 
 class TracedFunction:
-    """Tensors computed from others by a program.
+    """A function that computes tensors from others by a program.
 
     Args:
         trace: in which the outputs were computed.
@@ -123,7 +123,7 @@ class TracedFunction:
         ]
 
     def __call__(self, arrays: list[Any], nodes: list[Node | None], on_tape: bool = True) -> list[Tensor]:
-        """The outputs, with nodes from which gradients flow to the inputs where `on_tape`.
+        """The outputs, with `on_tape` also with nodes through which gradients flow to the inputs.
 
         Args:
             arrays: the inputs.
@@ -156,7 +156,7 @@ class TracedFunction:
         return self.run(*arrays)
 
     def pulled(self, k: int, parents: tuple[int, ...]) -> TracedFunction:
-        """The function from the inputs and a cotangent of output k to the gradients of some variables."""
+        """The function of the inputs and a cotangent of output k that gives the gradients of some variables."""
         with self._lock:
             if k not in self._pulled:
                 _, node = self.outputs[k]
@@ -209,7 +209,7 @@ class _Call:
 
 
 class _Pullback:
-    """The gradients of one output, computed together and handed out one by one."""
+    """The gradients of one output, computed together and returned one by one."""
 
     def __init__(self, call: _Call, k: int, parents: tuple[int, ...]) -> None:
         self._call = call
@@ -219,7 +219,7 @@ class _Pullback:
         self._left: dict[int, Any] = {}
 
     def __call__(self, i: int, g: Any, inputs: Sequence[Any]) -> Any:
-        """The gradient of parent i, for a cotangent that is an array, or a tensor where the walk is recorded."""
+        """The gradient of parent i, for an array as cotangent, or a tensor if the walk is recorded."""
         if self._of is not g or i not in self._left:
             self._of, self._left = g, dict(enumerate(self._gradients(g, inputs)))
         gradient = self._left.pop(i)
@@ -252,7 +252,7 @@ _ROW = Variadic("Compiled", _forward, _pull, expands=True)
 
 
 def _leading_to(node: Node, places: dict[Node, int]) -> tuple[int, ...]:
-    """Which variables a node was computed from."""
+    """The variables from which a node was computed, as positions."""
     found, seen, stack = set[int](), {node}, [node]
     while stack:
         node = stack.pop()
@@ -267,7 +267,7 @@ def _leading_to(node: Node, places: dict[Node, int]) -> tuple[int, ...]:
 
 
 def related(nodes: Sequence[Node | None], entrances: Sequence[Node | None]) -> bool:
-    """Whether tensors with these nodes have something in common that a trace with these entrances cannot know.
+    """Whether tensors with these nodes are related in a way that a trace with these entrances cannot know.
 
     That is so where one was computed from another, or two that are one node were not one in the trace.
     """
