@@ -228,7 +228,7 @@ def _copied(value: Any, parameter: Tensor | None = None) -> Any:
 
 
 def _content(value: Any) -> Any:
-    """What a step may change in something that is remembered: its array, or what a list or dict holds."""
+    """The part of a state's value that a step may change: a tensor's array, or the contents of a list or dict."""
     return value.array if isinstance(value, Tensor) else _copied(value)
 
 
