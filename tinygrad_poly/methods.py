@@ -1,4 +1,4 @@
-"""Functions as methods of tensors: `x.exp()` is `exp(x)`, and `x.exp_()` writes that into x, where torch has both."""
+"""Methods of tensors made from functions: `x.exp()` is `exp(x)`, and `x.exp_()` writes that into x, as in torch."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ T = TypeVar("T", bound=Viewable)
 
 
 def in_place(function: Callable[Concatenate[Any, P], Any], name: str = "") -> Callable[Concatenate[T, P], T]:
-    """The method that writes what `function` returns into its tensor: `x.exp_()` for `exp`, `x += y` for `+`."""
+    """The method that writes the result of `function` into its tensor: `x.exp_()` for `exp`, `x += y` for `+`."""
     called = name or f"{function.__name__}_()"
 
     @functools.wraps(function)
@@ -39,7 +39,7 @@ def in_place(function: Callable[Concatenate[Any, P], Any], name: str = "") -> Ca
 
 
 def rearranged(x: T, function: Callable[..., Tensor], *dims: Any) -> T:
-    """Make `x` the view of its own memory that `function` returns, as `x.t_()` does.
+    """The tensor `x` itself, made the view of its memory that `function` returns, as by `x.t_()`.
 
     Raises:
         GraphError: for a leaf that requires grad, and under no_grad for all that do: a graph has one shape.
@@ -56,7 +56,7 @@ def rearranged(x: T, function: Callable[..., Tensor], *dims: Any) -> T:
 
 
 class Methods(Viewable):
-    """The methods of `Tensor` that are functions, and those that write what a function returns."""
+    """The methods of `Tensor` that are made from functions, in place or not."""
 
     __slots__ = ()
 
@@ -80,7 +80,7 @@ class Methods(Viewable):
     nan_to_num, masked_fill = functions.nan_to_num, functions.masked_fill
 
     def where(self, condition: Any, other: Any) -> Tensor:
-        """The tensor where `condition` holds, `other` elsewhere."""
+        """The elements of the tensor where `condition` holds, of `other` elsewhere."""
         return functions.where(condition, self, other)
 
     # Arithmetic functions
@@ -201,37 +201,37 @@ class Methods(Viewable):
         return assign(self, src, "copy_()")
 
     def fill_(self, value: Any) -> Self:
-        """Replace every element by one number, or by the element of a 0-d tensor, which gets the gradient."""
+        """Set every element to one number, or to the element of a 0-d tensor, which gets the gradient."""
         if getattr(value, "shape", ()):
             raise ShapeError(f"fill_() expects a number or a 0-d tensor, not one of shape {value.shape}; use copy_()")
         return assign(self, value, "fill_()")
 
     def zero_(self) -> Self:
-        """Replace every element by 0."""
+        """Set every element to 0."""
         return assign(self, 0, "zero_()")
 
     def uniform_(self, low: builtins.float = 0.0, to: builtins.float = 1.0) -> Self:
-        """Replace every element by a random number, uniform from `low` to `to`: torch's, for the same seed."""
+        """Set every element to a random number, uniform from `low` to `to`, as torch does for the same seed."""
         return assign(self, apply.tensor_namespace.random.uniform_like(self, low, to), "uniform_()")
 
     def normal_(self, mean: builtins.float = 0.0, std: builtins.float = 1.0) -> Self:
-        """Replace every element by a random number of the normal distribution."""
+        """Set every element to a random number of the normal distribution."""
         return assign(self, apply.tensor_namespace.random.normal_like(self, mean, std), "normal_()")
 
     def squeeze_(self, *dim: int) -> Self:
-        """`squeeze`, of the tensor itself."""
+        """Change the tensor itself as `squeeze` does."""
         return rearranged(self, functions.squeeze, *dim)
 
     def unsqueeze_(self, dim: int) -> Self:
-        """`unsqueeze`, of the tensor itself."""
+        """Change the tensor itself as `unsqueeze` does."""
         return rearranged(self, functions.unsqueeze, dim)
 
     def transpose_(self, dim0: int, dim1: int) -> Self:
-        """`transpose`, of the tensor itself."""
+        """Change the tensor itself as `transpose` does."""
         return rearranged(self, functions.transpose, dim0, dim1)
 
     def t_(self) -> Self:
-        """`t`, of the tensor itself."""
+        """Change the tensor itself as `t` does."""
         return rearranged(self, functions.t)
 
     swapaxes_ = swapdims_ = transpose_

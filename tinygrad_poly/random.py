@@ -182,7 +182,7 @@ def randn_like(input: Tensor, *, dtype: Any = None, device: Any = None) -> Tenso
 
 
 def uniform_like(input: Tensor, low: float, high: float) -> Tensor:
-    """What `input.uniform_(low, high)` writes into it.
+    """The numbers that `input.uniform_(low, high)` writes into it.
 
     Raises:
         ValueError: where `high` is below `low`.
@@ -196,7 +196,7 @@ def uniform_like(input: Tensor, low: float, high: float) -> Tensor:
 
 
 def normal_like(input: Tensor, mean: float, std: float) -> Tensor:
-    """What `input.normal_(mean, std)` writes into it.
+    """The numbers that `input.normal_(mean, std)` writes into it.
 
     Raises:
         ValueError: for a negative `std`.

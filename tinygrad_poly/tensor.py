@@ -170,13 +170,13 @@ class Tensor(Methods):
         walk.walk([output], retain_graph=retain, create_graph=create_graph)
 
     def detach(self) -> Tensor:
-        """The same numbers, cut off from the graph: what is written into one is seen in the other."""
+        """The same numbers without the graph, in shared memory: a write into one changes the other."""
         found: Tensor = writing.detached(self)
         return found
 
     @property
     def data(self) -> Tensor:
-        """As `detach()`; assigning to it gives the tensor the numbers of another one, which it then shares."""
+        """The tensor as by `detach()`; assigning to it gives the tensor the memory of another one."""
         return self.detach()
 
     @data.setter
@@ -203,12 +203,12 @@ class Tensor(Methods):
         return self
 
     def is_contiguous(self) -> bool:
-        """Whether the elements lie in memory row by row."""
+        """Whether the elements lie row by row in memory."""
         flags = getattr(self.array, "flags", None)
         return flags is None or bool(flags.c_contiguous)
 
     def stride(self, dim: int | None = None) -> Any:
-        """How many elements further in memory the next one of each dimension lies, or of one dimension."""
+        """For each dimension, or for one, the distance in memory from an element to the next."""
         array = self.array
         if not hasattr(array, "strides"):
             array = np.empty(array.shape, np.int8)
@@ -216,7 +216,7 @@ class Tensor(Methods):
         return steps if dim is None else steps[normalize_axes(dim, self.ndim, "stride")[0]]  # type: ignore[index]
 
     def contiguous(self) -> Tensor:
-        """The tensor itself, or a copy with its elements row by row where they do not lie so."""
+        """The tensor itself if its elements lie row by row in memory, else a copy."""
         return self if self.is_contiguous() else apply_unary(shapes.clone, self, True)
 
     # What it holds, as numbers and text
@@ -396,7 +396,7 @@ class Tensor(Methods):
 
     @property
     def is_cuda(self) -> bool:
-        """Whether its array lives on a GPU."""
+        """Whether its array is on a GPU."""
         return self.device.type == "cuda"
 
     def __array_namespace__(self, *, api_version: str | None = None) -> Any:

@@ -1,4 +1,4 @@
-"""Writing into tensors: views, which are functions of their base, and what happens when a tensor gets new numbers.
+"""Views and writes: tensors that are functions of a base tensor, and what changes when a tensor gets new numbers.
 
 No array is ever written into. A view remembers its base and the rows of the derivative table that lead from the base
 to it. It is out of date exactly when its base holds another array or another node than when it looked, and then looks
@@ -29,7 +29,7 @@ T = TypeVar("T", bound="Viewable")
 
 
 class Mode(NamedTuple):
-    """How a view was made: whether its node comes from its base, and why it may not be written into on the tape."""
+    """The kind of a view: whether its node comes from its base, and why a write into it cannot be recorded."""
 
     follows: bool
     refuses: str = ""
@@ -45,7 +45,7 @@ DATA = Mode(False)
 
 
 class Viewable:
-    """The base of `Tensor`: what a tensor that is, or has, a view needs beside its array and node.
+    """The base class of `Tensor`, with the fields that views need beside array and node.
 
     `moved` is shared with the views that were made of the tensor, and empty until it gets other memory (`x.data = y`):
     then it tells them who has the old one. All else is there in views only.
@@ -64,21 +64,21 @@ class Viewable:
     viewed: type[Any]
 
     def __init_subclass__(cls) -> None:
-        """Make the class of the views that are otherwise like `cls`."""
+        """Make the class of views for this class of tensors."""
         if not issubclass(cls, View):
             cls.plain = cls
             cls.viewed = type(cls.__name__, (View, cls), {"__slots__": (), "__module__": cls.__module__})
 
 
 class View:
-    """A tensor whose array and node are those of its base, seen in a certain way."""
+    """A tensor whose array and node are computed from those of its base."""
 
     __slots__ = ()
     is_view = True
 
     @property
     def array(self: Any) -> Any:
-        """The numbers."""
+        """The array, computed again if the base has changed."""
         base = self.base
         if base.array is not self.seen or self.of or base.node is not self.seen_node:
             self._look()
@@ -91,7 +91,7 @@ class View:
 
     @property
     def node(self: Any) -> Any:
-        """How it was made."""
+        """The node, computed again if the base has changed."""
         base = self.base
         if base.node is not self.seen_node or self.of or base.array is not self.seen:
             self._look()
@@ -122,7 +122,7 @@ class View:
 
 
 def _moved(x: Any) -> list[Any]:
-    """What tells the views of `x` that they have another base."""
+    """The list that tells the views of `x` when they get another base."""
     if x.moved is None:
         x.moved = []
     moved: list[Any] = x.moved
@@ -130,7 +130,7 @@ def _moved(x: Any) -> list[Any]:
 
 
 def _in_order(steps: Any) -> list[tuple[Operation, tuple[Any, ...]]]:
-    """The rows and options that lead from a base to a view; a view holds the last one and what came before."""
+    """The rows and options that lead from a base to a view, first step first."""
     found = []
     while steps is not None:
         steps, operation, options = steps
@@ -139,7 +139,7 @@ def _in_order(steps: Any) -> list[tuple[Operation, tuple[Any, ...]]]:
 
 
 def turn(x: Any, base: Any, steps: Any, mode: Mode, array: Array, node: Node | None) -> Any:
-    """Make a view of a tensor, or another one of a view."""
+    """Make a tensor a view, or a view another one."""
     if not x.is_view:
         x.array = x.node = None
         x.__class__ = x.viewed
@@ -149,7 +149,7 @@ def turn(x: Any, base: Any, steps: Any, mode: Mode, array: Array, node: Node | N
 
 
 def view(operation: Operation, x: Tensor, *options: Any, mode: Mode = FOLLOWS) -> Tensor:
-    """`apply_unary` whose result is a view of `x`."""
+    """The result of `apply_unary` as a view of `x`."""
     seen = apply_unary(operation, x, *options)
     base, steps, recording = x, None, is_recording()
     if not recording and (x.node is not None or (x.is_view and x.mode is OF_A_GRAPH)):
@@ -164,7 +164,7 @@ def view(operation: Operation, x: Tensor, *options: Any, mode: Mode = FOLLOWS) -
 
 
 def view_if_possible(operation: Operation, x: Tensor, *options: Any) -> Tensor | None:
-    """`view`, if the elements lie in memory so that torch would make no copy; else None.
+    """The result as a `view`, if torch would make no copy, by the order of the elements in memory; else None.
 
     Arrays that do not tell how they lie (JAX's, a trace's) count as rows one after the other.
     """
@@ -185,7 +185,7 @@ def view_if_possible(operation: Operation, x: Tensor, *options: Any) -> Tensor |
 
 
 def _numbers(x: Any) -> tuple[Any, Any]:
-    """A tensor without a graph that has the numbers of `x`, and the steps from there: all that `x.data` keeps alive."""
+    """A tensor with the memory of `x` but without its graph, and the steps from there: what `x.data` keeps alive."""
     steps = None
     while True:
         if not x.is_view:
@@ -203,7 +203,7 @@ def _numbers(x: Any) -> tuple[Any, Any]:
 
 
 def detached(x: Any) -> Any:
-    """The same memory without the graph. It keeps no graph of `x` alive: `x` becomes a view of it, if it has one."""
+    """A tensor with the memory of `x` and without its graph, which it does not keep alive."""
     array = x.array
     alone = not x.is_view
     memory, steps = _numbers(x)
@@ -213,14 +213,14 @@ def detached(x: Any) -> Any:
 
 
 def like(x: Any) -> Any:
-    """Another tensor with the array, node and base of `x`."""
+    """A new tensor with the array, node and base of `x`."""
     if x.is_view:
         return turn(wrap(None, None), x.base, x.steps, x.mode, x.array, x.node)
     return wrap(x.array, x.node)
 
 
 def leave(x: Any, old: Any) -> None:
-    """Tell the views of `x`, which is about to get other memory, that `old` has the memory that they are of."""
+    """Tell the views of `x`, before it gets other memory, that `old` now has the memory that they show."""
     if x.moved is not None:
         x.moved.append(old)
         x.moved = None
@@ -253,7 +253,7 @@ def share(x: Any, y: Any) -> None:
 
 
 def store(x: Any, value: Any) -> None:
-    """Let `x` hold a value of its shape and dtype, and its base what follows from that."""
+    """Set `x` to a value of its shape and dtype, and its base accordingly."""
     first, new, recording = x, value.array, is_recording()
     while x.is_view:
         x.array  # noqa: B018 - its base may have moved
@@ -284,7 +284,7 @@ _PUT: dict[Operation, Callable[..., Any]] = {
 
 
 def _put_back(way: Any, base: Any, value: Any) -> Any:
-    """What `base` holds when its view holds `value`."""
+    """The new value of `base` when its view gets `value`."""
     steps = _in_order(way)
     if any(operation is shapes.broadcast_to for operation, _ in steps):
         return _put_at_places(base, value, steps)
@@ -297,7 +297,7 @@ def _put_back(way: Any, base: Any, value: Any) -> Any:
 
 
 def _put_at_places(base: Any, value: Any, steps: Any) -> Any:
-    """`_put_back` through an expanded view, of which a part is left in which no element is there twice.
+    """The new value of `base` for an expanded view, if no element of the base occurs in it twice.
 
     Raises:
         GraphError: where one is.
@@ -316,7 +316,7 @@ def _put_at_places(base: Any, value: Any, steps: Any) -> Any:
 
 
 def check_in_place(x: Any, name: str) -> None:
-    """Refuse to change a leaf in place while operations are recorded, also through a view.
+    """Raise an error for an in-place change of a leaf while operations are recorded, also through a view.
 
     Raises:
         GraphError: because the tape could not tell the leaf from what it became.
@@ -338,12 +338,12 @@ def check_in_place(x: Any, name: str) -> None:
 
 
 def _rank(dtype: Any) -> int:
-    """What can hold more: numbers of a lower rank can be held by those of a higher."""
+    """The rank of a dtype: numbers can be converted to a dtype of the same or a higher rank."""
     return next(rank for rank, kind in enumerate(("bool", "int", "float", "")) if kind in str(dtype))
 
 
 def write(x: T, result: Tensor, name: str) -> T:
-    """Let `x` hold the `result` of what is called `name`, in the dtype of `x`.
+    """Set `x` to the result of an operation called `name`, in the dtype of `x`.
 
     Raises:
         ShapeError: where the result has another shape.
@@ -387,7 +387,7 @@ def _check_views(x: Any, node: Node | None, name: str) -> None:
 
 
 def assign(x: T, value: Any, name: str, *, stretch: bool = False) -> T:
-    """Let `x` hold `value`, a tensor, array or number, in its own dtype and on its device.
+    """Set `x` to a tensor, array or number, converted to its dtype and device.
 
     Args:
         x: the tensor.
@@ -425,7 +425,7 @@ def assign(x: T, value: Any, name: str, *, stretch: bool = False) -> T:
 
 
 def is_current_view(value: Any, x: Any, index: Any) -> bool:
-    """Whether `value` is `x[index]` itself, as at the end of `x[index] += 1`: there is nothing left to be stored."""
+    """Whether `value` is the view `x[index]` itself, as at the end of `x[index] += 1`: then nothing changes."""
     if not getattr(value, "is_view", False) or value.steps is None or value.of:
         return False
     before, operation, options = value.steps

@@ -1,4 +1,4 @@
-"""Functions that may change only what they made: a function that is transformed has no other effects."""
+"""Functions without side effects: a function that is transformed or compiled may change only tensors that it made."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tinygrad_poly.writing import call
 
 
 class Call(NamedTuple):
-    """A call of such a function, and the one around it; the tensors made in it remember it as their `level`."""
+    """A call of such a function, and the call around it; tensors made in it have it as their `level`."""
 
     what: str
     outer: Any
@@ -31,7 +31,7 @@ def _noting(kind: type[Any]) -> Any:
 
 @contextmanager
 def only_own(what: str) -> Iterator[None]:
-    """Refuse to write into tensors that were not made inside, which is a call of `what`.
+    """A context for a call of `what`, in which only tensors that are made inside can be changed in place.
 
     New tensors are noted only meanwhile: nobody else pays for it.
     """

@@ -84,7 +84,7 @@ _diagonal = diagonal
 
 
 def fill_diagonal(input: Tensor, fill_value: Any, wrap: bool = False) -> Tensor:
-    """`input` with a number on its main diagonal; with `wrap`, a tall matrix has one again below each square.
+    """The tensor with a number on its main diagonal; with `wrap`, a tall matrix has one again below each square.
 
     Raises:
         ShapeError: for fewer than two dimensions, and for more unless all have one length.

@@ -66,7 +66,7 @@ def _dims(part: Any) -> int:
 
 
 def _without_ellipsis(parts: tuple[Any, ...], ndim: int) -> tuple[Any, ...]:
-    """`...` as the slices that it stands for: for NumPy, arrays stand apart also where it stands for none."""
+    """The parts with `...` replaced by slices; as in NumPy, it separates arrays even if it stands for none."""
     at = next((i for i, part in enumerate(parts) if part is Ellipsis), len(parts))
     others = sum(map(_dims, parts)) - (at < len(parts))
     return parts[:at] + (slice(None),) * max(ndim - others, 0) * (at < len(parts)) + parts[at + 1 :]
@@ -77,14 +77,14 @@ def _is_number(part: Any) -> bool:
 
 
 def _stand_apart(parts: tuple[Any, ...]) -> bool:
-    """Whether something stands between a number and an array: for NumPy, all of them stand apart then."""
+    """Whether the arrays and numbers of an index are separated, so that NumPy moves their dimensions to the front."""
     kinds = ["number" if _is_number(part) else "array" if hasattr(part, "dtype") else "" for part in parts]
     inner = [kind for kind, _ in itertools.groupby(kinds, bool)] if "array" in kinds and "number" in kinds else []
     return sum(map(bool, inner)) > 1
 
 
 def _in_torchs_order(parts: tuple[Any, ...], shape: Shape) -> Index:
-    """`parts` as arrays that select the same in NumPy's order: torch takes numbers and slices first, then the arrays.
+    """The parts as arrays that select in NumPy what torch selects: numbers and slices first, then arrays.
 
     What they select is found by selecting from the numbers of all elements.
     """
@@ -108,7 +108,7 @@ _BASIC = {int, slice, type(None), type(Ellipsis)}
 
 
 def _is_basic(index: Index) -> bool:
-    """Whether `index` selects a view: it has integers, slices, `...` and None only."""
+    """Whether `index` gives a view: it consists of integers, slices, `...` and None."""
     if type(index) is not tuple:
         return type(index) in _BASIC or isinstance(index, np.integer)
     return _BASIC.issuperset(map(type, index)) or all(type(p) in _BASIC or isinstance(p, np.integer) for p in index)
@@ -143,8 +143,10 @@ def _check_range(shape: Shape, index: Index) -> None:
 
 
 def getitem(input: Tensor, index: Any, mode: Mode = FOLLOWS) -> Tensor:
-    """`input[index]`, with NumPy's indices: integers, slices, `...`, None, lists, tensors and arrays of integers or
-    booleans, and tuples of these. Where an integer and an array stand apart, the dimensions are in torch's order.
+    """The elements `input[index]`, for all of NumPy's indices.
+
+    These are integers, slices, `...`, None, lists, tensors and arrays of integers or booleans, and tuples of them.
+    Where an integer and an array stand apart, the dimensions are in torch's order.
 
     The derivative adds the cotangent to zeros at `index`: what was selected twice gets both contributions.
 

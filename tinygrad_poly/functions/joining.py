@@ -106,7 +106,7 @@ def vstack(tensors: Sequence[Tensor]) -> Tensor:
 
 
 def _parts(input: Tensor, ends: Sequence[int], dim: int, mode: Mode = SEVERAL) -> tuple[Tensor, ...]:
-    """`input` cut along `dim` at `ends`, of which the last is where the last part ends."""
+    """The parts of `input` along `dim` that end at `ends`, the last of which is the end of the last part."""
     pairs = itertools.pairwise([0, *ends])
     return tuple(view(indexing.getitem, input, indexing.at(dim, slice(*pair)), mode=mode) for pair in pairs)
 

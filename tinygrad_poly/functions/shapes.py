@@ -42,7 +42,7 @@ def reshape(input: Tensor, *lengths_: Any, shape: Any = None) -> Tensor:
 
 
 def view(input: Tensor, *lengths_: Any, size: Any = None) -> Tensor:
-    """The method `view`: `reshape` where that makes no copy.
+    """The elements in another shape, as by `reshape`, but never as a copy.
 
     Raises:
         ShapeError: where the elements do not fit, or lie in memory so that they would have to be copied.
@@ -263,7 +263,7 @@ def expand_as(input: Tensor, other: Tensor) -> Tensor:
 
 
 def flip(input: Tensor, *along: Any, dims: Any = None, axis: Any = None) -> Tensor:
-    """The elements in reverse order along some dimensions (all by default).
+    """The tensor with the elements in reverse order along some dimensions (all by default).
 
     `dims` is torch's name for them, `axis` NumPy's.
 

@@ -37,7 +37,7 @@ class ReLU(_Activation):
         super().__init__(inplace)
 
     def forward(self, input: Tensor) -> Tensor:
-        """The function of each element."""
+        """The rectifier of each element."""
         return functional.relu(input, inplace=self.inplace)
 
 
@@ -52,7 +52,7 @@ class LeakyReLU(_Activation):
         super().__init__(inplace, negative_slope=negative_slope)
 
     def forward(self, input: Tensor) -> Tensor:
-        """The function of each element."""
+        """The leaky rectifier of each element."""
         return functional.leaky_relu(input, self.negative_slope, inplace=self.inplace)
 
 
@@ -67,7 +67,7 @@ class ELU(_Activation):
         super().__init__(inplace, alpha=alpha)
 
     def forward(self, input: Tensor) -> Tensor:
-        """The function of each element."""
+        """The exponential linear unit of each element."""
         return functional.elu(input, self.alpha, inplace=self.inplace)
 
 
@@ -97,7 +97,7 @@ class SiLU(_Activation):
         super().__init__(inplace)
 
     def forward(self, input: Tensor) -> Tensor:
-        """The function of each element."""
+        """The sigmoid linear unit of each element."""
         return functional.silu(input, inplace=self.inplace)
 
 

@@ -113,7 +113,7 @@ class Dropout(Module):
         self.p, self.inplace = p, inplace
 
     def forward(self, input: Tensor) -> Tensor:
-        """X with holes in training, x in evaluation."""
+        """The input with random zeros in training; the input itself in evaluation."""
         return functional.dropout(input, self.p, self.training, self.inplace)
 
     def extra_repr(self) -> str:

@@ -95,7 +95,7 @@ def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
 
 
 def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
-    """Set parameters to a copy of the numbers in a vector.
+    """Set parameters to the elements of a vector.
 
     Raises:
         ShapeError: where there are not as many.
