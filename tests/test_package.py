@@ -1,5 +1,6 @@
 """The package as a whole: what importing it costs, and what it shows."""
 
+import ast
 import importlib
 import inspect
 import pkgutil
@@ -93,6 +94,29 @@ def test_every_public_name_says_what_it_is_for(name):
                 and not inspect.getdoc(function)
             ]
     assert silent == []
+
+
+QUESTIONS = {"What", "How", "Where", "When", "Why", "Who", "Whose", "Which"}
+
+
+def first_paragraphs(folder):
+    """The place and the first paragraph of every docstring below a folder."""
+    for path in sorted(folder.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and (text := ast.get_docstring(node)):
+                line = node.body[0].lineno
+                yield f"{path.relative_to(PACKAGE.parent)}:{line}", text.partition("\n\n")[0]
+
+
+@pytest.mark.parametrize("folder", ["tinygrad_poly", "benchmarks"])
+def test_a_docstring_begins_with_a_noun_and_its_job_in_one_line_and_not_with_a_question(folder):
+    found = dict(first_paragraphs(PACKAGE.parent / folder))
+    assert found
+    assert [
+        f"{place}: {text}"
+        for place, text in found.items()
+        if "\n" in text or "?" in text or text.split()[0].strip(":,") in QUESTIONS
+    ] == []
 
 
 def test_every_error_is_also_the_builtin_that_users_would_catch():

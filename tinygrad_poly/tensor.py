@@ -346,7 +346,7 @@ class Tensor(Methods):
     def to(self, *targets: Any, dtype: Any = None, device: Any = None) -> Tensor:
         """Convert to another dtype, move to another device, or both: `to("cuda:0")`, `to(torch.float64)`, `to(other)`.
 
-        The tensor itself is returned if nothing changes. Gradients find their way back.
+        The tensor itself is returned if nothing changes. The gradient is converted and moved back.
 
         Args:
             targets: a device (a name, a number for a GPU, or a `device`), a dtype, one after the other, or a tensor
