@@ -9,8 +9,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
 
 from tinygrad_poly import functions
+from tinygrad_poly.derivatives import arithmetic
 from tinygrad_poly.engine import apply
-from tinygrad_poly.engine.apply import comparison, is_recording
+from tinygrad_poly.engine.apply import binary, comparison, is_recording
 from tinygrad_poly.engine.errors import GraphError, ShapeError
 from tinygrad_poly.writing import Viewable, assign, check_in_place, leave, like, turn, write
 
@@ -156,8 +157,9 @@ class Methods(Viewable):
 
     # In place
 
-    __iadd__, __isub__ = in_place(functions.add, "+="), in_place(functions.sub, "-=")
-    __imul__, __itruediv__ = in_place(functions.mul, "*="), in_place(functions.div, "/=")
+    # Not the functions, which have options: a training step ends here.
+    __iadd__, __isub__ = in_place(binary(arithmetic.add), "+="), in_place(binary(arithmetic.subtract), "-=")
+    __imul__, __itruediv__ = in_place(binary(arithmetic.multiply), "*="), in_place(binary(arithmetic.divide), "/=")
     __imod__, __ifloordiv__ = in_place(functions.remainder, "%="), in_place(functions.floor_divide, "//=")
     __ipow__ = in_place(functions.pow, "**=")
     __iand__ = in_place(comparison(operator.and_), "&=")
