@@ -431,7 +431,7 @@ def is_current_view(value: Any, x: Any, index: Any) -> bool:
     before, operation, options = value.steps
     if operation is not indexing.getitem or options != (index,):
         return False
-    known = [(x, None), (x.base, x.steps) if x.is_view else (x, None)]
+    known = [(x, None), (x.base, x.steps) if x.is_view and x.mode is not DATA else (x, None)]
     if not value.mode.follows:
         known.append(_numbers(x))
     return any(value.base is base and before is steps for base, steps in known)
