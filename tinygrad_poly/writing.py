@@ -269,7 +269,7 @@ def store(x: Any, value: Any) -> None:
     if recording and value.node is not None:
         x.node = value.node
     new, old = value.array, x.array
-    if type(new) is np.ndarray and new.strides != old.strides and new.shape == old.shape:
+    if type(new) is type(old) is np.ndarray and new.strides != old.strides and new.shape == old.shape:
         # The elements lie as they did, so that a later reshape is a view where it was one.
         new = np.empty_like(old)
         new[...] = value.array

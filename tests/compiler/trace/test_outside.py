@@ -309,3 +309,24 @@ def test_a_tensor_that_was_computed_from_another_argument():
     w, u = tg.tensor(3.0, requires_grad=True), tg.tensor(3.0, requires_grad=True)
     f = compile(lambda a, b: tg.grad((a * b).sum(), b)[0])
     assert [f(x * 2, y).item() for x, y in ((w, w), (u, w), (w, w))] == [12.0, 6.0, 12.0]
+
+
+def test_an_update_of_an_argument_reaches_what_shares_its_memory():
+    @compile
+    def f(x, row):
+        row.add_(1)
+        return x * 2
+
+    x = tg.tensor([[1.0, 2.0], [3.0, 4.0]])
+    assert f(x, x[0]).tolist() == [[4.0, 6.0], [6.0, 8.0]]
+    assert x.tolist() == [[2.0, 3.0], [3.0, 4.0]]
+
+
+@both
+def test_views_are_written_into_and_read(how):
+    f = how(lambda row: row.zero_() + 1)
+    x = tg.tensor([[1.0, 2.0], [3.0, 4.0]])
+    assert f(x[0]).tolist() == [1.0, 1.0]
+    assert x.tolist() == [[0.0, 0.0], [3.0, 4.0]]
+    g = how(lambda row: (row.detach() * row[:1]).sum())
+    assert [g(row).item() for row in x] == [0.0, 21.0]
