@@ -358,7 +358,9 @@ def check(seed: int, tally: Counter[str]) -> None:
                     break
                 compare(case, "second derivatives" if second else "derivatives", right, slopes(found, compiled, second))
                 tally["derivatives"] += len(right)
-            before.append((expected, found))
+            # A view of an argument goes on to show what is written there; a compiled function returns numbers.
+            kept = [(x, y) for x, y in zip(expected, found) if not x.is_view]
+            before.append(([x for x, _ in kept], [y for _, y in kept]))
             for old, new in before:
                 compare(case, "earlier results", old, new)
             # Numbers stay small.
