@@ -428,6 +428,8 @@ def is_current_view(value: Any, x: Any, index: Any) -> bool:
     """Whether `value` is the view `x[index]` itself, as at the end of `x[index] += 1`: then nothing changes."""
     if not getattr(value, "is_view", False) or value.steps is None or value.of:
         return False
+    if is_recording() and not value.mode.follows:
+        return False  # numbers without their graph are something else than what is there
     before, operation, options = value.steps
     if operation is not indexing.getitem or options != (index,):
         return False
