@@ -176,7 +176,7 @@ def view_if_possible(operation: Operation, x: Tensor, *options: Any) -> Tensor |
         array = np.empty(base.shape, np.int8)
         for step, given in _in_order(steps):
             array = step.forward(array, *given)
-    if not namespace(array).may_share_memory(array, operation.forward(array, *options)):
+    if array.size and not namespace(array).may_share_memory(array, operation.forward(array, *options)):
         return None
     return view(operation, x, *options)
 
