@@ -102,6 +102,28 @@ def test_what_is_no_sum_is_computed_as_it_stands(dtype):
         assert np.array_equal(np.signbit(found[numbers]), np.signbit(reference[numbers])), name
 
 
+# Each has a product of two of its factors that float32 cannot hold, and terms that it can.
+TERMS = {
+    "numbers": lambda x, w: x * 6.6e-34 * 6.6e-34,
+    "a number and an array": lambda x, w: 6.6e-34 * (x * (x * 0 + 6.6e-34)),
+    "quotients": lambda x, w: x / 1.5e33 / 1.5e33,
+    "an argument": lambda x, w: x * w * w,
+    "an argument and a number": lambda x, w: (x * w) * 6.6e-34,
+    "too large": lambda x, w: x * 1e-30 * 1e-30 * 1e30 * 1e30,
+    "of a slope": lambda x, w: tg.grad((w * x * w * w).sum(), w)[0] * x,
+}
+
+
+@pytest.mark.parametrize("term", TERMS.values(), ids=TERMS)
+@pytest.mark.parametrize("count", [3, 2000])
+def test_the_factors_of_a_term_keep_their_order(term, count):
+    pytest.importorskip("numba")
+    x, w = tg.full((count,), 1e30), tg.tensor(6.6e-34, requires_grad=True)
+    expected = term(x, w).sum().item()
+    assert 0 < expected < np.inf
+    assert compile(lambda x, w: term(x, w).sum())(x, w).item() == pytest.approx(expected, rel=1e-5)
+
+
 @pytest.mark.parametrize("count", [2, 5000])
 def test_a_sum_is_no_number_where_a_term_is_none(count):
     pytest.importorskip("numba")

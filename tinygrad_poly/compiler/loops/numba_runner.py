@@ -23,9 +23,10 @@ OLDEST = (0, 60)
 """The first Numba that knows NumPy 2."""
 
 _OPTIONS = 'nogil=True, error_model="numpy"'
-# In these two functions alone may a sum be taken in another order, which is what makes it fast, and a product be added
+# In these functions alone may a sum be taken in another order, which is what makes it fast, and a product be added
 # before it is rounded. LLVM writes them where they are called, and the permission stays with their own operations: all
 # others are NumPy's to the last bit, so that nothing leaves a domain, takes another branch or hides a NaN.
+# (Factors keep their order: in another, x * w * w in float32 would be 0 where w * w is too small, whatever x is.)
 HEADER = f"""\
 import numba
 import numpy as np
@@ -35,6 +36,11 @@ njit_parallel = numba.njit(parallel=True, {_OPTIONS})
 sums = numba.njit(fastmath={{"reassoc", "contract"}}, {_OPTIONS})
 
 
+@numba.njit(fastmath={{"contract"}}, {_OPTIONS})
+def product(a, b):
+    return a * b
+
+
 @sums
 def add(total, term):
     return total + term
@@ -42,7 +48,7 @@ def add(total, term):
 
 @sums
 def add_product(total, a, b):
-    return total + a * b
+    return total + product(a, b)
 
 
 """
@@ -92,7 +98,11 @@ def _module(source: str) -> ModuleType:
     exec(compile(source, file, "exec"), module.__dict__)
     linecache.cache[file] = len(source), None, source.splitlines(keepends=True), file  # shown where there is an error
     for called, function in vars(module).items():
-        if hasattr(function, "py_func") and called not in ("add", "add_product"):  # these are inside of the others
+        if hasattr(function, "py_func") and called not in (
+            "product",
+            "add",
+            "add_product",
+        ):  # which are inside of others
             function._cache = MachineCode(name, called)
     return sys.modules.setdefault(name, module)
 
@@ -145,17 +155,27 @@ class MachineCode:
 
 
 class _Sums(ast.NodeTransformer):
-    """A rewriter of source: `total += term` and `total += a * b` become calls of `add` and `add_product`."""
+    """A rewriter of source: `total += term` and `total += a * b` become calls of `add` and `add_product`.
+
+    A product with a constant is a term like others: where it is added before it is rounded, LLVM takes two constant
+    factors together, whatever the flags of the product.
+    """
 
     def visit_AugAssign(self, node: ast.AugAssign) -> ast.stmt:
         if not isinstance(node.op, ast.Add):
             return node
         total, term = ast.unparse(node.target), node.value
-        if isinstance(term, ast.BinOp) and isinstance(term.op, ast.Mult):
+        if isinstance(term, ast.BinOp) and isinstance(term.op, ast.Mult) and not _has_constant(term):
             call = f"add_product({total}, {ast.unparse(term.left)}, {ast.unparse(term.right)})"
         else:
             call = f"add({total}, {ast.unparse(term)})"
         return ast.parse(f"{total} = {call}").body[0]
+
+
+def _has_constant(product: ast.BinOp) -> bool:
+    """Whether one of the two factors is a number, such as `np.float32(2.0)`."""
+    names = ({x.id for x in ast.walk(factor) if isinstance(x, ast.Name)} for factor in (product.left, product.right))
+    return any(found <= {"np"} for found in names)
 
 
 def arguments(arrays: Sequence[Any]) -> list[Any]:

@@ -71,7 +71,7 @@ class Printer:
         self.lines: list[str] = []
         self.bound: dict[str, Any] = {}
         self.taken = {"run", "first", "last", "log_every", "losses", "t", "k", "np", "numba", "range", "i"}
-        self.taken |= {"min", "add", "add_product", *(f"i{axis}" for axis in range(64))}
+        self.taken |= {"min", "add", "add_product", "product", *(f"i{axis}" for axis in range(64))}
         self.names: dict[tuple[Symbol, Index], str] = {}
         self.parameters = [self._named(s, (), self._wish(s, "v")) for s in (*plan.program.inputs, *plan.hoisted)]
         self.captured = {id(array): self._fresh(name) for name, array in (arrays or {}).items()}
