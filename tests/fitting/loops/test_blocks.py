@@ -357,12 +357,25 @@ def test_a_fit_of_arrays_imports_no_dask():
     assert done.stdout == "[]\n"
 
 
-@pytest.mark.parametrize("name", ["x", "y"])
-def test_a_block_that_is_shorter_than_declared_ends_the_fit(name):
+# What a function makes of a block, and what is said of it.
+OTHERWISE = {
+    "shorter": (lambda block: block[: len(block) // 2], r"has shape \(5,\), and \(10,\) according to its chunks"),
+    "longer": (lambda block: np.repeat(block, 2), r"has shape \(20,\), and \(10,\) according to its chunks"),
+    "a column": (lambda block: block[:, None], r"has shape \(10, 1\), and \(10,\) according to its chunks"),
+    "a number": (np.sum, r"has shape \(\), and \(10,\) according to its chunks"),
+    "complex": (lambda block: block + 1j, "complex numbers are not supported"),
+    "masked": (lambda block: np.ma.masked_greater(block, 0), "a masked array with masked elements"),
+    "text": (lambda block: block.astype(str), "expected numbers"),
+}
+
+
+@pytest.mark.parametrize(("change", "message"), OTHERWISE.values(), ids=OTHERWISE)
+@pytest.mark.parametrize("changed", ["x", "y", "xy"])
+def test_a_block_that_is_other_than_declared_ends_the_fit(changed, change, message):
     points = np.random.default_rng(0).normal(size=40)
     given = {key: da.from_array(points, chunks=10) for key in "xy"}
-    given[name] = given[name].map_blocks(lambda block: block[: len(block) // 2])
-    with pytest.raises(BlockError, match=rf"a block of {name} has 5 points, and 10 according to its chunks") as caught:
+    given |= {name: given[name].map_blocks(change, dtype=float, meta=np.empty(0)) for name in changed}
+    with pytest.raises(BlockError, match=message) as caught:
         fit(LOSSES["mean"], {"a": 0.0, "b": 0.0}, **given, progress=False)
     assert caught.value.result.step == 0
 

@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 
 from tinygrad_poly.autograd import grad
+from tinygrad_poly.creation import as_tensor
 from tinygrad_poly.engine.apply import wrap
+from tinygrad_poly.engine.arrays import Shape
 from tinygrad_poly.engine.errors import ShapeError
 from tinygrad_poly.engine.recording import enable_grad
 from tinygrad_poly.engine.walk import leaf
@@ -157,18 +159,22 @@ class Step:
         """The sums of a block."""
         return self.gradient(self.weights, *block)
 
-    def of_declared(self, block: tuple[Any, Any], length: int) -> Sums:
-        """The sums of a block that should have `length` points.
+    def of_declared(self, block: tuple[Any, Any], shapes: list[Shape]) -> Sums:
+        """The sums of a block that should have these shapes.
 
         Raises:
             ShapeError: where it has not: means and their gradients would be wrong.
+            DtypeError: for complex numbers, and what is no number.
+            DataError: for masked elements.
         """
-        for name, data in zip("xy", block):
-            if len(data) != length:
+        for name, data, shape in zip("xy", block, shapes):
+            if np.shape(data) != shape:
                 raise ShapeError(
-                    f"a block of {name} has {len(data)} points, and {length} according to its chunks: a function that "
-                    "drops or adds points needs map_blocks(..., chunks=...), or compute_chunk_sizes() afterwards"
+                    f"a block of {name} has shape {np.shape(data)}, and {shape} according to its chunks: a function "
+                    "that drops or adds points needs map_blocks(..., chunks=...), or compute_chunk_sizes() afterwards"
                 )
+            if np.ma.is_masked(data) or np.asarray(data).dtype.kind not in "biuf":
+                as_tensor(data)  # which says what is wrong
         return self.of(block)
 
 

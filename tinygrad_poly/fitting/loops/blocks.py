@@ -63,6 +63,7 @@ class BlockLoss:
         self.dtype = self._checked(list(weights.values()), x, y)
         # What leads to a block is made one task, once: so x and y of a block are where its gradient is computed.
         (self._blocks,) = dask.optimize(paired(x, y))
+        self._points = x.shape[1:], y.shape[1:]
         self._start = {name: np.asarray(arrays.on_cpu(w.array)) for name, w in weights.items()}
         self._last: dict[Order, Any] = {}
 
@@ -133,7 +134,7 @@ class BlockLoss:
         for i, (length, block) in enumerate(zip(self._blocks.chunks[0], self._blocks.__dask_keys__(), strict=True)):
             if length:
                 level.append((f"gradient-of-block-{name}", i))
-                layer[level[-1]] = (Step.of_declared, told, block, length)
+                layer[level[-1]] = (Step.of_declared, told, block, [(length, *point) for point in self._points])
         depth = 0
         while len(level) > 1 or not depth:
             groups = [level[i : i + TOGETHER] for i in range(0, len(level), TOGETHER)]
