@@ -19,7 +19,7 @@ from tinygrad_poly.compiler.loops.parts import PartsPrinter
 from tinygrad_poly.compiler.moments.hoisted import HoistedProgram
 from tinygrad_poly.compiler.steps import captured_arrays
 from tinygrad_poly.compiler.trace.outside import Trace, check_found, check_kept
-from tinygrad_poly.compiler.trace.places import PLAIN, Places, Use, slots
+from tinygrad_poly.compiler.trace.places import EXACT, PLAIN, Places, Use, attributes, slots
 from tinygrad_poly.compiler.trace.program import Program, in_order
 from tinygrad_poly.compiler.trace.symbols import Symbol, current
 from tinygrad_poly.compiler.trace.traced import Entrance, Runner, TracedFunction, entered, related
@@ -155,12 +155,13 @@ class CompiledFunction(Generic[P, R]):
 class _Arguments:
     """The arguments of a call: their kind, the tensors, and the objects to watch."""
 
-    __slots__ = ("key", "objects", "tensors")
+    __slots__ = ("key", "kinds", "objects", "tensors")
 
     def __init__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self.key: list[Any] = []
         self.tensors: list[Tensor] = []
         self.objects: list[Any] = []
+        self.kinds: list[type] = []
         for x in args:
             self._take(x)
         if kwargs:
@@ -173,7 +174,8 @@ class _Arguments:
         if isinstance(x, Tensor):
             self.key += _kind(x)
             self.tensors.append(x)
-        elif isinstance(x, PLAIN):
+            return
+        if isinstance(x, PLAIN):
             self.key += (kind, repr(x) if isinstance(x, (float, complex, np.generic, slice)) else x)
         elif isinstance(x, (list, tuple)):
             self.key += (kind, len(x))
@@ -185,9 +187,7 @@ class _Arguments:
                 self.key.append(key if type(key) is str else (type(key), repr(key)))
                 self._take(value)
         elif hasattr(kind, "__dataclass_fields__") and not isinstance(x, Module):
-            self.key += (kind, len(kind.__dataclass_fields__))
-            for name in kind.__dataclass_fields__:
-                self._take(getattr(x, name, None))
+            self.key.append(kind)
         elif isinstance(x, np.ndarray):
             raise TraceError(
                 "the arguments of a compiled function must be tensors, containers of them, or values that can be "
@@ -196,6 +196,12 @@ class _Arguments:
         else:
             self.key += (kind, id(x))
             self.objects.append(x)
+            return
+        if kind not in EXACT:
+            self.kinds.append(kind)
+            for name, value in attributes(x).items():
+                self.key.append(name)
+                self._take(value)
 
 
 def _kind(x: Tensor) -> tuple[Any, ...]:
@@ -246,6 +252,7 @@ class _Traced:
     ) -> None:
         self._hoist = hoist
         self._objects = arguments.objects  # their ids are in the key
+        self._kinds = arguments.kinds
         first: dict[int, _Given] = {}
         self._positions = []
         for i, (x, name) in enumerate(zip(arguments.tensors, _names(function, args, kwargs), strict=True)):
@@ -273,6 +280,8 @@ class _Traced:
         self._places = places = Places()
         for x in self._objects:
             places.follow(x, type(x).__name__)
+        for kind in self._kinds:
+            places.follow_methods(kind)
         given = {**first}
         for key, (x, name) in places.tensors.items():
             if not getattr(x, "is_view", False):
@@ -519,34 +528,33 @@ def _with_others(x: Any, others: dict[int, Tensor]) -> Any:
         return x
     if isinstance(x, Tensor):
         return others.get(id(x), x)
+    made = x
     if isinstance(x, (list, tuple)):
         values = [_with_others(value, others) for value in x]
-        return type(x)(*values) if hasattr(x, "_fields") else type(x)(values)
-    if isinstance(x, dict):
+        made = type(x)(*values) if hasattr(x, "_fields") else type(x)(values)
+    elif isinstance(x, dict):
         made = copy.copy(x)
         made.update({key: _with_others(value, others) for key, value in x.items()})
-        return made
-    if hasattr(type(x), "__dataclass_fields__") and not isinstance(x, Module):
+    elif hasattr(type(x), "__dataclass_fields__") and not isinstance(x, Module):
         made = copy.copy(x)
-        for name in type(x).__dataclass_fields__:
-            object.__setattr__(made, name, _with_others(getattr(x, name, None), others))
-        return made
-    return x
+    if made is not x:
+        for name, value in attributes(x).items():
+            object.__setattr__(made, name, _with_others(value, others))
+    return made
 
 
 def _paths(x: Any) -> Iterator[tuple[str, ...]]:
     """The keys that lead to each tensor in nested containers."""
     if isinstance(x, Tensor):
         yield ()
-    elif isinstance(x, PLAIN):
         return
-    elif isinstance(x, tuple) and (fields := getattr(x, "_fields", None)):
-        x = dict(zip(fields, x))
-    elif isinstance(x, (list, tuple)):
-        x = dict(enumerate(x))
-    elif hasattr(type(x), "__dataclass_fields__") and not isinstance(x, Module):
-        x = {name: getattr(x, name, None) for name in type(x).__dataclass_fields__}
-    if isinstance(x, dict):
-        for key, value in x.items():
-            for path in _paths(value):
-                yield (str(key), *path)
+    inside: list[tuple[Any, Any]] = []
+    if isinstance(x, (list, tuple)):
+        inside += zip(getattr(x, "_fields", range(len(x))), x)
+    elif isinstance(x, dict):
+        inside += x.items()
+    elif isinstance(x, Module) or not (isinstance(x, PLAIN) or hasattr(type(x), "__dataclass_fields__")):
+        return
+    for key, value in (*inside, *attributes(x).items()):
+        for path in _paths(value):
+            yield (str(key), *path)

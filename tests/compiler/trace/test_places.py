@@ -3,6 +3,7 @@
 import io
 import itertools
 import math
+import pathlib
 import random
 import time
 import types
@@ -17,7 +18,7 @@ from tinygrad_poly.engine.errors import TraceError
 pytestmark = pytest.mark.usefixtures("uncompiled")
 
 TOGETHER = """
-import collections, dataclasses, functools, types
+import collections, dataclasses, enum, functools, types
 import numpy as np
 import tinygrad_poly as tg
 
@@ -74,6 +75,14 @@ READS = {
                     "def f(x): return (c * x).sum()", ["w += 1", "w = tensor(1.0)"]),
     "the environment": ("import os\nos.environ['K'] = '2'\ndef f(x): return x * float(os.environ['K'])",
                         ["os.environ['K'] = '3'"]),
+    "code": ("def h(x): return x * 2\ndef f(x): return h(x)", ["h.__code__ = (lambda x: x * 5).__code__"]),
+    "the class of an object": ("class C: k = 2\nclass D: k = 5\nc = C()\ndef f(x): return x * c.k",
+                               ["c.__class__ = D"]),
+    "an attribute of a number": ("class C(float): pass\nc = C(1.0); c.k = 2\ndef f(x): return x * c.k",
+                                 ["c.k = 5", "c = C(1.0); c.k = 7"]),
+    "a member of an enumeration": (
+        "k = 2\nclass C(enum.Enum):\n    A = 1\n    B = 3\n    def m(self): return self.value * k\nc = C.A\nc.n = 1\n"
+        "def f(x): return x * c.m() * C.A.n", ["k = 5", "c = C.B", "C.A.n = 7"]),
     "a view": ("t = tensor(3.0, 4.0)\nw = t[0]\ndef f(x): return x * w", ["t += 1", "w = t[1]"]),
     "a module's weights": ("m = tg.nn.Linear(2, 1)\ndef f(x): return m(x)", [
         "tg.no_grad().__enter__(); m.weight += 9; tg.no_grad().__exit__()", "m.weight = tg.nn.Parameter(tg.ones(1, 2))",
@@ -113,6 +122,29 @@ ARGUMENTS = {
                    ["k = 3.0", "args = tg.exp,", "args = (lambda x: x - k),"]),
     "a set": ("args = {1, 2},\ndef f(x, v): return x * sum(v)", ["args[0].add(7)", "args = {4},"]),
     "a deque": ("args = collections.deque([1]),\ndef f(x, v): return x * v[0]", ["args[0][0] = 7"]),
+    "a method of a dataclass": (
+        "k = 2.0\n@dataclasses.dataclass\nclass C:\n    w: object\n    def m(self): return self.w * k\n"
+        "args = C(tensor(3.0)),\ndef f(x, c): return c.m() * x", ["k = 5.0", "C.m = lambda self: self.w"]),
+    "a dataclass with slots": (
+        "@dataclasses.dataclass(slots=True)\nclass C:\n    w: object\n    k: int\nargs = C(tensor(3.0), 1),\n"
+        "def f(x, c): return (c.w * x * c.k).sum()", ["args[0].w += 1", "args[0].k = 4", "args = C(tensor(1.0), 2),"]),
+    "an attribute that is no field": (
+        "@dataclasses.dataclass\nclass C:\n    w: object\nargs = C(tensor(3.0)),\nargs[0].k = 2\n"
+        "def f(x, c): return c.w * c.k * x", ["args[0].k = 5", "args[0].k = tensor(7.0)"]),
+    "a method of a named tuple": ("k = 2\nclass C(collections.namedtuple('C', 'w')):\n"
+                                  "    def m(self): return self.w * k\nargs = C(tensor(3.0)),\n"
+                                  "def f(x, c): return c.m() * x", ["k = 5"]),
+    "a list of one's own": ("k = 2\nclass C(list):\n    n = 1\n    def m(self): return self[0] * k * self.n * self.w\n"
+                            "args = C([tensor(3.0)]),\nargs[0].w = tensor(4.0)\ndef f(x, c): return c.m() * x",
+                            ["k = 5", "C.n = 7", "args[0].n = 2", "args[0].w = tensor(1.0)", "args[0].w = args[0][0]"]),
+    "a dict of one's own": ("class C(dict): n = 1\nargs = C(w=tensor(3.0)),\ndef f(x, c): return c['w'] * c.n * x",
+                            ["C.n = 2", "args[0].n = 5", "args[0].n = tensor(4.0)"]),
+    "a number of one's own": (
+        "k = 2\nclass C(float):\n    def m(self): return self * k\nargs = C(3.0),\nargs[0].n = 1\n"
+        "def f(x, c): return c.m() * c.n * x", ["k = 5", "args[0].n = 7", "args = C(4.0),; args[0].n = 2"]),
+    "a member of an enumeration": (
+        "k = 2\nclass C(enum.Enum):\n    A = 1\n    def m(self): return self.value * k\nargs = C.A,\n"
+        "def f(x, c): return c.m() * x", ["k = 5"]),
     "keys of two kinds": ("args = {1: 2},\ndef f(x, v): return x.to(tg.int64) * list(v)[0]",
                           ["args = {1.0: 2},", "args = {True: 2},"]),
     "several": ("args = tensor(1.0), tensor(2.0)\ndef f(*args, **options): return sum(args)",
@@ -209,11 +241,16 @@ numbers = np.random.default_rng(0)
 uniform = random.uniform
 iterator, count = iter([1, 2]), itertools.count()
 file = io.TextIOWrapper(io.BytesIO())
+folder = pathlib.Path("folder")
 CHANGING = {
     "random numbers of NumPy": (lambda x: x * np.random.rand(), r"np.random.rand\(\) .*draws random numbers"),  # noqa: NPY002
     "random numbers of Python": (lambda x: x * random.random(), r"random.random\(\) .*draws random numbers"),
     "a function of random numbers": (lambda x: x * uniform(0, 1), r"uniform\(\) .*draws random numbers"),
     "a generator": (lambda x: x * numbers.normal(), r"draws random numbers.* from numbers"),
+    "a generator without a seed": (lambda x: x * np.random.default_rng().normal(), r"default_rng\(\) .*draws random"),
+    "a generator of Python without one": (lambda x: x * random.Random().random(), r"random.Random\(\) .*draws random"),
+    "a file that is read": (lambda x: x * len(folder.read_text()), r"folder.read_text\(\) .*the same in every call"),
+    "an array that is read": (lambda x: x * np.loadtxt(folder), r"np.loadtxt\(\) .*the same in every call"),
     "the time": (lambda x: x * time.time(), r"time.time\(\) .*the same in every call"),
     "an iterator": (lambda x: x * next(iterator), "reads iterator, which is of type builtins.list_iterator"),
     "a count": (lambda x: x * next(count), "reads count, which is of type itertools.count"),
@@ -230,6 +267,11 @@ def test_what_cannot_be_watched_is_refused_by_name(function, message):
 def test_numpy_arrays_are_no_arguments():
     with pytest.raises(TraceError, match=r"not NumPy arrays, .* pass tensor\(array\)"):
         compile(lambda x, y: x * y)(tg.tensor(1.0), np.ones(2))
+
+
+def test_seeded_generators_and_parts_of_paths_are_fine():
+    f = compile(lambda x: x * np.random.default_rng(0).normal() * len(folder.joinpath("a").name))
+    assert f(tg.tensor(1.0)).item() == np.float32(np.random.default_rng(0).normal())
 
 
 def test_functions_of_numbers_are_fine():

@@ -42,14 +42,19 @@ PLAIN = (
 )  # fmt: skip
 """Values that never change: they are compared."""
 
+_NUMBERS = {bool, int, float, complex, str, bytes, type(None)}
+EXACT = _NUMBERS | {list, tuple, dict}
+"""Types whose values are nothing but a number, a text or elements, as no value of a subclass need be."""
+
 # What results do not depend on.
 _ASIDE = (logging.Logger, logging.LoggerAdapter, type(threading.Lock()), type(threading.RLock()))
 # Functions that return something else each time, by module ("*": all of them).
 _CHANGING = {
     "time": {"*"}, "secrets": {"*"}, "uuid": {"uuid1", "uuid4"}, "os": {"getenv"}, "posix": {"urandom"},
     "nt": {"urandom"}, "builtins": {"input", "globals", "eval", "exec"}, "io": {"open"}, "_io": {"open"},
+    "pathlib": {"*"}, "numpy": {"load", "loadtxt", "genfromtxt", "fromfile"},
 }  # fmt: skip
-_HARMLESS = {"sleep", "strftime", "compare_digest"}
+_HARMLESS = {"sleep", "strftime", "compare_digest", "joinpath", "with_name", "with_stem", "with_suffix"}
 # Code that names one of these may read any attribute.
 _ANY_ATTRIBUTE = {"getattr", "vars", "__dict__", "__getattribute__", "attrgetter", "asdict", "astuple", "fields"}
 _MAKING = {"__init__", "__new__", "__post_init__"}
@@ -61,6 +66,7 @@ _FOLDERS = tuple(
 )
 _MADE_BY_CLASS = 1 << 9
 _ABSENT = object()
+_BARE_CALL = "()"
 
 
 class Use(enum.Enum):
@@ -107,9 +113,17 @@ class _Group(NamedTuple):
         return found or [Change(self.label(0), self.use, None)] if found or missing > 0 else []
 
 
+def attributes(x: Any) -> dict[str, Any]:
+    """The attributes that an argument has beside its elements or its number; all of a dataclass."""
+    kind = type(x)
+    if isinstance(x, enum.Enum):
+        return {}
+    return _attributes(x) if hasattr(kind, "__slots__") and not isinstance(x, PLAIN) else getattr(x, "__dict__", {})
+
+
 def same(now: Any, before: Any) -> bool:
     """Whether two values are one object, or plain and equal in every way (−0 is not 0)."""
-    if now is before or type(now) is not type(before) or not isinstance(now, PLAIN):
+    if now is before or type(now) is not type(before) or not isinstance(now, PLAIN) or attributes(now):
         return now is before
     return repr(now) == repr(before) if isinstance(now, (float, complex, np.generic)) else bool(now == before)
 
@@ -128,6 +142,7 @@ class Places:
         self._stack: list[tuple[Any, str]] = []
         self._names: set[str] = set()
         self._holders: list[_Holder] = []
+        self._kinds: list[tuple[Any, str]] = []
         self._use = Use.READ
 
     def follow(self, value: Any, label: str, use: Use = Use.READ) -> None:
@@ -141,6 +156,13 @@ class Places:
         while self._stack or self._found_attributes():
             self._visit(*self._stack.pop())
 
+    def follow_methods(self, kind: type) -> None:
+        """Find the places that the code of a class leads to, of which the function is given an object."""
+        self._use = Use.READ
+        self._class(kind, kind.__qualname__, made=False)
+        while self._stack or self._found_attributes():
+            self._visit(*self._stack.pop())
+
     def settle(self) -> None:
         """Record the attributes that were found; to be called after the last `follow`."""
         for holder in self._holders:
@@ -148,7 +170,10 @@ class Places:
             if names or holder.of_instance:
                 self._use = holder.use
                 self._group(functools.partial(holder.read, names), holder.label(names), holder.put_back(names))
-        self._holders, self._names = [], set()
+        kinds = self._kinds
+        self._use = Use.READ
+        self._group(lambda: [getattr(x, name) for x, name in kinds], lambda i: f"{kinds[i][1]} of {kinds[i][0]!r}")
+        self._holders, self._names, self._kinds = [], set(), []
 
     def unchanged(self) -> bool:
         """Whether a call would read the same values now as the trace did."""
@@ -193,7 +218,7 @@ class Places:
         self._stack += found
 
     def _visit(self, x: Any, label: str) -> None:
-        if isinstance(x, PLAIN) or id(x) in self._seen:
+        if type(x) in _NUMBERS or id(x) in self._seen:
             return
         self._seen[id(x)] = x
         match x:
@@ -218,6 +243,9 @@ class Places:
                     self._holder(vars(x), label)
             case type():
                 self._class(x, label, made=True)
+            case _ if isinstance(x, PLAIN):
+                if not _is_library(type(x)):  # which has attributes and methods
+                    self._object(x, label)
             case _ if callable(inner := getattr(x, "__dict__", {}).get("__wrapped__")):
                 self._push([(inner, label)])
             case Mapping():
@@ -293,6 +321,7 @@ class Places:
             return
         if hasattr(x, "__dict__"):
             self._holder(vars(x), label, always or set(), of_instance=True)
+            self._kinds.append((x, "__class__"))
         if in_slots := slots(x):
             self._holder(_Slots(x, [*in_slots]), label, always or set(), of_instance=True)
         self._class(type(x), label, made=False)
@@ -333,6 +362,7 @@ class Places:
             return
         if cells:
             self._group(lambda: [*map(_content, cells)], [*free].__getitem__, lambda: _fill(cells, free.values()))
+        self._kinds.append((function, "__code__"))
         if function.__defaults__ or function.__kwdefaults__:
             self._group(lambda: _defaults(function), lambda i: label)
         if function.__dict__:
@@ -355,8 +385,9 @@ class Places:
                 self._stack.append((variables[name], name))
         for is_free, chain in read.chains:
             start = (free if is_free else variables if chain[0] in variables else builtins).get(chain[0])
-            x = _end_of_chain(start, chain[1:])
-            _check_unchanging(x, ".".join(chain))
+            names, is_bare_call = [name for name in chain if name != _BARE_CALL], chain[-1] == _BARE_CALL
+            x = _end_of_chain(start, names[1:])
+            _check_unchanging(x, ".".join(names), is_bare_call)
             if x is not start and isinstance(x, (Mapping, list, set, np.ndarray, Tensor)):  # os.environ["HOME"]
                 self._stack.append((x, ".".join(chain)))
 
@@ -510,9 +541,13 @@ def _is_of_attributes(x: Any) -> bool:
 
 def _is_generator(x: Any) -> bool:
     """Whether `x` is a generator of random numbers."""
+    return isinstance(x, _kinds_of_generators())
+
+
+def _kinds_of_generators() -> tuple[type, ...]:
     numpys = vars(np).get("random")  # where it has not been imported, nobody has one
     kinds = (numpys.Generator, numpys.RandomState, numpys.BitGenerator) if numpys is not None else ()
-    return isinstance(x, (random.Random, *kinds))
+    return (random.Random, random.SystemRandom, *kinds)
 
 
 def _state(generator: Any) -> str:
@@ -524,21 +559,25 @@ def _state(generator: Any) -> str:
 
 
 def _end_of_chain(x: Any, names: Sequence[str]) -> Any:
-    """The end of a chain of attributes, as far as it goes through modules and classes."""
+    """The end of a chain of attributes, as far as it goes through modules, classes and paths."""
     for name in names:
-        if not isinstance(x, (ModuleType, type)):
+        if not isinstance(x, (ModuleType, type, Path)):
             break
         x = getattr(x, name, None)
     return x
 
 
-def _check_unchanging(x: Any, name_of_it: str) -> None:
-    """Raise an error for functions whose answer changes, such as `time.time` and `np.random.rand`."""
-    if isinstance(x, type) or not callable(x):
+def _check_unchanging(x: Any, name_of_it: str, is_bare_call: bool) -> None:
+    """Raise an error for functions whose answer changes, such as `time.time` and `np.random.rand`.
+
+    A call without arguments that makes a generator is one: there is no seed.
+    """
+    draws = is_bare_call and (x in _kinds_of_generators() or getattr(x, "__name__", "") == "default_rng")
+    if not draws and (isinstance(x, type) or not callable(x)):
         return
     owner, name, module = getattr(x, "__self__", None), getattr(x, "__name__", ""), getattr(x, "__module__", None) or ""
     changing = _CHANGING.get(module, set())
-    if _is_generator(owner) and name not in ("seed", "getstate", "setstate"):
+    if draws or (_is_generator(owner) and name not in ("seed", "getstate", "setstate")):
         what = "draws random numbers, which"
     elif (changing & {"*", name} and name not in _HARMLESS) or (
         isinstance(owner, type) and issubclass(owner, datetime.date) and name in ("now", "utcnow", "today")
@@ -581,8 +620,10 @@ def _read_by(code: CodeType) -> _Read:
             attributes.add(name)
             chain += (name,) if chain else ()
             continue
+        if kind == "PUSH_NULL":
+            continue
         if chain:
-            chains.add((free, chain))
+            chains.add((free, (*chain, _BARE_CALL) if "CALL" in kind and instruction.arg == 0 else chain))
             chain = ()
         if "GLOBAL" in kind or kind in ("LOAD_NAME", "STORE_NAME"):
             variables[name] = None
