@@ -280,3 +280,20 @@ def test_nodes_print_as_in_torch():
         assert "MulBackward0" in repr(product)
         assert number == 0
         assert "AccumulateGrad" in repr(product.next_functions[0][0])
+
+
+def test_a_walk_that_an_exception_ends_adds_no_gradient():
+    def broken(g, x):
+        raise OverflowError("in a rule")
+
+    row = Operation("Broken", lambda x: x * 1, broken)
+    a, b, c = (tg.tensor(2.0, requires_grad=True) for _ in "abc")
+    b.grad = tg.tensor(5.0)
+    middle = b * b
+    middle.retain_grad()
+    for y in (middle + apply_operation(row, a) * c, apply_operation(row, a) * c + middle):
+        with pytest.raises(OverflowError):
+            y.backward(retain_graph=True)
+        assert (a.grad, c.grad, middle.grad, b.grad.item()) == (None, None, None, 5.0)
+    middle.backward()
+    assert (middle.grad.item(), b.grad.item()) == (1.0, 9.0)

@@ -340,6 +340,8 @@ def total(array: Array, axis: int | Shape | None = None, keepdims: bool = False)
     if array.dtype is HALF:
         # In float16, 2048 + 1 is 2048: NumPy counts no further.
         return astype(total(astype(array, np.float32), axis, keepdims), HALF)
+    if type(array) is _ndarray:
+        return np.add.reduce(array, axis, None, None, keepdims)
     return (known(type(array)) or _met(array)).total(array, axis=axis, keepdims=keepdims)
 
 

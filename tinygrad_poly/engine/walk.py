@@ -88,10 +88,7 @@ def walk(
         node = ready.pop()
         g = waiting.pop(node)[1]
         operation = node.operation
-        if wanted is None:
-            if node.keeps_grad:
-                _accumulate(node, g, create_graph)
-        elif node in wanted:
+        if node.keeps_grad if wanted is None else node in wanted:
             found[node] = g if g.shape == node.shape else expand(g, node.shape)
         if operation is None or (needed is not None and needed.isdisjoint(node.parents)):
             continue
@@ -116,6 +113,10 @@ def walk(
             entry[0] -= 1
             if not entry[0]:
                 ready.append(parent)
+    if wanted is None:
+        # At the end: a walk that an exception ends adds nothing, instead of a part.
+        for node, g in found.items():
+            _accumulate(node, g, create_graph)
     return found
 
 
@@ -168,8 +169,6 @@ def _leading_to(wanted: set[Node], roots: list[Node]) -> set[Node]:
 
 
 def _accumulate(node: Node, g: Array, create_graph: bool) -> None:
-    if g.shape != node.shape:
-        g = expand(g, node.shape)
     old = node.grad
     if create_graph:
         # A tensor of its own: another leaf may get the same cotangent.
