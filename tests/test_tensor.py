@@ -1,5 +1,6 @@
 """Tensors: arithmetic, dtypes, shapes, what is refused, and that arrays are values."""
 
+import copy
 import operator
 
 import numpy as np
@@ -284,3 +285,59 @@ def test_other_refusals():
     with pytest.raises(DtypeError, match="int64"):
         counts += 0.5
     assert [1, 2][tg.tensor(1)] == 2
+
+
+# membership and copies
+
+
+@both
+def test_a_number_is_in_a_tensor_of_any_shape(m):
+    x = m.tensor([[1.0, 2.0], [3.0, float("nan")]])
+    assert 2.0 in x
+    assert m.tensor(3.0) in x
+    assert 5 not in x
+    assert float("nan") not in x
+    assert 1.0 not in m.zeros(0)
+    assert 3 in m.tensor(3)
+    assert m.tensor([1.0, 0.0]) in x
+
+
+@both
+def test_a_deep_copy_has_the_gradient_of_a_tensor_and_not_that_of_a_parameter(m):
+    w = leaf(m, [1.0, 2.0])
+    (w * w).sum().backward()
+    twin, again = copy.deepcopy([w, w])
+    assert twin is again
+    assert twin.grad.tolist() == [2.0, 4.0]
+    assert twin.grad is not w.grad
+    (twin * 3).sum().backward()
+    assert (twin.grad.tolist(), w.grad.tolist()) == ([5.0, 7.0], [2.0, 4.0])
+    parameter = m.nn.Parameter(m.tensor([1.0]))
+    (parameter * 2).sum().backward()
+    twin = copy.deepcopy(parameter)
+    assert (type(twin), twin.grad, twin.requires_grad) == (m.nn.Parameter, None, True)
+    assert copy.copy(w).grad is None or m is torch
+
+
+# conversions
+
+
+@both
+def test_to_takes_torchs_flags_by_place_and_by_name(m):
+    x = m.ones(2)
+    assert x.to("cpu") is x.to(m.float32, True) is x.to(x, True, False) is x
+    for copied in (x.to("cpu", m.float32, True, True), x.to(m.float32, copy=True), x.to(x, False, True)):
+        assert copied is not x
+        assert copied.tolist() == [1.0, 1.0]
+    assert x.to("cpu", m.float64, non_blocking=True).dtype == m.float64
+    w = leaf(m, [1.0])
+    w.to(m.float32, copy=True).sum().backward()
+    assert w.grad.tolist() == [1.0]
+
+
+@both
+def test_dtypes_have_torchs_names(m):
+    assert m.half is m.float16
+    assert m.short is m.int16
+    for name in ("float16", "int16", "int8", "uint8"):
+        assert dtype_name(m.zeros(2, dtype=getattr(m, name))) == name

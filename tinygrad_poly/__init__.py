@@ -66,8 +66,11 @@ __version__ = "0.1.0"
 
 float32 = float = _np.dtype(_np.float32)
 float64 = double = _np.dtype(_np.float64)
+float16 = half = _np.dtype(_np.float16)
 int64 = long = _np.dtype(_np.int64)
 int32 = int = _np.dtype(_np.int32)
+int16 = short = _np.dtype(_np.int16)
+int8, uint8 = _np.dtype(_np.int8), _np.dtype(_np.uint8)
 bool = _np.dtype(_np.bool_)
 
 _bind(Tensor, _import_module(__name__))

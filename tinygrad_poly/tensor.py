@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import copy
 import math
 import operator
 from collections.abc import Iterator
@@ -148,6 +149,9 @@ class Tensor(Methods):
         create_graph: bool = False,
     ) -> None:
         """Compute the gradients of this tensor and add them to the `grad` of the leaves it came from.
+
+        An exception on the way, such as Ctrl-C, leaves every `grad` as it was; the graph, where it was walked over, is
+        freed all the same: compute the tensor again.
 
         Args:
             gradient: the cotangent v of vᵀJ, of this tensor's shape; not needed for a scalar (v = 1).
@@ -303,7 +307,15 @@ class Tensor(Methods):
     def __reduce__(self) -> Any:
         if self.node is not None and self.node.operation is not None:
             raise GraphError("only leaf tensors can be copied or pickled; use .detach() or .clone() for this one")
+        note_read(self)
         return _leaf, (self.plain, self.array, self.node is not None)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        make, arguments = self.__reduce__()
+        copied: Tensor = make(*copy.deepcopy(arguments, memo))
+        if self.grad is not None:
+            copied.grad = copy.deepcopy(self.grad, memo)
+        return copied
 
     def __float__(self) -> builtins.float:
         return builtins.float(self.item())
@@ -326,6 +338,9 @@ class Tensor(Methods):
             raise DtypeError("a 0-d tensor has no length")
         return int(self.array.shape[0])
 
+    def __contains__(self, value: Any) -> bool:
+        return bool((self == value).any())
+
     def __format__(self, spec: str) -> str:
         return format(str(self) if self.array.shape else self.item(), spec)
 
@@ -343,22 +358,28 @@ class Tensor(Methods):
 
     # Where and in which dtype
 
-    def to(self, *targets: Any, dtype: Any = None, device: Any = None) -> Tensor:
+    def to(
+        self, *targets: Any, dtype: Any = None, device: Any = None, non_blocking: bool = False, copy: bool = False
+    ) -> Tensor:
         """Convert to another dtype, move to another device, or both: `to("cuda:0")`, `to(torch.float64)`, `to(other)`.
 
-        The tensor itself is returned if nothing changes. The gradient is converted and moved back.
+        The tensor itself is returned if nothing changes, unless `copy` asks for a new one. The gradient is converted
+        and moved back.
 
         Args:
             targets: a device (a name, a number for a GPU, or a `device`), a dtype, one after the other, or a tensor
-                that has both.
+                that has both; then, as in torch, `non_blocking` and `copy`.
             dtype: the dtype, by name.
             device: the device, by name.
+            non_blocking: torch's; nothing follows from it.
+            copy: whether to return a new tensor in any case.
 
         Raises:
             DeviceError: for a device that does not exist.
             DtypeError: for what is no dtype.
         """
-        for target in targets:
+        flags = [target for target in targets if isinstance(target, bool)]
+        for target in targets[: len(targets) - len(flags)]:
             if isinstance(target, Tensor):
                 device, dtype = target.device, target.dtype
             elif arrays.names_device(target):
@@ -372,7 +393,7 @@ class Tensor(Methods):
             tensor = apply_operation(shapes.astype, tensor, dtype)
             if not arrays.is_floating(tensor.dtype):
                 tensor.node = None
-        return tensor
+        return tensor.clone() if tensor is self and (copy or (len(flags) == 2 and flags[1])) else tensor
 
     def float(self) -> Tensor:
         """The tensor in float32."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, ParamSpec, Protocol, Self, TypeVar
 
@@ -44,6 +45,12 @@ class Parameter(Tensor):
 
     def __init__(self, data: Tensor, requires_grad: bool = True) -> None:
         pass
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Parameter:
+        """A copy without the gradient, unlike that of other tensors, as in torch."""
+        make, arguments = self.__reduce__()
+        copied: Parameter = make(*copy.deepcopy(arguments, memo))
+        return copied
 
     def __format__(self, spec: str) -> str:
         return format(str(self), spec)
