@@ -258,3 +258,30 @@ def test_refusals_print_both_shapes():
 def test_options_out_of_range_are_named(make, message):
     with pytest.raises(ValueError, match=message):
         make(tg.nn.functional, tg.ones(2))
+
+
+@both
+@pytest.mark.parametrize("name", ["MSELoss", "L1Loss", "HuberLoss", "SmoothL1Loss"])
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+def test_a_column_beside_a_row_is_warned_of(m, name, reduction):
+    loss = getattr(m.nn, name)(reduction=reduction)
+    with pytest.warns(UserWarning, match=r"shape \(5,\) and the input \(5, 1\)|target size \(torch.Size\(\[5\]\)"):
+        loss(m.ones(5, 1), m.arange(5.0))
+    loss(m.ones(5, 1), m.ones(5, 1))
+
+
+def test_one_number_as_a_target_is_no_mistake():
+    for target in (tg.tensor(2.0), tg.tensor([[2.0]])):
+        assert tg.nn.MSELoss()(tg.ones(5), target).item() == 1.0
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_the_squared_error_of_nothing_has_an_empty_gradient_of_any_order(dtype):
+    x = tg.zeros(0, dtype=dtype, requires_grad=True)
+    with np.errstate(invalid="ignore"):
+        y = tg.nn.functional.mse_loss(x, tg.zeros(0, dtype=dtype))
+    assert np.isnan(y.item())
+    (g,) = tg.grad(y, [x], create_graph=True)
+    (h,) = tg.grad(g.sum(), [x])
+    for found in (g, h):
+        assert (found.shape, found.dtype) == ((0,), np.dtype(dtype))

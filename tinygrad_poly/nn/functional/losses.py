@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -33,6 +34,17 @@ def check_reduction(reduction: str) -> None:
         raise ValueError(f"reduction must be 'mean', 'sum' or 'none', not {reduction!r}")
 
 
+def _compare_shapes(input: Tensor, target: Tensor, name: str) -> None:
+    """Warn, as torch does, where the two are repeated along each other: a column less a row is a matrix."""
+    a, b = input.array.shape, target.array.shape
+    if a != b and math.prod(a) != 1 != math.prod(b):
+        warnings.warn(
+            f"{name}: the target has shape {b} and the input {a}, so that they are repeated to fit, which is rarely "
+            "what is meant; give both one shape, with reshape()",
+            stacklevel=3,
+        )
+
+
 def _difference(input: Tensor, target: Tensor, reduction: str, name: str) -> Tensor:
     """The difference `input` − `target`.
 
@@ -43,9 +55,11 @@ def _difference(input: Tensor, target: Tensor, reduction: str, name: str) -> Ten
     check_reduction(reduction)
     checked(input, name), checked(target, name)
     try:
-        return input - target
+        difference = input - target
     except ShapeError:
         raise ShapeError(f"{name}: input of shape {input.shape} does not fit target of shape {target.shape}") from None
+    _compare_shapes(input, target, name)
+    return difference
 
 
 def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
@@ -55,7 +69,9 @@ def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
     tensor([0., 4.])
     """
     if reduction == "mean":
-        return functions.mse_loss(input, target)
+        loss = functions.mse_loss(input, target)
+        _compare_shapes(input, target, "mse_loss")
+        return loss
     return _reduced(_difference(input, target, reduction, "mse_loss") ** 2, reduction)
 
 
