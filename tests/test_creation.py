@@ -216,3 +216,24 @@ def test_complex_numbers_are_refused_at_the_door(make):
 def test_masked_elements_are_not_taken_for_numbers(use):
     with pytest.raises(DataError, match=r"\.compressed\(\)"):
         use(np.ma.array([1.0, 2.0, -9999.0], mask=[0, 0, 1]))
+
+
+def test_linspace_refuses_ends_that_are_no_numbers():
+    for ends in [(tg.tensor([1.0, 2.0]), 3.0), (0.0, np.ones(3))]:
+        with pytest.raises(ShapeError, match=r"linspace\(\): start and end are numbers, not of shape"):
+            tg.linspace(*ends, 3)
+    assert tg.linspace(tg.tensor(0.0), tg.tensor(1.0), 3).tolist() == [0.0, 0.5, 1.0]
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "bool", "uint16"])
+@pytest.mark.parametrize("name", ["sum", "prod", "cumsum", "cumprod"])
+def test_whole_numbers_are_added_and_multiplied_in_int64(dtype, name):
+    x = np.ones(300, dtype)
+    dims = (0,) if name.startswith("cum") else ()
+    assert_like(getattr(tg, name)(tg.tensor(x), *dims), getattr(torch, name)(torch.tensor(x), *dims))
+
+
+def test_complex_fillings_are_refused():
+    for make in (lambda: tg.full((2,), 1j), lambda: tg.full_like(tg.ones(2), np.complex64(1j))):
+        with pytest.raises(DtypeError, match="complex"):
+            make()

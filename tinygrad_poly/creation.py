@@ -11,7 +11,8 @@ from tinygrad_poly.engine import arrays
 from tinygrad_poly.engine.apply import wrap
 from tinygrad_poly.engine.arrays import Array, as_dtype
 from tinygrad_poly.engine.errors import DtypeError, ShapeError
-from tinygrad_poly.functions._shared import new_shape
+from tinygrad_poly.engine.recording import note_read
+from tinygrad_poly.functions._shared import as_number, new_shape
 from tinygrad_poly.tensor import Tensor
 
 
@@ -50,6 +51,7 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
             [3., 4.]])
     """
     if isinstance(data, Tensor):
+        note_read(data)
         data = data.array
         with arrays.device_of(data).active():
             return made(arrays.namespace(data).asarray(data, copy=True), dtype, device, requires_grad)
@@ -80,7 +82,9 @@ def _plain(data: Any, kinds: set[Any]) -> Any:
         kinds.add(arrays.get_default_dtype())
         return data
     if not isinstance(data, (int, complex, str)):
-        data = data.detach().array if isinstance(data, Tensor) else data
+        if isinstance(data, Tensor):
+            note_read(data)
+            data = data.array
         data = arrays.own(data if isinstance(data, np.ndarray) else np.asarray(arrays.on_cpu(data)))
         kinds.add(data.dtype)
     return data
@@ -129,6 +133,7 @@ def full(size: Any, fill_value: float, *, dtype: Any = None, device: Any = None,
     tensor([7., 7.])
     """
     shape = new_shape((size,))
+    fill_value = as_number(fill_value, "full", "fill_value")
     kind = dtype
     if kind is None and isinstance(fill_value, float):
         kind = arrays.get_default_dtype()
@@ -220,6 +225,9 @@ def linspace(
     """
     if steps < 0:
         raise ShapeError(f"linspace(): steps must be 0 or more, not {steps}")
+    for end_point in (start, end):
+        if getattr(end_point, "shape", ()):
+            raise ShapeError(f"linspace(): start and end are numbers, not of shape {end_point.shape}")
     dtype = arrays.get_default_dtype() if dtype is None else as_dtype(dtype)
     kind = dtype if arrays.is_floating(dtype) else np.dtype(np.float64)
     first, last = kind.type(start), kind.type(end)

@@ -1,5 +1,6 @@
 """What each transform says about functions and arguments that it cannot work with."""
 
+import copy
 import math
 
 import numpy as np
@@ -212,6 +213,53 @@ def test_a_result_that_was_cut_from_the_tape_has_no_gradient_of_0(transform, cut
 def test_one_of_two_arguments_may_be_cut():
     with pytest.raises(GraphError, match=r"on argument 0\['w'\] through tensors"):
         func.grad(lambda p: p["b"] * float(p["w"]))({"w": tg.tensor(2.0), "b": tg.tensor(3.0)})
+
+
+@pytest.mark.parametrize(
+    "cut",
+    [
+        lambda w: tg.tensor(w * w),
+        lambda w: tg.tensor([w * w, w]).sum(),
+        lambda w: tg.as_tensor([w, w]).sum(),
+        lambda w: tg.FloatTensor([[w * w]]).sum(),
+        lambda w: copy.copy(w) * 2,
+        lambda w: copy.deepcopy(w) * 2,
+    ],
+    ids=["tensor", "list", "as_tensor", "FloatTensor", "copy", "deepcopy"],
+)
+@pytest.mark.parametrize("name", ["grad", "jacrev", "jacfwd", "hessian", "vjp", "jvp"])
+def test_a_copy_that_forgets_its_graph_is_a_read(name, cut):
+    with pytest.raises(GraphError, match=r"argument 0 through tensors, but its numbers were read at .*\.py, line"):
+        apply(name, cut, tg.tensor(0.5))
+
+
+def test_a_copy_of_what_is_not_differentiated_is_a_constant():
+    assert func.grad(lambda w, b: tg.tensor(b) * 2, argnums=0)(tg.tensor(1.0), tg.tensor(2.0)).item() == 0
+    assert func.grad(lambda w: tg.tensor(w) * w)(tg.tensor(3.0)).item() == 3
+
+
+ONES = tg.ones(2)
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        lambda w: tg.nn.functional.leaky_relu(-ONES, w),
+        lambda w: tg.nn.functional.elu(-ONES, w),
+        lambda w: tg.nn.functional.softplus(ONES, w),
+        lambda w: tg.nan_to_num(ONES, w),
+        lambda w: tg.nan_to_num(ONES, posinf=w),
+        lambda w: tg.pad(ONES, (1, 1), value=w),
+        lambda w: tg.std(ONES, correction=w),
+    ],
+    ids=["leaky_relu", "elu", "softplus", "nan", "posinf", "pad", "std"],
+)
+def test_an_option_that_takes_no_gradient_refuses_a_tensor_with_one(option):
+    with pytest.raises(GraphError, match=r"no gradient flows to"):
+        func.grad(lambda w: option(w).sum())(tg.tensor(0.5))
+    with pytest.raises((DtypeError, TypeError), match="complex"):
+        option(1j)
+    np.testing.assert_array_equal(option(tg.tensor(0.5)).numpy(), option(0.5).numpy())
 
 
 def test_what_is_read_beside_the_tape_and_what_is_constant_is_no_mistake():

@@ -146,3 +146,11 @@ def test_nothing_has_no_such_norm(p):
 def test_what_is_no_exponent_is_refused(p):
     with pytest.raises(DtypeError, match=r"^norm: p must be a number"):
         tg.ones(2).norm(p)
+
+
+def test_the_mean_without_nan_of_many_float16_is_their_mean():
+    x = tg.tensor(np.full(70000, 2.0, np.float16), requires_grad=True)
+    y = tg.nanmean(x)
+    y.backward()
+    assert (y.item(), y.dtype) == (2.0, np.float16)
+    assert x.grad.numpy().tolist() == [float(np.float16(1 / 70000))] * 70000

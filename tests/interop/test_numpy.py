@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import tinygrad_poly as tg
+from tinygrad_poly.engine.errors import DataError
 from tinygrad_poly.interop import numpy
 
 from ..helpers import halves, leaf, numbers
@@ -101,6 +102,64 @@ def test_a_number_beside_integers_is_as_in_an_expression():
     for name in ("multiply", "maximum"):
         assert getattr(np, name)(2, x).dtype == np.int64
         assert getattr(np, name)(2.5, x).dtype == np.float32
+
+
+WHOLE = {
+    "int64": np.array([[3, -1, 2], [6, 5, 4]]),
+    "int8": np.array([[3, -1, 2], [6, 5, 4]], np.int8),
+    "uint8": np.array([[3, 1, 2], [6, 5, 4]], np.uint8),
+    "bool": np.array([[True, False, True], [False, False, True]]),
+}
+
+
+ELEMENTWISE = (
+    "sqrt(x) exp(x) sin(x) fabs(x) reciprocal(x) rint(x) invert(x) mod(x,2) fmod(x,2) floor_divide(x,2) fmax(x,2)"
+)
+TWO = "minimum(2,x) divide(x,x) hypot(x,x) arctan2(x,x) add(x,x) add(x,True) power(x,x) round(x*3,1)"
+TOTALS = "sum(x) prod(x) cumsum(x,1) cumsum(x) max(x) argmax(x) sum(x,axis=0,dtype='f4') mean(x,dtype='f8')"
+CALLS = f"{ELEMENTWISE} {TWO} {TOTALS} sort(x,axis=None) argsort(x,axis=None) expand_dims(x,(0,-1))".split()
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("dtype", WHOLE)
+def test_a_call_on_whole_numbers_is_numpys_own(call, dtype):
+    def act(x):
+        return eval(f"np.{call}", {"np": np, "x": x})
+
+    with np.errstate(all="ignore"):
+        try:
+            expected = act(WHOLE[dtype])
+        except (ValueError, TypeError) as error:
+            with pytest.raises(type(error)):
+                act(tg.tensor(WHOLE[dtype]))
+            return
+        found = act(tg.tensor(WHOLE[dtype]))
+    assert isinstance(found, tg.Tensor)
+    assert found.dtype == expected.dtype
+    np.testing.assert_array_equal(numbers(found), expected)
+
+
+def test_arguments_of_numpy_keep_the_tape():
+    for act, slope in [
+        (lambda x: np.sum(x, dtype="f8") ** 2, 20.0),
+        (lambda x: (np.sort(x, axis=None) * np.arange(4.0)).sum(), [[3.0, 0.0], [1.0, 2.0]]),
+        (lambda x: (np.expand_dims(x, (0, 2)) * np.ones((3, 2, 1, 2))).sum(), 3.0),
+    ]:
+        x = tg.tensor([[4.0, 1.0], [2.0, 3.0]], requires_grad=True)
+        np.testing.assert_array_equal(numbers(tg.grad(act(x), x)[0]), np.broadcast_to(slope, (2, 2)))
+
+
+def test_masked_arrays_beside_a_tensor_are_refused():
+    masked = np.ma.array([1.0, 2.0], mask=[False, True])
+    for act in (
+        np.dot,
+        np.outer,
+        np.add,
+        lambda a, b: np.concatenate([a, b]),
+        lambda a, b: np.where([True, False], a, b),
+    ):
+        with pytest.raises(DataError, match="masked"):
+            act(tg.ones(2), masked)
 
 
 def test_the_array_beside_a_tensor_can_be_overwritten_before_backward():
@@ -308,7 +367,7 @@ REFUSED = {
     "in a list": (lambda x: np.block([[x, X], [X, X]]), r"np\.block has no derivative here"),
     "copyto": (lambda x: np.copyto(np.zeros((2, 2)), x), r"np\.copyto has no derivative here"),
     "sum(where=)": (lambda x: np.sum(x, where=X > 1), r"np\.sum with these arguments.*'where'"),
-    "sum(dtype=)": (lambda x: np.sum(x, dtype="f4"), r"np\.sum with these arguments.*'dtype'"),
+    "max(initial=)": (lambda x: np.max(x, initial=9), r"np\.max with these arguments.*'initial'"),
     "reshape(order=)": (lambda x: np.reshape(x, 4, order="F"), r"np\.reshape with these arguments.*'order'"),
     "concatenate(out=)": (lambda x: np.concatenate([x], out=np.zeros((2, 2))), r"np\.concatenate .*'out'"),
 }

@@ -12,13 +12,30 @@ from tinygrad_poly.derivatives import shapes
 from tinygrad_poly.engine import arrays
 from tinygrad_poly.engine.apply import apply_unary, checked
 from tinygrad_poly.engine.arrays import Shape, normalize_axes
-from tinygrad_poly.engine.errors import DimensionError, DtypeError, ShapeError
+from tinygrad_poly.engine.errors import DimensionError, DtypeError, GraphError, ShapeError
 from tinygrad_poly.engine.operation import Operation
 
 if TYPE_CHECKING:
     from tinygrad_poly.tensor import Tensor
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def as_number(value: Any, name: str, role: str) -> Any:
+    """The number that an option is, also where a tensor gives it.
+
+    Raises:
+        GraphError: for a tensor that requires grad, whose gradient would be lost.
+        DtypeError: for a complex number.
+    """
+    if isinstance(value, (complex, np.complexfloating)):
+        raise DtypeError(f"{name}: {role} is {value}: {arrays.COMPLEX}")
+    if getattr(value, "requires_grad", False):
+        raise GraphError(
+            f"{name}: {role} is a number that no gradient flows to, and this tensor requires grad; give {role} with "
+            ".item(), or compose the function of where() and arithmetic"
+        )
+    return value.item() if hasattr(value, "array") else value
 
 
 def described(function: Function, name: str, text: str, call: str, result: str) -> Function:
@@ -82,13 +99,18 @@ def at_least_1d(input: Tensor) -> Tensor:
     return input if input.ndim else apply_unary(shapes.reshape, input, (1,))
 
 
+def signed(total: Tensor) -> Tensor:
+    """A sum or product of integers as torch has it: where NumPy counts small unsigned ones in uint64, in int64."""
+    return total.to(np.int64) if str(total.dtype) == "uint64" else total
+
+
 def along(row: Operation, input: Tensor, dim: Any, dtype: Any, name: str) -> Tensor:
     """Apply a row that works along one dimension and keeps the shape; `dtype` converts first."""
     axis = one_axis(input, dim, name)
     if dtype is not None:
         input = input.to(dtype=dtype)
     result = apply_unary(row, at_least_1d(input), axis)
-    result = result if dtype is None else result.to(dtype=dtype)
+    result = signed(result) if dtype is None else result.to(dtype=dtype)
     return result if input.ndim else apply_unary(shapes.reshape, result, ())
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from tinygrad_poly.derivatives import activations
 from tinygrad_poly.engine.apply import apply_unary, checked
+from tinygrad_poly.functions._shared import as_number
 
 if TYPE_CHECKING:
     from tinygrad_poly.tensor import Tensor
@@ -35,7 +36,8 @@ def leaky_relu(input: Tensor, negative_slope: float = 0.01) -> Tensor:
     >>> leaky_relu(tensor([-1.0, 2.0]), 0.5)
     tensor([-0.5000,  2.0000])
     """
-    return apply_unary(activations.leaky_relu, checked(input, "leaky_relu"), negative_slope)
+    slope = as_number(negative_slope, "leaky_relu", "negative_slope")
+    return apply_unary(activations.leaky_relu, checked(input, "leaky_relu"), slope)
 
 
 def elu(input: Tensor, alpha: float = 1.0) -> Tensor:
@@ -44,7 +46,7 @@ def elu(input: Tensor, alpha: float = 1.0) -> Tensor:
     >>> elu(tensor([-1000.0, 2.0]))
     tensor([-1.,  2.])
     """
-    return apply_unary(activations.elu, checked(input, "elu"), alpha)
+    return apply_unary(activations.elu, checked(input, "elu"), as_number(alpha, "elu", "alpha"))
 
 
 def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
@@ -53,7 +55,8 @@ def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tenso
     >>> softplus(tensor([0.0, 1000.0]))
     tensor([6.9315e-01, 1.0000e+03])
     """
-    return apply_unary(activations.softplus, checked(input, "softplus"), beta, threshold)
+    options = as_number(beta, "softplus", "beta"), as_number(threshold, "softplus", "threshold")
+    return apply_unary(activations.softplus, checked(input, "softplus"), *options)
 
 
 def silu(input: Tensor) -> Tensor:

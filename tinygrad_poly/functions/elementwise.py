@@ -10,7 +10,7 @@ from tinygrad_poly.engine import arrays
 from tinygrad_poly.engine.apply import apply_operation, apply_unary, checked
 from tinygrad_poly.engine.errors import DtypeError, ShapeError
 from tinygrad_poly.engine.operation import Operation, special_text
-from tinygrad_poly.functions._shared import described
+from tinygrad_poly.functions._shared import as_number, described
 
 if TYPE_CHECKING:
     from tinygrad_poly.tensor import Tensor
@@ -117,7 +117,8 @@ def nan_to_num(input: Tensor, nan: float = 0.0, posinf: float | None = None, neg
     """
     if not arrays.is_floating(checked(input, "nan_to_num").dtype):
         return input
-    return apply_unary(piecewise.nan_to_num, input, nan, posinf, neginf)
+    numbers = {"nan": nan, "posinf": posinf, "neginf": neginf}
+    return apply_unary(piecewise.nan_to_num, input, *[as_number(numbers[k], "nan_to_num", k) for k in numbers])
 
 
 def _condition(value: Any, name: str, role: str) -> Any:

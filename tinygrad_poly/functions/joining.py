@@ -16,7 +16,7 @@ from tinygrad_poly.derivatives import indexing, joining, shapes
 from tinygrad_poly.engine import arrays
 from tinygrad_poly.engine.apply import apply_operation, apply_unary, checked, wrap
 from tinygrad_poly.engine.errors import DtypeError, ShapeError
-from tinygrad_poly.functions._shared import broadcast_shape, lengths, one_dim
+from tinygrad_poly.functions._shared import as_number, broadcast_shape, lengths, one_dim
 from tinygrad_poly.functions.shapes import expand, movedim, reshape, unsqueeze
 from tinygrad_poly.writing import FOLLOWS, SEVERAL, Mode, view
 
@@ -216,7 +216,7 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
         kept = tuple(slice(max(-before, 0), n - max(-after, 0)) for n, (before, after) in zip(shape, padded))
         input = apply_unary(indexing.getitem, input, kept)
     first, last = (tuple(max(count[side], 0) for count in padded) for side in (0, 1))
-    return apply_unary(joining.pad, input, first, last, 0 if value is None else value)
+    return apply_unary(joining.pad, input, first, last, as_number(value, "pad", "value") or 0)
 
 
 def repeated(input: Tensor, *times: Any, repeats: Any = None) -> Tensor:

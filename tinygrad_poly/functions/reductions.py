@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from tinygrad_poly.derivatives import reductions, scans
 from tinygrad_poly.engine import arrays
 from tinygrad_poly.engine.apply import apply_operation, apply_unary, checked, wrap
+from tinygrad_poly.engine.arrays import HALF
 from tinygrad_poly.engine.operation import Operation
-from tinygrad_poly.functions._shared import check_floating, check_nonempty, reduced
+from tinygrad_poly.functions._shared import as_number, check_floating, check_nonempty, reduced, signed
 from tinygrad_poly.functions.elementwise import where
 
 if TYPE_CHECKING:
@@ -51,7 +52,9 @@ def sum(
         input = input.to(dtype=dtype)
     axes = None if dim is None is axis else reduced(input, dim, axis, "sum")
     result = apply_unary(reductions.sum, input, axes, keepdim or keepdims)
-    return result if dtype is None else result.to(dtype=dtype)
+    if dtype is not None:
+        return result.to(dtype=dtype)
+    return result if result.array.dtype is input.array.dtype else signed(result)
 
 
 def mean(
@@ -109,7 +112,9 @@ def prod(
         input = checked(input, "prod").to(dtype=dtype)
     axes = reduced(checked(input, "prod"), dim, axis, "prod")
     result = apply_unary(scans.prod, input, axes, keepdim or keepdims)
-    return result if dtype is None else result.to(dtype=dtype)
+    if dtype is not None:
+        return result.to(dtype=dtype)
+    return result if result.array.dtype is input.array.dtype else signed(result)
 
 
 def nansum(
@@ -137,6 +142,9 @@ def nanmean(
     """
     check_floating(checked(input, "nanmean"), "nanmean")
     axes, keeps = reduced(input, dim, axis, "nanmean"), keepdim or keepdims
+    if input.dtype is HALF:
+        # It does not hold the number of elements above 2048.
+        return nanmean(input.float(), axes, keeps).to(dtype=HALF)
     kept = sum((input == input).to(dtype=input.dtype), axes, keeps)
     return nansum(input, axes, keeps) / kept
 
@@ -153,8 +161,7 @@ def _spread(
     check_floating(checked(input, name), name)
     if isinstance(dim, bool):
         dim, unbiased = None, dim
-    if unbiased is not None:
-        correction = int(unbiased)
+    correction = as_number(correction if unbiased is None else int(unbiased), name, "correction")
     return apply_unary(row, input, reduced(input, dim, None, name), keepdim, 1 if correction is None else correction)
 
 

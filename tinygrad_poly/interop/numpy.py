@@ -16,10 +16,10 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_index
+from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from tinygrad_poly.engine import apply
-from tinygrad_poly.engine.arrays import get_default_dtype, is_floating
+from tinygrad_poly.engine.arrays import get_default_dtype, is_floating, own
 
 
 class _Ours:
@@ -56,6 +56,19 @@ OPERATORS: dict[str, Callable[..., Any]] = {
 RENAMED = {"rint": "round", "fabs": "abs"}
 
 
+def _total_dtype(a: Any, dtype: Any) -> Any:
+    """The dtype of a sum or product: that of unsigned integers is unsigned for NumPy, and int64 for torch."""
+    return np.uint64 if dtype is None and str(a.dtype).startswith("uint") else dtype
+
+
+def _total(name: str) -> Callable[..., Any]:
+
+    def reduce(a: Any, axis: Any = None, dtype: Any = None, *, keepdims: bool = False) -> Any:
+        return getattr(ours, name)(a, dim=axis, keepdim=keepdims, dtype=_total_dtype(a, dtype))
+
+    return reduce
+
+
 def _reduction(name: str) -> Callable[..., Any]:
     def reduce(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
         return getattr(ours, name)(a, dim=axis, keepdim=keepdims)
@@ -64,8 +77,9 @@ def _reduction(name: str) -> Callable[..., Any]:
 
 
 def _scan(name: str) -> Callable[..., Any]:
-    def scan(a: Any, axis: Any = None) -> Any:
-        return getattr(ours, name)(a.reshape(-1) if axis is None else a, 0 if axis is None else axis)
+    def scan(a: Any, axis: Any = None, dtype: Any = None) -> Any:
+        kind = _total_dtype(a, dtype)
+        return getattr(ours, name)(a.reshape(-1) if axis is None else a, 0 if axis is None else axis, kind)
 
     return scan
 
@@ -135,6 +149,12 @@ def _polyfit(x: Any, y: Any, deg: int, *, w: Any = None) -> Any:
     return ours.flip(ours.polyfit(x, y, deg, w=w), 0)
 
 
+def _expand_dims(a: Any, axis: Any) -> Any:
+    axes = normalize_axis_tuple(axis, a.ndim + len(np.atleast_1d(axis)))
+    lengths = iter(a.shape)
+    return ours.reshape(a, tuple(1 if i in axes else next(lengths) for i in range(a.ndim + len(axes))))
+
+
 def _angle(z: Any, deg: bool = False) -> Any:
     half_turn = ours.full_like(z, 180.0 if deg else math.pi, dtype=None if is_floating(z.dtype) else np.float64)
     return ours.where(ours.isnan(z), z, ours.where(z < 0, half_turn, ours.zeros_like(half_turn))).detach()
@@ -147,7 +167,9 @@ def _solve(a: Any, b: Any) -> Any:
 
 # How NumPy's functions, with NumPy's arguments, read here.
 FUNCTIONS: dict[str, Callable[..., Any]] = {
-    **{name: _reduction(name) for name in ("sum", "mean", "prod", "amax", "amin", "all", "any", "nansum", "nanmean")},
+    **{name: _reduction(name) for name in ("amax", "amin", "all", "any", "nansum", "nanmean")},
+    **{name: _total(name) for name in ("sum", "prod")},
+    "mean": lambda a, axis=None, dtype=None, *, keepdims=False: ours.mean(a, axis, keepdims, dtype=dtype),
     **{name: _reduction(name) for name in ("argmax", "argmin", "count_nonzero")},
     "max": _reduction("amax"),
     "min": _reduction("amin"),
@@ -155,13 +177,15 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "std": lambda a, axis=None, *, ddof=0, keepdims=False: ours.std(a, axis, correction=ddof, keepdim=keepdims),
     "cumsum": _scan("cumsum"),
     "cumprod": _scan("cumprod"),
-    "sort": lambda a, axis=-1: ours.sort(a, axis)[0],
-    "argsort": lambda a, axis=-1: ours.argsort(a, axis),
+    "sort": lambda a, axis=-1: ours.sort(a.reshape(-1), 0)[0] if axis is None else ours.sort(a, axis)[0],
+    "argsort": lambda a, axis=-1: ours.argsort(a.reshape(-1), 0) if axis is None else ours.argsort(a, axis),
     "where": _where,
     "clip": lambda a, a_min=None, a_max=None, *, min=None, max=None: ours.clip(
         a, min if a_min is None else a_min, max if a_max is None else a_max
     ),
-    "round": lambda a, decimals=0: ours.round(a, decimals=decimals),
+    "round": lambda a, decimals=0: (
+        a if decimals >= 0 and not is_floating(a.dtype) else ours.round(a, decimals=decimals)
+    ),
     "sinc": lambda x: ours.sinc(x),
     "nan_to_num": lambda x, *, nan=0.0, posinf=None, neginf=None: ours.nan_to_num(x, nan, posinf, neginf),
     "reshape": lambda a, shape: ours.reshape(a, shape),
@@ -171,7 +195,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "swapaxes": lambda a, axis1, axis2: ours.swapaxes(a, axis1, axis2),
     "moveaxis": lambda a, source, destination: ours.moveaxis(a, source, destination),
     "squeeze": lambda a, axis=None: ours.squeeze(a, axis),
-    "expand_dims": lambda a, axis: ours.expand_dims(a, axis),
+    "expand_dims": _expand_dims,
     "broadcast_to": lambda array, shape: ours.broadcast_to(array, shape),
     "broadcast_arrays": lambda *args: ours.broadcast_arrays(*args),
     "flip": lambda m, axis=None: ours.flip(m, axis=axis),
@@ -249,10 +273,12 @@ def array_ufunc(self: Any, ufunc: np.ufunc, method: str, *inputs: Any, **options
     operands = [_operand(x) for x in inputs]
     if any(x is None for x in operands):
         return NotImplemented
-    if name in OPERATORS:
+    # What has no derivative is NumPy's own; NumPy's numbers and arrays may be here for an operator, which is torch's.
+    whole = all(_is_whole(x) if isinstance(x, apply.tensor_class) else type(x) in (bool, int) for x in inputs)
+    if name in OPERATORS and not whole:
         return OPERATORS[name](*operands)
     function = getattr(ours, RENAMED.get(name, name), None)
-    if function is not None:
+    if function is not None and not whole:
         return function(*[_beside(x, self) for x in operands])
     result = ufunc(*[getattr(x, "array", x) for x in operands])
     parts = result if isinstance(result, tuple) else (result,)
@@ -286,6 +312,11 @@ def array_function(self: Any, function: Callable[..., Any], types: Any, args: An
 
 def _refuse(name: str, reason: str) -> NoReturn:
     raise TypeError(f"np.{name} {reason}; to leave the tape and compute on arrays, pass x.detach().numpy()")
+
+
+def _is_whole(x: Any) -> bool:
+    """Whether a tensor holds integers or booleans in NumPy's memory."""
+    return isinstance(x.array, (np.ndarray, np.generic)) and not is_floating(x.dtype)
 
 
 def _operand(x: Any) -> Any:
@@ -326,7 +357,7 @@ def _signature(function: Callable[..., Any]) -> inspect.Signature:
 def _tensors(value: Any) -> Any:
     """`value` with tensors in place of NumPy's arrays, also in a list or tuple of arrays."""
     if isinstance(value, np.ndarray):
-        return apply.wrap(np.array(value), None)
+        return apply.wrap(own(value), None)
     if isinstance(value, (list, tuple)) and any(isinstance(x, (np.ndarray, apply.tensor_class)) for x in value):
         return [_tensors(x) for x in value]
     return value
