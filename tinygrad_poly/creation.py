@@ -225,9 +225,9 @@ def linspace(
     """
     if steps < 0:
         raise ShapeError(f"linspace(): steps must be 0 or more, not {steps}")
-    for end_point in (start, end):
-        if getattr(end_point, "shape", ()):
-            raise ShapeError(f"linspace(): start and end are numbers, not of shape {end_point.shape}")
+    for shape in (getattr(start, "shape", ()), getattr(end, "shape", ())):
+        if shape:
+            raise ShapeError(f"linspace(): start and end are numbers, not of shape {shape}")
     dtype = arrays.get_default_dtype() if dtype is None else as_dtype(dtype)
     kind = dtype if arrays.is_floating(dtype) else np.dtype(np.float64)
     first, last = kind.type(start), kind.type(end)

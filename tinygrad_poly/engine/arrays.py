@@ -135,12 +135,15 @@ class Library:
         return np.asarray(on_cpu(array))
 
 
+# np.sum spends longer in Python than in adding up two thousand numbers; the ufunc's own reduce does not.
+_add_up: Any = np.add.reduce
+
+
 class NumPy(Library):
     """The library NumPy, which also answers for Python's numbers."""
 
     few_indices = False
-    # np.sum spends longer in Python than in adding up two thousand numbers; the ufunc's own reduce does not.
-    total: Any = np.add.reduce
+    total = _add_up
 
     def on_cpu(self, array: Array) -> Any:
         """The array or scalar itself."""
@@ -341,7 +344,7 @@ def total(array: Array, axis: int | Shape | None = None, keepdims: bool = False)
         # In float16, 2048 + 1 is 2048: NumPy counts no further.
         return astype(total(astype(array, np.float32), axis, keepdims), HALF)
     if type(array) is _ndarray:
-        return np.add.reduce(array, axis, None, None, keepdims)
+        return _add_up(array, axis, None, None, keepdims)
     return (known(type(array)) or _met(array)).total(array, axis=axis, keepdims=keepdims)
 
 
