@@ -28,7 +28,8 @@ def in_place(function: Callable[Concatenate[Any, P], Any], name: str = "") -> Ca
 
     @functools.wraps(function)
     def method(self: T, *args: P.args, **kwargs: P.kwargs) -> T:
-        check_in_place(self, called)
+        if is_recording():
+            check_in_place(self, called)
         result = function(self, *args, **kwargs)
         if result is NotImplemented:
             return NotImplemented  # type: ignore[no-any-return]
