@@ -162,10 +162,13 @@ class _Arguments:
         self.tensors: list[Tensor] = []
         self.objects: list[Any] = []
         self.kinds: list[type] = []
-        for x in args:
-            self._take(x)
-        if kwargs:
-            self._take(kwargs)
+        try:
+            for x in args:
+                self._take(x)
+            if kwargs:
+                self._take(kwargs)
+        except RecursionError:
+            raise TraceError("the arguments of a compiled function hold themselves: pass them one by one") from None
         if len(self.tensors) > 1:
             self.key.append(_repeated(self.tensors))
 

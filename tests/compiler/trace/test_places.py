@@ -269,6 +269,13 @@ def test_numpy_arrays_are_no_arguments():
         compile(lambda x, y: x * y)(tg.tensor(1.0), np.ones(2))
 
 
+def test_arguments_that_hold_themselves_are_refused():
+    endless = [tg.tensor(1.0)]
+    endless.append(endless)
+    with pytest.raises(TraceError, match="hold themselves: pass them one by one"):
+        compile(lambda x: x[0])(endless)
+
+
 def test_seeded_generators_and_parts_of_paths_are_fine():
     f = compile(lambda x: x * np.random.default_rng(0).normal() * len(folder.joinpath("a").name))
     assert f(tg.tensor(1.0)).item() == np.float32(np.random.default_rng(0).normal())
