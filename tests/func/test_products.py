@@ -211,3 +211,13 @@ def test_a_jacobian_has_the_dtype_of_its_input_by_rows_and_of_its_output_by_colu
 
 def test_jacobian_is_a_name_of_jacrev():
     assert func.jacobian is func.jacrev
+
+
+@pytest.mark.parametrize("derivative", [func.hessian, lambda f, argnums: func.jacfwd(func.jacrev(f, argnums), argnums)])
+@pytest.mark.parametrize(
+    ("b", "expected"), [(1.0, [[0, -np.inf], [-np.inf, 0]]), (1.5, [[np.inf, 0], [0, 0]])], ids=["b=1", "b=1.5"]
+)
+def test_an_infinite_second_derivative_makes_no_other_one_nan(derivative, b, expected):
+    with np.errstate(all="ignore"):
+        rows = derivative(lambda a, b: a**b, argnums=(0, 1))(tg.tensor(0.0), tg.tensor(b))
+    assert [[x.item() for x in row] for row in rows] == expected

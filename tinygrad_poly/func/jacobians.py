@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, overload
 
-from tinygrad_poly.creation import zeros_like
 from tinygrad_poly.engine.apply import wrap
 from tinygrad_poly.engine.arrays import astype, namespace
 from tinygrad_poly.func.call import Argnums, Call
@@ -106,7 +105,7 @@ def _by_columns(pull: Map, ys: Sequence[Tensor], xs: Sequence[Tensor]) -> list[l
 
 def _of_units(linear: Map, sources: Sequence[Tensor], targets: Sequence[Tensor]) -> list[list[list[Tensor]]]:
     """The images of all unit vectors of each source under a linear map, for each target its part."""
-    nothing = [zeros_like(source) for source in sources]
+    nothing: list[Any] = [None] * len(sources)
     found = []
     for k, source in enumerate(sources):
         images = [linear([*nothing[:k], unit, *nothing[k + 1 :]]) for unit in _units(source)]

@@ -45,14 +45,15 @@ def pullback(function: Map, primals: Sequence[Tensor]) -> tuple[list[Tensor], Ma
     outputs = [outward(y) for y in outputs]
 
     def pull(cotangents: Sequence[Tensor]) -> list[Tensor]:
-        traced = [(y, u) for y, u in zip(ys, cotangents, strict=True) if y.requires_grad]
+        # Nothing is carried back from where None is given: a 0 would be NaN beside an infinite slope.
+        traced = [(y, u) for y, u in zip(ys, cotangents, strict=True) if y.requires_grad and u is not None]
         found = autograd.grad(
             [y for y, _ in traced],
             [wrap(x.array, node) for x, node in zip(primals, variables)],
             [u for _, u in traced],
             retain_graph=True,
             # Recorded only where someone outside could ask for the derivative of the result.
-            create_graph=is_grad_enabled() and any(t.requires_grad for t in (*outputs, *cotangents)),
+            create_graph=is_grad_enabled() and any(t.requires_grad for t in (*outputs, *(u for _, u in traced))),
             allow_unused=True,
         )
         return [zeros_like(x) if g is None else outward(g) for g, x in zip(found, primals, strict=True)]
