@@ -63,12 +63,13 @@ bench: $(VENV)/.bench  ## Measure speed against torch (half an hour; goes on whe
 gpu: $(VENV)/.test  ## Test, measure and tune on a GPU in six minutes; without one, on stand-ins
 	$(BIN)/python -m benchmarks.gpu --out build/gpu
 
-prove: $(VENV)/.test  ## Check a hundred thousand generated programs, then wrong engines (about 20 minutes)
+prove: $(VENV)/.test  ## Check generated programs, wrong engines, fits, files and writes by the thousand (two hours)
 	$(BIN)/python -m tests.proof.prove
 	$(BIN)/python -m tests.proof.prove --mutants
 	$(BIN)/python -m tests.proof.fits
 	$(BIN)/python -m tests.proof.files
 	$(BIN)/python -m tests.proof.compiled --count 20000
+	$(BIN)/python -m tests.proof.writes --count 20000
 
 clean:  ## Remove what the other commands made
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks

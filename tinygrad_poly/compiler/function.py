@@ -26,6 +26,7 @@ from tinygrad_poly.compiler.trace.traced import Entrance, Runner, TracedFunction
 from tinygrad_poly.engine.apply import is_recording, wrap
 from tinygrad_poly.engine.arrays import device_of, get_default_dtype
 from tinygrad_poly.engine.errors import DeviceError, TraceError
+from tinygrad_poly.engine.recording import reads
 from tinygrad_poly.engine.walk import Node
 from tinygrad_poly.func.containers import flatten
 from tinygrad_poly.nn.module import Module
@@ -331,7 +332,19 @@ class _Traced:
                 own[nodes[i]]._grad = gradient  # type: ignore[index]
             for (x, _), (_, seen), entrance in zip(given, pairs, entrances, strict=True):
                 trace.give(x, array=seen, node=entrance)
-            leaves, self._structure = flatten(function(*args, **kwargs))
+            read: list[Any] = []
+            token = reads.set((read,))
+            try:
+                leaves, self._structure = flatten(function(*args, **kwargs))
+            finally:
+                reads.reset(token)
+            for node, array, line in read:
+                if node is not None and isinstance(array, Symbol):
+                    at = f" ({line.filename}, line {line.lineno}: {line.line})" if line else ""
+                    raise TraceError(
+                        f"a copy of a tensor that requires grad was made without its graph{at}, and its gradient would "
+                        "be 0 without a word: use .clone() for a copy, or .detach() where no gradient is meant"
+                    )
             for x in leaves:
                 if not isinstance(x, Tensor):
                     raise TraceError(

@@ -7,7 +7,7 @@ import tinygrad_poly as tg
 from tinygrad_poly import func
 from tinygrad_poly.compiler import compile
 from tinygrad_poly.compiler.loops import numba_runner
-from tinygrad_poly.engine.errors import GraphError
+from tinygrad_poly.engine.errors import GraphError, TraceError
 
 pytestmark = pytest.mark.usefixtures("uncompiled")
 
@@ -148,3 +148,12 @@ def test_a_result_may_be_part_of_what_another_function_traces():
     f = compile(lambda x: tg.grad(y * x, w, retain_graph=True)[0])
     assert [f(number(x)).item() for x in (1.0, 3.0)] == [12.0, 36.0]
     np.testing.assert_array_equal(y.detach().numpy(), 8.0)
+
+
+def test_a_copy_without_its_graph_is_no_gradient_of_0():
+    f = compile(lambda w: tg.tensor(w * w))
+    with pytest.raises(TraceError, match=r"test_traced\.py, line \d+.*: use \.clone\(\) for a copy, or \.detach\(\)"):
+        func.grad(f)(number(2.0))
+    assert f(number(2.0)).item() == 4
+    assert func.grad(compile(lambda w: w * (w * w).detach()))(number(2.0)).item() == 4
+    assert func.grad(compile(lambda w: (w * w).clone()))(number(2.0)).item() == 4
