@@ -370,7 +370,7 @@ def write(x: T, result: Tensor, name: str) -> T:
             # It depends on x in a way that has no derivative: what x was computed from gets zeros.
             result = apply_operation(indexing.replace, x, result, Ellipsis)
         _check_views(x, result.node, name)
-    elif not x.is_view and call.get() is None and new.ndim < 2:
+    elif not x.is_view and call.get() is None and len(new.shape) < 2:
         x.array = result.array  # as `store` does: the weights of a training step come this way
         return x
     if call.get() is not None:
