@@ -38,8 +38,10 @@ def rows():
     for case in SMALL:
         for name, implementation in IMPLEMENTATIONS.items():
             if implementation.takes(case) and (name != SLOW_TO_COMPILE or case == SMALL[0]):
-                yield pytest.param(case, name, id=f"{case.id}-{name}")
-    yield pytest.param(Case(SIN, 20_000, "float64"), "Numba by hand, threads", id="sin-20000-threads")
+                marks = pytest.mark.slow if name == SLOW_TO_COMPILE else ()
+                yield pytest.param(case, name, id=f"{case.id}-{name}", marks=marks)
+    threads = Case(SIN, 20_000, "float64"), "Numba by hand, threads"
+    yield pytest.param(*threads, id="sin-20000-threads", marks=pytest.mark.slow)
 
 
 def begun(case, name):

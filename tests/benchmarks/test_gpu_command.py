@@ -92,7 +92,7 @@ def test_what_fails_or_has_no_memory_costs_its_row_and_the_process_goes_on(plant
         ("os.kill(os.getpid(), signal.SIGKILL)", "the process was ended by SIGKILL, perhaps for want of memory"),
         ("os.kill(os.getpid(), signal.SIGSEGV)", "the process was ended by SIGSEGV"),
         ("os.write(2, b'CUDA is lost\\n'); os._exit(1)", "the process ended with status 1: CUDA is lost"),
-        ("time.sleep(60)", "took longer than 3 s"),
+        pytest.param("time.sleep(60)", "took longer than 3 s", marks=pytest.mark.slow),
     ],
     ids=["out of memory", "crash", "exit", "hang"],
 )
@@ -125,6 +125,7 @@ def test_a_part_that_never_begins_is_given_up(plant, tmp_path):
     }
 
 
+@pytest.mark.slow
 def test_a_part_that_hangs_leaves_their_time_and_their_results_to_the_others(plant, tmp_path, monkeypatch, capsys):
     planted = {
         "before": plant("before", good=""),
@@ -217,6 +218,7 @@ def real(name, keys, tmp_path):
 
 
 @needs_compiler
+@pytest.mark.slow
 def test_kernels_of_every_kind_are_tested(tmp_path):
     kernels = ("two loops, many blocks, float64", "CUDA by hand, 2000 points, float32")
     keys = ["device", "eager, float32", *kernels]
@@ -321,6 +323,7 @@ def test_a_test_that_crashes_costs_itself_and_all_are_counted(one_share, tmp_pat
     assert (tmp_path / "tests-1-2.xml").exists()
 
 
+@pytest.mark.slow
 def test_tests_for_which_there_is_no_time_are_not_failures(one_share, tmp_path):
     found = one_share("import time\ndef test_a():\n    pass\ndef test_b():\n    time.sleep(60)\n", suite.TO_FINISH + 3)
     assert found["late"]

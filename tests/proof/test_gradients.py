@@ -63,6 +63,7 @@ def check_chain(chain):
             check(case, tg, dtype)
 
 
+@pytest.mark.slow
 @settings(max_examples=examples(5))
 @given(chain=strategies.deep_chains(300))
 @example(chain=strategies.Chain((("x+x-x", 1.0), ("add", 1.0)), 10_000, 0.5))

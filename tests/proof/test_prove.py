@@ -1,7 +1,10 @@
+import pytest
+
 from . import prove
 from .judge import ViolationError
 
 
+@pytest.mark.slow
 def test_the_command_counts_what_it_compares(capsys):
     assert prove.main(["--programs", "40", "--jobs", "1"]) == 0
     text = capsys.readouterr().out
