@@ -53,6 +53,9 @@ def add_product(total, a, b):
 
 """
 
+INSIDE = ("product", "add", "add_product")
+"""The functions of the header: their machine code is part of what calls them, and is kept with it."""
+
 
 @cache
 def available() -> bool:
@@ -98,11 +101,7 @@ def _module(source: str) -> ModuleType:
     exec(compile(source, file, "exec"), module.__dict__)
     linecache.cache[file] = len(source), None, source.splitlines(keepends=True), file  # shown where there is an error
     for called, function in vars(module).items():
-        if hasattr(function, "py_func") and called not in (
-            "product",
-            "add",
-            "add_product",
-        ):  # which are inside of others
+        if hasattr(function, "py_func") and called not in INSIDE:
             function._cache = MachineCode(name, called)
     return sys.modules.setdefault(name, module)
 
