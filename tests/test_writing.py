@@ -308,6 +308,25 @@ def test_methods_that_change_the_shape_leave_views_as_they_are(m):
 
 
 @both
+@pytest.mark.parametrize("shape", [(6,), (3, 4)])
+def test_whatever_is_written_into_a_tensor_lies_in_memory_as_before(m, shape):
+    wide, flipped = m.ones(*shape, 2), m.ones(*shape[::-1])
+    for write in (
+        lambda x: x.fill_(2),
+        lambda x: x.copy_(m.ones(1)),
+        lambda x: x.copy_(wide[..., 0]),
+        lambda x: x.copy_(flipped.permute(*range(len(shape))[::-1])),
+        lambda x: x.data.fill_(3),
+        lambda x: x.mul_(m.ones(1).expand(shape)),
+        lambda x: x.__setitem__(..., m.ones(1).expand(shape)),
+    ):
+        x = m.zeros(*shape)
+        write(x)
+        assert x.is_contiguous()
+        assert x.contiguous() is x
+
+
+@both
 def test_strides_are_those_of_the_memory(m):
     x = m.zeros(2, 3, 4)
     for v in (x, x.permute(2, 0, 1), x[:, 1], x[..., ::2], x.transpose(0, 1), x.expand(5, 2, 3, 4), x[0, 0, 0]):

@@ -269,11 +269,15 @@ def store(x: Any, value: Any) -> None:
     if recording and value.node is not None:
         x.node = value.node
     new, old = value.array, x.array
-    if type(new) is type(old) is np.ndarray and new.strides != old.strides and new.shape == old.shape:
+    if _lies_otherwise(new, old) and new.shape == old.shape:
         # The elements lie as they did, so that a later reshape is a view where it was one.
         new = np.empty_like(old)
         new[...] = value.array
     x.array = new
+
+
+def _lies_otherwise(new: Any, old: Any) -> bool:
+    return type(new) is type(old) is np.ndarray and new.strides != old.strides
 
 
 _PUT: dict[Operation, Callable[..., Any]] = {
@@ -370,7 +374,7 @@ def write(x: T, result: Tensor, name: str) -> T:
             # It depends on x in a way that has no derivative: what x was computed from gets zeros.
             result = apply_operation(indexing.replace, x, result, Ellipsis)
         _check_views(x, result.node, name)
-    elif not x.is_view and call.get() is None and len(new.shape) < 2:
+    elif not x.is_view and call.get() is None and not _lies_otherwise(new, old):
         x.array = result.array  # as `store` does: the weights of a training step come this way
         return x
     if call.get() is not None:
