@@ -130,7 +130,9 @@ class Methods(Viewable):
     addmm, kron, cross, trace = functions.addmm, functions.kron, functions.cross, functions.trace
     det, slogdet, logdet = functions.det, functions.slogdet, functions.logdet
     inverse, pinverse, matrix_power = functions.inverse, functions.pinverse, functions.matrix_power
-    cholesky = functions.cholesky
+    cholesky, cholesky_solve = functions.cholesky, functions.cholesky_solve
+    cholesky_inverse, matrix_exp = functions.cholesky_inverse, functions.matrix_exp
+    svd, qr = functions.svd, functions.qr
 
     # Shapes
 

@@ -3,18 +3,25 @@
 Read a row as: name, Y = f(A), ∂L/∂A with G = ∂L/∂Y. The rules of `inverse`, `solve`, `determinant` and `cholesky`
 are in M. B. Giles, "An extended collection of matrix derivative results for forward and reverse mode AD"
 (2008); those of `pinv` and `lstsq` follow G. Golub and V. Pereyra, "The differentiation of pseudo-inverses and
-nonlinear least squares problems whose variables separate" (1973).
+nonlinear least squares problems whose variables separate" (1973); those of factors with orthogonal columns
+J. Townsend, "Differentiating the singular value decomposition" (2016), and S. F. Walter and L. Lehmann, "Algorithmic
+differentiation of linear algebra functions with application in optimum experimental design" (2010).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from tinygrad_poly.derivatives.elementwise import where
+from tinygrad_poly.derivatives.indexing import getitem
+from tinygrad_poly.derivatives.products import as_columns, as_rows
+from tinygrad_poly.derivatives.reductions import sum
 from tinygrad_poly.derivatives.shapes import reshape
-from tinygrad_poly.engine.arrays import Array, common, library, namespace, total
+from tinygrad_poly.engine.arrays import Array, Shape, common, library, namespace, total
 from tinygrad_poly.engine.errors import SingularMatrixError
 from tinygrad_poly.engine.operation import Operation
 
@@ -289,4 +296,145 @@ lstsq = Operation(
     formula="Y = A⁺ B: the Y that makes ‖A Y − B‖ smallest (the shortest of them)",
     derivative="(B − A Y) (A⁺ Z)ᵀ + A⁺ᵀ Y (G − Aᵀ Z)ᵀ − Z Yᵀ; Z = A⁺ᵀ G",
     note="where A has not full rank Y jumps: the slope is along the matrices of the same rank",
+)
+
+
+# Factors of which one LAPACK call finds several: it is made once, and its numbers are the option `found` of one row for
+# each factor. They are stacked upon each other: the eigenvalues and the vectors; or U, the singular values and V.
+
+
+def _eigensystem(a: Array, lower: bool) -> Array:
+    xp = namespace(a)
+    half = xp.tril(a if lower else a.mT)
+    symmetric = half + xp.triu(half.mT, k=1)
+    w, v = _checked("eigh", NOT_FINITE, xp.linalg.eigh, a, lambda: xp.linalg.eigh(symmetric))
+    return xp.concat((w[..., None, :], v), axis=-2)
+
+
+def _singular_system(a: Array) -> Array:
+    u, s, vt = _svd(a, False)
+    return namespace(a).concat((u, s[..., None, :], vt.mT), axis=-2)
+
+
+SYSTEMS = {
+    "eigh": Operation("LinalgEigh", _eigensystem, None, opaque=True),
+    "svd": Operation("LinalgSvd", _singular_system, None, opaque=True),
+}
+
+
+def _turns(g: Array, v: Array, gaps: Array, found: Array) -> Array:
+    """The turns of the vectors V towards each other: Vᵀ G − Gᵀ V over the gaps, and 0/0, NaN, where there is none."""
+    x = v.mT @ g
+    return (x - x.mT) / (gaps + namespace(found).eye(v.shape[-1], dtype=found.dtype))
+
+
+def _differences(w: Array) -> Array:
+    return as_rows(w) - as_columns(w)
+
+
+eigenvalues: Operation = Operation(
+    "LinalgEigh",
+    lambda a, found: found[..., 0, :],
+    lambda g, a, found: (eigenvectors(a, found) * as_rows(g)) @ eigenvectors(a, found).mT,
+    expands=True,
+    formula="the w with A V = V diag w, for symmetric A",
+    derivative="V diag(g) Vᵀ",
+    note="second derivatives are NaN where eigenvalues are equal, as in torch",
+)
+
+eigenvectors: Operation = Operation(
+    "LinalgEigh",
+    lambda a, found: found[..., 1:, :],
+    lambda g, a, v, found: v @ (_turns(g, v, _differences(eigenvalues(a, found)), found) / 2) @ v.mT,
+    saves="both",
+    expands=True,
+    formula="the V with A V = V diag w and Vᵀ V = I, for symmetric A",
+    derivative="V K Vᵀ with Kᵢⱼ = (Vᵀ G − Gᵀ V)ᵢⱼ / (2 (wⱼ − wᵢ))",
+    note="NaN where eigenvalues are equal; the sign of a vector is LAPACK's, and a loss must not depend on it",
+)
+
+svdvals: Operation = Operation(
+    "LinalgSvd",
+    lambda a, found: found[..., a.shape[-2], :],
+    lambda g, a, found: (left_vectors(a, found) * as_rows(g)) @ right_vectors(a, found).mT,
+    expands=True,
+    formula="the diagonal σ of Σ in A = U Σ Vᵀ",
+    derivative="U diag(g) Vᵀ",
+    note="where σ = 0 the slope of one side; second derivatives are NaN where singular values are equal, as in torch",
+)
+
+
+def _singular_slope(g: Array, u: Array, s: Array, v: Array, found: Array) -> Array:
+    """The derivative of the left vectors U by A: within their space, and out of it where A has more rows."""
+    sums = as_rows(s) + as_columns(s)
+    slope = u @ (_turns(g, u, _differences(s) * sums, found) * as_rows(s)) @ v.mT
+    if u.shape[-2] == u.shape[-1]:
+        return slope
+    return slope + ((g - u @ (u.mT @ g)) / as_rows(s)) @ v.mT
+
+
+left_vectors: Operation = Operation(
+    "LinalgSvd",
+    lambda a, found: found[..., : a.shape[-2], :],
+    lambda g, a, u, found: _singular_slope(g, u, svdvals(a, found), right_vectors(a, found), found),
+    saves="both",
+    expands=True,
+    formula="the U in A = U Σ Vᵀ",
+    derivative="(U K Σ + (I − U Uᵀ) G Σ⁻¹) Vᵀ with Kᵢⱼ = (Uᵀ G − Gᵀ U)ᵢⱼ / (σⱼ² − σᵢ²)",
+    note="NaN where singular values are equal; the sign of a vector is LAPACK's, and a loss must not depend on it",
+)
+
+# Those of A are the left ones of Aᵀ.
+right_vectors: Operation = Operation(
+    "LinalgSvd",
+    lambda a, found: found[..., a.shape[-2] + 1 :, :],
+    lambda g, a, v, found: _singular_slope(g, v, svdvals(a, found), left_vectors(a, found), found).mT,
+    saves="both",
+    expands=True,
+    formula="the V in A = U Σ Vᵀ",
+    derivative="U (Σ Kᵀ Vᵀ + Σ⁻¹ Gᵀ (I − V Vᵀ)) with Kᵢⱼ = (Vᵀ G − Gᵀ V)ᵢⱼ / (σⱼ² − σᵢ²)",
+    note="NaN where singular values are equal; the sign of a vector is LAPACK's, and a loss must not depend on it",
+)
+
+
+def _orthonormal_slope(g: Array, a: Array, q: Array) -> Array:
+    half = lower_half(g.mT @ q)
+    return solve(q.mT @ a, (g - q @ (half + half.mT)).mT).mT
+
+
+orthonormal = Operation(
+    "LinalgQr",
+    lambda a: namespace(a).linalg.qr(a)[0],
+    _orthonormal_slope,
+    saves="both",
+    expands=True,
+    opaque=True,
+    formula="the Q in A = Q R, for A with no more columns than rows",
+    derivative="(G − Q (Φ(M) + Φ(M)ᵀ)) R⁻ᵀ with M = Gᵀ Q",
+    note="a matrix without full rank raises SingularMatrixError in backward",
+)
+
+
+def _completed(q: Array) -> Array:
+    xp = namespace(q)
+    rest = xp.linalg.qr(q, mode="complete")[0][..., q.shape[-1] :]
+    return xp.concat((q, rest), axis=-1)
+
+
+def _of_the_given(g: Array, shape: Shape) -> Array:
+    rest = getitem(g, (..., slice(shape[-1], None)))
+    lost = sum(where(rest == 0, rest, math.nan), (g.ndim - 2, g.ndim - 1), True)
+    return getitem(g, (..., slice(shape[-1]))) + lost
+
+
+completed = Operation(
+    "LinalgQr",
+    _completed,
+    _of_the_given,
+    saves="shapes",
+    expands=True,
+    opaque=True,
+    formula="an orthogonal matrix that begins with the columns Q",
+    derivative="G of the columns Q",
+    note="NaN for a loss that depends on the other columns, which may be any",
 )

@@ -9,12 +9,17 @@ from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING
 
 from tinygrad_poly.functions.linalg import cholesky as cholesky
+from tinygrad_poly.functions.linalg import cholesky_inverse as cholesky_inverse
+from tinygrad_poly.functions.linalg import cholesky_solve as cholesky_solve
 from tinygrad_poly.functions.linalg import det as det
 from tinygrad_poly.functions.linalg import inverse as inverse
 from tinygrad_poly.functions.linalg import logdet as logdet
+from tinygrad_poly.functions.linalg import matrix_exp as matrix_exp
 from tinygrad_poly.functions.linalg import matrix_power as matrix_power
+from tinygrad_poly.functions.linalg import older_qr as qr
 from tinygrad_poly.functions.linalg import pinverse as pinverse
 from tinygrad_poly.functions.linalg import slogdet as slogdet
+from tinygrad_poly.functions.linalg import thin_svd as svd
 
 FAMILIES = (
     *("activations", "arithmetic", "comparisons", "contractions", "diagonals", "elementwise", "indexing", "joining"),
@@ -53,7 +58,17 @@ if TYPE_CHECKING:
     from tinygrad_poly.functions.shapes import *
     from tinygrad_poly.functions.softmax import *
 else:
-    __all__ = ["cholesky", "det", "inverse", "logdet", "matrix_power", "pinverse", "slogdet"]
+    __all__ = [
+        "cholesky",
+        "cholesky_inverse",
+        "cholesky_solve",
+        "det",
+        "inverse",
+        "logdet",
+        "matrix_exp",
+        "matrix_power",
+    ]
+    __all__ += ["pinverse", "qr", "slogdet", "svd"]
     for _family in FAMILIES:
         found = public(import_module(f"{__name__}.{_family}"))
         globals().update(found)

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import functools
+import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tinygrad_poly.derivatives import linalg
 from tinygrad_poly.engine import arrays
 from tinygrad_poly.engine.apply import apply_operation, apply_unary, checked, wrap
 from tinygrad_poly.engine.errors import DtypeError, ShapeError
+from tinygrad_poly.functions.diagonals import tril, triu
 from tinygrad_poly.functions.elementwise import where
 from tinygrad_poly.functions.norms import vector_norm
-from tinygrad_poly.functions.reductions import sum
+from tinygrad_poly.functions.polynomials import vander as powers
+from tinygrad_poly.functions.reductions import amax, amin, count_nonzero, sum
+from tinygrad_poly.functions.shapes import movedim
 
 if TYPE_CHECKING:
     from tinygrad_poly.tensor import Tensor
@@ -30,6 +36,28 @@ class LstsqResult(NamedTuple):
     residuals: Tensor
     rank: Tensor
     singular_values: Tensor
+
+
+class EighResult(NamedTuple):
+    """The eigenvalues of a symmetric matrix, and its eigenvectors, as columns."""
+
+    eigenvalues: Tensor
+    eigenvectors: Tensor
+
+
+class SVDResult(NamedTuple):
+    """The singular value decomposition."""
+
+    U: Tensor
+    S: Tensor
+    Vh: Tensor
+
+
+class QRResult(NamedTuple):
+    """The factors of a matrix."""
+
+    Q: Tensor
+    R: Tensor
 
 
 def _matrix(input: Any, name: str) -> Tensor:
@@ -276,12 +304,13 @@ def matrix_power(input: Tensor, n: int) -> Tensor:
 def matrix_norm(A: Tensor, ord: float | str = "fro", dim: tuple[int, int] = (-2, -1), keepdim: bool = False) -> Tensor:
     """A norm of matrices: "fro", √Σ aᵢⱼ²; 1, the largest column sum Σᵢ |aᵢⱼ|; inf, the largest row sum.
 
-    −1 and −inf give the smallest sums. Slopes are those of `vector_norm`: 0 for the Frobenius norm of a zero
-    matrix, and shared by columns (rows) of equal sums.
+    −1 and −inf give the smallest sums; 2 and −2 the largest and smallest singular value, and "nuc" the sum of all.
+    Slopes are those of `vector_norm` and `svdvals`: 0 for the Frobenius norm of a zero matrix, and shared by columns
+    (rows, singular values) that are equal.
 
     Args:
         A: matrices, of shape (…, m, n).
-        ord: which norm. 2 and "nuc", which need singular values, are not there.
+        ord: which norm.
         dim: the dimensions of rows and columns.
         keepdim: keep them with length 1.
 
@@ -293,16 +322,335 @@ def matrix_norm(A: Tensor, ord: float | str = "fro", dim: tuple[int, int] = (-2,
     tensor(5.)
     >>> matrix_norm(tensor([[1.0, -2.0], [2.0, 4.0]]), 1)
     tensor(6.)
+    >>> matrix_norm(tensor([[3.0, 0.0], [0.0, 4.0]]), "nuc")
+    tensor(7.)
     """
     rows, columns = arrays.normalize_axes(dim, _matrix(A, "matrix_norm").ndim, "matrix_norm") or ()
     if ord == "fro":
         return vector_norm(A, 2, (rows, columns), keepdim)
-    if ord not in (1, -1, float("inf"), float("-inf")):
-        raise ShapeError(
-            f"matrix_norm: ord must be 'fro', 1, -1, inf or -inf, not {ord!r} (2, -2 and 'nuc' need derivatives of "
-            "singular values, which are not there); 'fro' is never smaller than 2"
-        )
+    if ord not in ("nuc", 1, -1, 2, -2, float("inf"), float("-inf")):
+        raise ShapeError(f"matrix_norm: ord must be 'fro', 'nuc', 1, -1, 2, -2, inf or -inf, not {ord!r}")
+    if ord in ("nuc", 2, -2):
+        values = svdvals(movedim(A, (rows, columns), (-2, -1)))
+        result = sum(values, -1) if ord == "nuc" else amax(values, -1) if ord == 2 else amin(values, -1)
+        return result.unsqueeze(min(rows, columns)).unsqueeze(max(rows, columns)) if keepdim else result
     added, compared = (rows, columns) if abs(float(ord)) == 1 else (columns, rows)
     sums = vector_norm(A, 1, added, keepdim=True)
     extreme = vector_norm(sums, float("inf") if float(ord) > 0 else float("-inf"), compared, keepdim=True)
     return extreme if keepdim else extreme.squeeze((rows, columns))
+
+
+def eigh(A: Tensor, UPLO: str = "L") -> EighResult:
+    """The eigenvalues w, from the smallest on, and eigenvectors V of symmetric A: A = V diag(w) Vᵀ.
+
+    The derivatives are V diag(g) Vᵀ for w, and V K Vᵀ with Kᵢⱼ = (Vᵀ G − Gᵀ V)ᵢⱼ / (2 (wⱼ − wᵢ)) for V: A is
+    understood to move among the symmetric matrices. Where eigenvalues are equal, their vectors have no derivative: it
+    is given as NaN. Signs of vectors are LAPACK's; only what does not depend on them has a meaningful derivative.
+
+    Args:
+        A: matrices, of shape (…, n, n).
+        UPLO: which triangle of A is read, "L" or "U".
+
+    Raises:
+        ShapeError: unless the matrices are square.
+        ValueError: for another `UPLO`.
+        SingularMatrixError: where LAPACK finds no eigenvalues, as for NaN.
+
+    >>> from tinygrad_poly.linalg import eigh
+    >>> eigh(tensor([[2.0, 0.0], [0.0, 1.0]])).eigenvalues
+    tensor([1., 2.])
+    """
+    if str(UPLO).upper() not in ("L", "U"):
+        raise ValueError(f"eigh: UPLO must be 'L' or 'U', the triangle that is read, not {UPLO!r}")
+    found = linalg.SYSTEMS["eigh"].forward(_square(A, "eigh").array, UPLO.upper() == "L")
+    return EighResult(apply_unary(linalg.eigenvalues, A, found), apply_unary(linalg.eigenvectors, A, found))
+
+
+def eigvalsh(A: Tensor, UPLO: str = "L") -> Tensor:
+    """The eigenvalues that `eigh` finds, with derivative V diag(g) Vᵀ, also where some are equal.
+
+    >>> from tinygrad_poly.linalg import eigvalsh
+    >>> eigvalsh(tensor([[2.0, 0.0], [0.0, 1.0]]))
+    tensor([1., 2.])
+    """
+    return eigh(A, UPLO).eigenvalues
+
+
+def svd(A: Tensor, full_matrices: bool = True, *, driver: str | None = None) -> SVDResult:
+    """The singular value decomposition A = U diag(S) Vᵀ: U, S from the largest on, and Vᵀ.
+
+    Singular values have the derivative U diag(g) Vᵀ. Vectors have one where the singular values differ (and, of the
+    longer ones of a rectangular matrix, are not 0); elsewhere it is given as NaN. So it is for a loss that depends on
+    the columns with which `full_matrices` completes U or V, which may be any. Signs are LAPACK's, as for `eigh`.
+
+    Args:
+        A: matrices, of shape (…, m, n).
+        full_matrices: whether U has shape (…, m, m) and Vᵀ (…, n, n), instead of min(m, n) vectors each.
+        driver: torch's ways to compute it on a GPU; here there is one.
+
+    Raises:
+        ShapeError: for less than two dimensions.
+        SingularMatrixError: for NaN or infinity.
+
+    >>> from tinygrad_poly.linalg import svd
+    >>> svd(tensor([[0.0, 2.0], [1.0, 0.0]])).S
+    tensor([2., 1.])
+    """
+    found = linalg.SYSTEMS["svd"].forward(_matrix(A, "svd").array)
+    u, v = apply_unary(linalg.left_vectors, A, found), apply_unary(linalg.right_vectors, A, found)
+    if full_matrices:
+        u, v = _completed(u), _completed(v)
+    return SVDResult(u, apply_unary(linalg.svdvals, A, found), v.mT)
+
+
+def _completed(q: Tensor) -> Tensor:
+    """The columns of `q` and others that make it an orthogonal matrix."""
+    return q if q.shape[-2] == q.shape[-1] else apply_unary(linalg.completed, q)
+
+
+def svdvals(A: Tensor, *, driver: str | None = None) -> Tensor:
+    """The singular values of A, from the largest on, with derivative U diag(g) Vᵀ, also where some are equal or 0.
+
+    >>> from tinygrad_poly.linalg import svdvals
+    >>> svdvals(tensor([[0.0, 2.0], [1.0, 0.0]]))
+    tensor([2., 1.])
+    """
+    return svd(A, False).S
+
+
+def thin_svd(input: Tensor, some: bool = True, compute_uv: bool = True) -> SVDResult:
+    """The decomposition of `linalg.svd` with V instead of Vᵀ, by default with min(m, n) vectors: an older function.
+
+    >>> svd(tensor([[3.0], [4.0]]))[1]
+    tensor([5.])
+    """
+    u, s, vt = svd(input, not some)
+    return SVDResult(u, s, vt.mT) if compute_uv else SVDResult(u.detach() * 0, s, vt.detach().mT * 0)
+
+
+def qr(A: Tensor, mode: str = "reduced") -> QRResult:
+    """The factors A = Q R, with orthonormal columns of Q and an upper triangular R.
+
+    The derivative, of Q by A, is (G − Q (Φ(M) + Φ(M)ᵀ)) R⁻ᵀ with M = Gᵀ Q, where Φ takes the lower triangle and halves
+    the diagonal; R is Qᵀ A. Of a matrix with more columns than rows, the first ones decide on Q.
+
+    Args:
+        A: matrices, of shape (…, m, n).
+        mode: "reduced", Q of shape (…, m, min(m, n)); "complete", Q of shape (…, m, m), where a loss that depends on
+            the additional columns, which may be any, has the derivative NaN; or "r", without Q.
+
+    Raises:
+        ValueError: for another mode.
+        SingularMatrixError: in backward, where the first min(m, n) columns are not independent.
+
+    >>> from tinygrad_poly.linalg import qr
+    >>> qr(tensor([[3.0], [4.0]])).R
+    tensor([[-5.]])
+    """
+    if mode not in ("reduced", "complete", "r"):
+        raise ValueError(f"qr: mode must be 'reduced', 'complete' or 'r', not {mode!r}")
+    rows, columns = _matrix(A, "qr").shape[-2:]
+    q = apply_unary(linalg.orthonormal, A if rows >= columns else A[..., :rows])
+    q = _completed(q) if mode == "complete" else q
+    r = triu(q.mT @ A)
+    return QRResult(q[..., :0, :0] if mode == "r" else q, r)
+
+
+def older_qr(input: Tensor, some: bool = True) -> QRResult:
+    """The factors of `linalg.qr`, reduced or (without `some`) complete: torch's older function.
+
+    >>> qr(tensor([[3.0], [4.0]]))[1]
+    tensor([[-5.]])
+    """
+    return qr(input, "reduced" if some else "complete")
+
+
+def cond(A: Tensor, p: float | str | None = None) -> Tensor:
+    """The condition number ‖A‖ ‖A⁻¹‖ in the `matrix_norm` p; without p the quotient of extreme singular values.
+
+    Raises:
+        ShapeError: for another norm, and for a p other than 2 and −2 unless the matrices are square.
+        SingularMatrixError: for these norms of a singular matrix; for 2 it is ∞.
+
+    >>> from tinygrad_poly.linalg import cond
+    >>> cond(tensor([[4.0, 0.0], [0.0, 2.0]]))
+    tensor(2.)
+    """
+    if p in (None, 2, -2):
+        values = svdvals(A)
+        return values[..., 0] / values[..., -1] if p != -2 else values[..., -1] / values[..., 0]
+    return matrix_norm(A, p) * matrix_norm(inv(A), p)  # type: ignore[arg-type]
+
+
+def matrix_rank(A: Tensor, tol: Any = None, hermitian: bool = False, *, atol: Any = None, rtol: Any = None) -> Tensor:
+    """The number of singular values above max(atol, rtol · σ₁), which has no derivative.
+
+    By default rtol is max(m, n) · ε, or 0 with an `atol`; `tol` is an older name for `atol`.
+
+    Raises:
+        ShapeError: for less than two dimensions.
+
+    >>> from tinygrad_poly.linalg import matrix_rank
+    >>> matrix_rank(tensor([[1.0, 2.0], [2.0, 4.0]]))
+    tensor(1)
+    """
+    values = svdvals((_square if hermitian else _matrix)(A, "matrix_rank").detach())
+    atol = tol if atol is None else atol
+    if rtol is None:
+        rtol = max(A.shape[-2:]) * float(arrays.namespace(A.array).finfo(A.dtype).eps) if atol is None else 0.0
+    relative = values[..., :1] * (rtol[..., None] if getattr(rtol, "ndim", 0) else rtol)
+    atol = atol[..., None] if getattr(atol, "ndim", 0) else atol or 0.0
+    return count_nonzero((values > relative) & (values > atol), -1)
+
+
+def solve_triangular(A: Tensor, B: Tensor, *, upper: bool, left: bool = True, unitriangular: bool = False) -> Tensor:
+    """The X with T X = B (or, with `left=False`, X T = B) for the upper or lower triangle T of A.
+
+    The derivatives are those of `solve`, for A in the triangle only (`cholesky_solve` too, where torch fills the other
+    one). With `unitriangular`, ones are taken for the diagonal.
+
+    Raises:
+        ShapeError: unless the matrices are square, and as high as B.
+        SingularMatrixError: where a number on the diagonal is 0.
+
+    >>> from tinygrad_poly.linalg import solve_triangular
+    >>> solve_triangular(tensor([[2.0, 0.0], [1.0, 1.0]]), tensor([[2.0], [2.0]]), upper=False)
+    tensor([[1.],
+            [1.]])
+    """
+    part = triu if upper else tril
+    triangle = part(_square(A, "solve_triangular"), (1 if upper else -1) * unitriangular)
+    if unitriangular:
+        triangle = triangle + arrays.namespace(A.array).eye(A.shape[-1], dtype=A.dtype)
+    return solve(triangle, B, left=left)
+
+
+def cholesky_solve(B: Tensor, L: Tensor, upper: bool = False) -> Tensor:
+    """The X with L Lᵀ X = B, for a factor L that `cholesky` has found (`upper`: Lᵀ L X = B).
+
+    >>> cholesky_solve(tensor([[4.0]]), tensor([[2.0]]))
+    tensor([[1.]])
+    """
+    lower = L.mT if upper else L
+    return solve_triangular(lower.mT, solve_triangular(lower, B, upper=False), upper=True)
+
+
+def cholesky_inverse(L: Tensor, upper: bool = False) -> Tensor:
+    """The inverse of L Lᵀ, for a factor L that `cholesky` has found (`upper`: of Lᵀ L).
+
+    >>> cholesky_inverse(tensor([[2.0]]))
+    tensor([[0.2500]])
+    """
+    identity = arrays.namespace(L.array).eye(L.shape[-1], dtype=L.dtype)
+    return cholesky_solve(wrap(identity, None), L, upper)
+
+
+def multi_dot(tensors: Sequence[Tensor]) -> Tensor:
+    """The product of two or more matrices, in the order that needs the fewest multiplications of numbers.
+
+    The first may be a vector for a row, and the last one for a column.
+
+    Raises:
+        ShapeError: for fewer than two tensors, or where they do not fit.
+
+    >>> from tinygrad_poly.linalg import multi_dot
+    >>> multi_dot([tensor([1.0, 2.0]), tensor([[1.0, 0.0], [0.0, 2.0]]), tensor([3.0, 1.0])])
+    tensor(7.)
+    """
+    if len(tensors) < 2 or any(checked(t, "multi_dot").ndim != 2 for t in tensors[1:-1]):
+        raise ShapeError(f"multi_dot: expected two or more matrices, not {[t.shape for t in tensors]}")
+    if not {tensors[0].ndim, tensors[-1].ndim} <= {1, 2}:
+        raise ShapeError(
+            f"multi_dot: the first and the last are matrices or vectors, not {tensors[0].shape} and {tensors[-1].shape}"
+        )
+    heights = [1 if t.ndim == 1 and not i else t.shape[0] for i, t in enumerate(tensors)]
+    ends = [*heights, tensors[-1].shape[1] if tensors[-1].ndim == 2 else 1]
+
+    @functools.cache
+    def cheapest(i: int, k: int) -> tuple[int, int]:
+        """The cost of the product of tensors i … k − 1, and where it is split."""
+        splits = [(cheapest(i, j)[0] + cheapest(j, k)[0] + ends[i] * ends[j] * ends[k], j) for j in range(i + 1, k)]
+        return min(splits, default=(0, i))
+
+    def product(i: int, k: int) -> Tensor:
+        j = cheapest(i, k)[1]
+        return tensors[i] if i + 1 == k else product(i, j) @ product(j, k)
+
+    return product(0, len(tensors))
+
+
+def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
+    """The inner products Σ xᵢ yᵢ of vectors along `dim`, which broadcast.
+
+    >>> from tinygrad_poly.linalg import vecdot
+    >>> vecdot(tensor([[1.0, 2.0], [0.0, 1.0]]), tensor([3.0, 4.0]))
+    tensor([11.,  4.])
+    """
+    return sum(checked(x, "vecdot") * y, dim)
+
+
+def vander(x: Tensor, *, N: int | None = None) -> Tensor:
+    """The Vandermonde matrix of increasing powers: row i holds 1 xᵢ … xᵢᴺ⁻¹.
+
+    >>> from tinygrad_poly.linalg import vander
+    >>> vander(tensor([2.0, 3.0]), N=3)
+    tensor([[1., 2., 4.],
+            [1., 3., 9.]])
+    """
+    return powers(x, N, increasing=True)
+
+
+def tensorinv(A: Tensor, ind: int = 2) -> Tensor:
+    """The inverse of A as a map from its last dimensions to the first `ind` ones.
+
+    Raises:
+        ShapeError: unless both have as many elements.
+
+    >>> from tinygrad_poly.linalg import tensorinv
+    >>> tensorinv(tensor([[[2.0]]])).shape
+    (1, 1, 1)
+    """
+    n = math.prod(A.shape[ind:])
+    return inv(A.reshape(-1, n)).reshape(*A.shape[ind:], *A.shape[:ind])
+
+
+def tensorsolve(A: Tensor, B: Tensor, dims: tuple[int, ...] | None = None) -> Tensor:
+    """The X with tensordot(A, X, X.ndim) = B; A's `dims` are moved to its end first.
+
+    Raises:
+        ShapeError: unless A has as many elements in the dimensions of B as in the others.
+
+    >>> from tinygrad_poly.linalg import tensorsolve
+    >>> tensorsolve(tensor([[[2.0]]]), tensor([[1.0]])).shape
+    (1,)
+    """
+    A = A if dims is None else movedim(A, dims, tuple(range(-len(dims), 0)))
+    shape = A.shape[B.ndim :]
+    return solve(A.reshape(-1, math.prod(shape)), B.reshape(-1)).reshape(shape)
+
+
+def matrix_exp(A: Tensor) -> Tensor:
+    """The exponential Σ Aᵏ/k!, by a quotient of polynomials of A/2ˢ, squared s times, with its derivative.
+
+    N. J. Higham, "The scaling and squaring method for the matrix exponential revisited" (2005).
+
+    Raises:
+        ShapeError: unless the matrices are square.
+
+    >>> matrix_exp(tensor([[0.0, 1.0], [0.0, 0.0]]))
+    tensor([[1., 1.],
+            [0., 1.]])
+    """
+    largest = float(max(matrix_norm(_square(A, "matrix_exp").detach(), 1).reshape(-1).tolist(), default=0.0))
+    squarings = math.frexp(largest / 5.37)[1] if 5.37 < largest < math.inf else 0
+    x, term = A * 0.5**squarings, arrays.namespace(A.array).eye(A.shape[-1], dtype=A.dtype)
+    # The coefficients of Padé's approximation of degree 13: 1, and each from the last.
+    even, odd, coefficient = term * 1.0, 0.0, 1.0
+    for k in range(13):
+        coefficient *= (13 - k) / ((26 - k) * (k + 1))
+        term = x if not k else term @ x
+        even, odd = (even, odd + term * coefficient) if k % 2 == 0 else (term * coefficient + even, odd)
+    result = solve(even - odd, even + odd)
+    for _ in range(squarings):
+        result = result @ result
+    return result

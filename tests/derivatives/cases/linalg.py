@@ -17,6 +17,7 @@ from ..checks import Bound, Case
 
 Array = np.ndarray[Any, Any]
 SQUARE: list[Any] = [((1, 1),), ((2, 2),), ((3, 3),), ((2, 2, 2),), ((0, 0),)]
+SHAPES: list[Any] = [((1, 1),), ((2, 2),), ((3, 2),), ((2, 3),), ((2, 3, 2),)]
 
 
 def dyadic(rng: np.random.Generator, shape: Any) -> Array:
@@ -62,6 +63,29 @@ def _within(powers: int, degree: int, inputs: int = 1, matrix: int = 0) -> Bound
 
     slopes, curvatures = [majorant(1)] * inputs, [[majorant(2)] * inputs] * inputs
     return Bound((0, 0, 0), (100, 200, 400), majorant(0), slopes, curvatures)
+
+
+def apart(rng: np.random.Generator, shape: Any) -> Array:
+    """3, 6, 9, … on the diagonal and up to ⅜ elsewhere: eigenvalues and singular values differ by 1 at least."""
+    return np.asarray(3 * np.eye(*shape[-2:]) * np.arange(1, shape[-1] + 1) + rng.integers(-3, 4, shape) / 8)
+
+
+def _counted(v: Any) -> Any:
+    """The numbers 1, 2, … of the columns, in an array of the same library."""
+    return (v.detach() * 0 + 1).cumsum(-1)
+
+
+def _of_system(name: str) -> Callable[..., Any]:
+    """A function of the factors that their signs do not change: each column counts another number of times."""
+
+    def call(m: Any, a: Any) -> Any:
+        if name == "eigh":
+            _, v = m.linalg.eigh(a)
+            return (v * _counted(v)) @ v.mT
+        u, _, vt = m.linalg.svd(a, full_matrices=False)
+        return (u * _counted(u)) @ vt
+
+    return call
 
 
 def _cofactors_along(g: Any, a: Any, b: Any) -> Any:
@@ -183,5 +207,38 @@ CASES: list[Case] = [
         [((3, 2), (3, 2)), ((2, 3, 1), (2, 3, 1))],
         draw=(lambda rng, shape: np.asarray(halves(rng, shape) / 2 + 3 * np.eye(*shape[-2:])), halves),
         bound=_within(5, 4, 2),
+    ),
+    *(
+        Case(row, f"{row.name} {label}", call, shapes, draw=(apart,), bound=_within(0, degree))
+        for row, label, call, degree, shapes in (
+            (linalg.eigenvalues, "w", lambda m, a: m.linalg.eigvalsh(a)[..., None] * a, 2, SQUARE[1:]),
+            (linalg.eigenvectors, "V", _of_system("eigh"), 1, SQUARE[1:]),
+            (linalg.svdvals, "S", lambda m, a: m.linalg.svdvals(a).sum(-1)[..., None, None] * a, 2, SHAPES),
+            (linalg.left_vectors, "U", _of_system("svd"), 1, SHAPES),
+            (linalg.right_vectors, "V", _of_system("svd"), 1, [((2, 2),)]),
+        )
+    ),
+    Case(
+        linalg.orthonormal,
+        "qr",
+        lambda m, a: m.linalg.qr(a)[0],
+        [((3, 3),), ((3, 2),), ((2, 3, 1),)],
+        draw=(apart,),
+        bound=_within(2, 2),
+    ),
+    Case(
+        linalg.orthonormal,
+        "qr of more columns than rows",
+        lambda m, a: m.linalg.qr(a)[1],
+        [((2, 3),), ((2, 2, 3),)],
+        draw=(apart,),
+        bound=_within(2, 2),
+    ),
+    Case(
+        linalg.completed,
+        "columns of a completed matrix",
+        lambda m, q: apply_operation(linalg.completed, q * q)[..., : q.shape[-1]],
+        [((3, 2),), ((2, 3, 1),)],
+        torch_call=lambda m, q: q * q,
     ),
 ]
