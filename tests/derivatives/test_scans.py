@@ -84,3 +84,55 @@ def test_a_shift_of_nothing_is_nothing():
 def test_running_products_agree_with_torchs_in_float32():
     assert tg.ones(3).cumprod(0).dtype == tg.float32
     assert torch.ones(3).cumprod(0).dtype == torch.float32
+
+
+# Long rows, computed by pairs
+
+
+def powers_and_zeros(n, zeros):
+    rng = np.random.default_rng(n)
+    at = 2.0 ** rng.integers(-1, 2, n)
+    at[rng.choice(n, zeros, replace=False)] = 0.0
+    return at
+
+
+@pytest.mark.parametrize("zeros", [0, 1, 2])
+@pytest.mark.parametrize("n", [1024, 1025, 3071])
+def test_slopes_of_long_products_are_exact_beside_zeros_too(n, zeros):
+    at = powers_and_zeros(n, zeros)
+    x = tg.tensor(np.stack([at, at[::-1]], axis=1), requires_grad=True)
+    x.prod(0).sum().backward()
+    rest = math.prod(at[at != 0])
+    others = [0.0 if zeros - (v == 0) else rest / (v or 1.0) for v in at]
+    np.testing.assert_array_equal(x.grad[:, 0].numpy(), others)
+    np.testing.assert_array_equal(x.grad[:, 1].numpy(), others[::-1])
+    assert x.prod((0, 1), True).shape == (1, 1)
+    assert x.prod(0)[0].item() == math.prod(at)
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+@pytest.mark.parametrize("n", [64, 65, 2001])
+def test_a_long_recurrence_is_computed_as_a_short_one_is(monkeypatch, n, backwards):
+    rng = np.random.default_rng(n)
+    b, a = rng.integers(-2, 3, (2, n, 2)).astype(float), rng.choice([-1.0, 0.0, 1.0], (2, n, 2))
+    fast = scans.recurrence(b, a, 1, backwards)
+    monkeypatch.setattr(scans, "LONG", 10**9)
+    np.testing.assert_array_equal(fast, scans.recurrence(b, a, 1, backwards))
+
+
+def test_a_recurrence_whose_links_overflow_together_is_right():
+    links = np.r_[np.full(100, 1e200), 0.0, np.full(100, 1e-200)]
+    starts = np.where(np.arange(201) < 101, 0.0, 1.0)
+    assert np.isfinite(scans.recurrence(starts, links, 0, False)).all()
+
+
+def test_second_derivatives_of_a_long_product_are_those_of_short_ones():
+    # d²(x₁ ⋯ xₙ)/dxᵢdxⱼ is the product of the other n − 2; all are 1 but for two that are 2 and 4.
+    x = tg.ones(1500, dtype=tg.float64)
+    x[3], x[700] = 2.0, 4.0
+    x.requires_grad_()
+    (first,) = tg.grad(x.prod(), x, create_graph=True)
+    (second,) = tg.grad(first[3], x)
+    expected = np.full(1500, 4.0)
+    expected[3], expected[700] = 0.0, 1.0
+    np.testing.assert_array_equal(second.numpy(), expected)

@@ -118,3 +118,30 @@ def test_k_must_be_a_number_of_elements(k):
 
 def test_the_pair_has_names():
     assert repr(tg.tensor([3.0, 7.0]).max(0)) == "ValuesAndIndices(values=tensor(7.), indices=tensor(1))"
+
+
+@pytest.mark.parametrize("largest", [True, False])
+@pytest.mark.parametrize("dtype", ["float32", "int64"])
+@pytest.mark.parametrize("kind", ["all differ", "many are equal", "some are NaN"])
+def test_the_ends_of_long_rows_are_those_of_the_sorted_rows(kind, dtype, largest):
+    rng = np.random.default_rng(0)
+    rows = (
+        rng.permutation(3 * 700 * 9).reshape(3, 700, 9) if kind != "many are equal" else rng.integers(0, 9, (3, 700, 9))
+    )
+    rows = rows.astype(dtype)
+    if kind == "some are NaN" and dtype == "float32":
+        rows.flat[rng.integers(0, rows.size, 40)] = rng.choice([np.nan, np.inf, -np.inf], 40)
+    for k in (1, 17):
+        found, expected = tg.topk(tg.tensor(rows), k, 1, largest), tg.sort(tg.tensor(rows), 1, descending=largest)
+        for mine, reference in zip(found, expected, strict=True):
+            np.testing.assert_array_equal(mine.numpy(), reference.numpy()[:, :k])
+
+
+def test_slices_of_many_rows_bring_their_gradients_back():
+    x = tg.tensor(np.arange(80.0).reshape(2, 40), requires_grad=True)
+    parts = tg.unbind(x, 1)
+    assert [p.tolist() for p in parts] == x.T.tolist()
+    (tg.stack(parts, 1) * tg.arange(80.0).reshape(2, 40) + parts[7].sum()).sum().backward()
+    expected = np.arange(80.0).reshape(2, 40)
+    expected[:, 7] += 80
+    np.testing.assert_array_equal(x.grad.numpy(), expected)

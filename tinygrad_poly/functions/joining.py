@@ -7,6 +7,7 @@ repeated the sum over its repetitions.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -182,7 +183,13 @@ def unbind(input: Tensor, dim: int = 0, *, axis: int | None = None) -> tuple[Ten
     (tensor([1, 3]), tensor([2, 4]))
     """
     at = one_dim(dim if axis is None else axis, checked(input, "unbind").ndim, "unbind")
-    return tuple(view(indexing.getitem, input, indexing.at(at, i), mode=SEVERAL) for i in range(input.shape[at]))
+    count, parts = input.shape[at], (input,)
+    if count > 32 and input.requires_grad:
+        # Each slice's gradient is one of its part first: of the whole tensor, all together would be as many as n².
+        size = math.isqrt(count)
+        parts = _parts(input, [*range(size, count, size), count], at)
+    index = indexing.at
+    return tuple(view(indexing.getitem, x, index(at, i), mode=SEVERAL) for x in parts for i in range(x.shape[at]))
 
 
 unstack = unbind
