@@ -5,6 +5,7 @@ import pytest
 import torch
 
 import tinygrad_poly as tg
+from tinygrad_poly.derivatives import elementwise
 
 from ..helpers import DTYPES, UNIT_ROUNDOFF
 
@@ -114,3 +115,30 @@ def test_an_infinite_slope_in_the_branch_not_taken_spoils_the_gradient_as_in_tor
         slopes.append(x.grad.tolist())
     np.testing.assert_array_equal(slopes[0], slopes[1])
     assert math.isnan(slopes[0][0])
+
+
+RANGES = [(-1e-3, 1e-3), (-0.5, 0.5), (0.4, 0.6), (-4.0, 4.0), (3.9, 4.1), (-6.0, 9.0), (8.0, 26.0)]
+
+
+@pytest.mark.parametrize("of_one", [math.erf, math.erfc])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_error_functions_of_many_numbers_are_those_of_one_to_five_units(of_one, dtype):
+    # What NumPy promises for its own functions: 4 units, and Python's function is off by one.
+    rng = np.random.default_rng(0)
+    x = np.concatenate([rng.uniform(*ends, 700) for ends in RANGES]).astype(dtype)
+    expected = np.array([of_one(v) for v in x.tolist()])
+    expected = expected[normal := expected > np.finfo(dtype).tiny] if of_one is math.erfc else expected
+    x = x[normal] if of_one is math.erfc else x
+    found = getattr(elementwise, of_one.__name__)(x)
+    assert found.dtype == dtype
+    assert np.all(np.abs(found - expected) <= 10 * UNIT_ROUNDOFF[dtype] * np.abs(expected))
+
+
+@pytest.mark.parametrize("of_one", [math.erf, math.erfc])
+def test_error_functions_of_many_numbers_have_the_limits_of_those_of_one(of_one):
+    at = [0.0, -0.0, math.inf, -math.inf, math.nan, 1e300, -1e300, 5e-324, 40.0, -40.0]
+    with np.errstate(all="raise", under="ignore"):
+        found = getattr(elementwise, of_one.__name__)(np.resize(np.array(at), (3, 200)))
+    assert found.shape == (3, 200)
+    np.testing.assert_array_equal(found.ravel()[: len(at)], [of_one(v) for v in at])
+    assert math.copysign(1.0, found[0, 1]) == math.copysign(1.0, of_one(-0.0))
