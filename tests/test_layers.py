@@ -25,7 +25,7 @@ autograd, creation, errors
 tensor
 methods
 functions
-writing
+writing, hooks
 derivatives, interop
 engine, _printing, _start
 """

@@ -19,6 +19,9 @@ import numpy as _np
 
 from tinygrad_poly import autograd as autograd
 from tinygrad_poly.autograd import grad as grad
+from tinygrad_poly.autograd.grad_mode import inference_mode as inference_mode
+from tinygrad_poly.autograd.grad_mode import is_inference_mode_enabled as is_inference_mode_enabled
+from tinygrad_poly.autograd.grad_mode import set_grad_enabled as set_grad_enabled
 from tinygrad_poly.creation import FloatTensor as FloatTensor
 from tinygrad_poly.creation import arange as arange
 from tinygrad_poly.creation import as_tensor as as_tensor
@@ -61,6 +64,7 @@ if _typing.TYPE_CHECKING:
     from tinygrad_poly.compiler import compile as compile
     from tinygrad_poly.fitting import FitResult as FitResult
     from tinygrad_poly.fitting import fit as fit
+    from tinygrad_poly.func import vmap as vmap
 
 __version__ = "0.1.0"
 
@@ -87,7 +91,7 @@ _register("jax", _jax)
 
 # What a program may not need is imported when it is asked for: whole modules, and names in modules.
 _MODULES = ("cuda", "func", "linalg", "nn", "optim")
-_NAMES = {"fit": "fitting", "FitResult": "fitting", "compile": "compiler"}
+_NAMES = {"fit": "fitting", "FitResult": "fitting", "compile": "compiler", "vmap": "func"}
 
 
 if not _typing.TYPE_CHECKING:  # a checker would take every name for one of the package's

@@ -1,5 +1,6 @@
 """Exceptions: every error class of the package, for `except` clauses."""
 
+from tinygrad_poly.engine.errors import AnomalyError as AnomalyError
 from tinygrad_poly.engine.errors import BlockError as BlockError
 from tinygrad_poly.engine.errors import DataError as DataError
 from tinygrad_poly.engine.errors import DeviceError as DeviceError

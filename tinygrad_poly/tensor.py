@@ -6,12 +6,12 @@ import builtins
 import copy
 import math
 import operator
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Self
 
 import numpy as np
 
-from tinygrad_poly import _printing, functions, writing
+from tinygrad_poly import _printing, functions, hooks, writing
 from tinygrad_poly.derivatives import arithmetic, products, shapes
 from tinygrad_poly.engine import apply, arrays, walk
 from tinygrad_poly.engine.apply import (
@@ -94,7 +94,7 @@ class Tensor(Methods):
             if self.node.operation is not None:
                 raise GraphError(
                     f"requires_grad can only be switched off on leaf tensors, and this one was computed by "
-                    f"{self.node!r}; use .detach() for a copy without the graph"
+                    f"<{self.node.name()}>; use .detach() for a copy without the graph"
                 )
             self.node = None
         return self
@@ -140,13 +140,54 @@ class Tensor(Methods):
         """
         if self.node is None:
             raise GraphError("retain_grad() on a tensor that does not require grad: no gradient will ever reach it")
-        self.node.keeps_grad = True
+        self.node.retains = True
+
+    @property
+    def retains_grad(self) -> bool:
+        """Whether this tensor keeps its gradient although it is no leaf."""
+        return self.node is not None and self.node.operation is not None and self.node.retains
+
+    @property
+    def output_nr(self) -> int:
+        """The number of this tensor among the outputs of its `grad_fn`: 0, but for a `Function` with several."""
+        return getattr(self.node, "output_nr", 0)
+
+    def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> hooks.RemovableHandle:
+        """Call `hook(gradient)` whenever a backward pass has the whole gradient of this tensor; returns a handle.
+
+        A tensor that the hook returns, of the same shape and dtype, takes the place of the gradient, for later hooks,
+        for `grad`, and for all that the tensor was computed from. Hooks are called in the order of their registration.
+
+        Raises:
+            GraphError: if the tensor does not require grad.
+            DtypeError: for a hook that cannot be called, and in the backward pass where it returns no such tensor.
+            ShapeError: in the backward pass, where it returns a tensor of another shape.
+
+        >>> import tinygrad_poly as tg
+        >>> x = tg.tensor([1.0, 2.0], requires_grad=True)
+        >>> y = x * 3
+        >>> handle = y.register_hook(lambda gradient: gradient.clamp(max=1.0))
+        >>> (y * 5).sum().backward()
+        >>> x.grad                                         # 3 · 1 instead of 3 · 5
+        tensor([3., 3.])
+        >>> handle.remove()
+        """
+        return hooks.register(self, hook)
+
+    def register_post_accumulate_grad_hook(self, hook: Callable[[Tensor], None]) -> hooks.RemovableHandle:
+        """Call `hook(tensor)` whenever a backward pass has added to the `grad` of this leaf; returns a handle.
+
+        Raises:
+            GraphError: if the tensor is no leaf that requires grad.
+        """
+        return hooks.register(self, hook, after=True)
 
     def backward(
         self,
         gradient: Tensor | None = None,
         retain_graph: bool | None = None,
         create_graph: bool = False,
+        inputs: Tensor | Sequence[Tensor] | None = None,
     ) -> None:
         """Compute the gradients of this tensor and add them to the `grad` of the leaves it came from.
 
@@ -157,6 +198,7 @@ class Tensor(Methods):
             gradient: the cotangent v of vᵀJ, of this tensor's shape; not needed for a scalar (v = 1).
             retain_graph: keep what the rules need for a second backward pass over the same graph.
             create_graph: record the backward pass, so that the gradients can be differentiated.
+            inputs: one tensor or several, to whose `grad` alone is added; they need not be leaves.
 
         Raises:
             GraphError: without a graph, without `gradient` for more than one element, or where
@@ -171,7 +213,13 @@ class Tensor(Methods):
         """
         output = walk.start(self, gradient, create_graph)
         retain = create_graph if retain_graph is None else retain_graph
-        walk.walk([output], retain_graph=retain, create_graph=create_graph)
+        walk.walk(
+            [output],
+            targets=walk.inputs_of(inputs, "backward"),
+            retain_graph=retain,
+            create_graph=create_graph,
+            accumulate=True,
+        )
 
     def detach(self) -> Tensor:
         """The same numbers without the graph, in shared memory: a write into one changes the other."""
@@ -190,7 +238,9 @@ class Tensor(Methods):
         if self.node is not None:
             if self.node.operation is None:
                 arrays_differ = value.shape != self.shape or value.dtype != self.dtype
-                self.node = walk.leaf(value.array) if arrays_differ else self.node
+                if arrays_differ:
+                    hooked, self.node = self.node.keeps_grad, walk.leaf(value.array)
+                    self.node.keeps_grad = hooked
             elif value.shape != self.shape:
                 raise ShapeError(f"data of shape {value.shape} cannot replace data of shape {self.shape}")
         writing.share(self, value)
@@ -353,7 +403,7 @@ class Tensor(Methods):
         if name not in (str(arrays.get_default_dtype()), *(["int64", "bool"] if array.size else [])):
             notes.append(f"dtype=torch.{name}")
         if node is not None:
-            notes.append(f"grad_fn={node!r}" if node.operation else "requires_grad=True")
+            notes.append(f"grad_fn=<{node.name()}>" if node.operation else "requires_grad=True")
         return _printing.tensor_text(np.asarray(on_cpu(array)), notes)
 
     # Where and in which dtype

@@ -137,7 +137,7 @@ def _replaced(owner: Any, name: str, make: Callable[[], Any]) -> Iterator[None]:
 def _rule_mutant(mistake: str, row: Operation, i: int, wrong: Callable[[Rule], Rule]) -> Mutant:
     def plant() -> Any:
         rules = list(row.rules)
-        rules[i] = wrong(rules[i])  # type: ignore[arg-type]
+        rules[i] = wrong(rules[i])
         return _replaced(row, "rules", lambda: tuple(rules))
 
     return Mutant(mistake, f"{row.name}, input {i}", plant)

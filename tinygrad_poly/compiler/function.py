@@ -212,7 +212,7 @@ def _kind(x: Tensor) -> tuple[Any, ...]:
     """The kind of a tensor, on which its program depends."""
     array, node = x.array, x.node
     device = None if isinstance(array, (np.ndarray, np.generic)) else str(device_of(array))
-    return type(x), array.shape, array.dtype, node and (node.operation is None), device
+    return type(x), array.shape, array.dtype, node and (node.operation is None, node.keeps_grad.__class__), device
 
 
 def _repeated(tensors: list[Tensor]) -> Any:

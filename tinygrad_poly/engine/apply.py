@@ -36,6 +36,9 @@ class Node:
     A leaf (a tensor that the user made) has no operation, and keeps its gradient here. A node
     refers only to nodes that came before it, so there are no cycles, and it keeps the arrays that it
     was recorded with: a tensor that is updated later gets a new array and the node does not notice.
+
+    `keeps_grad` says whether a backward pass leaves the gradient here: False, True, or the tensor's hooks, which are
+    called with the gradient and know it too (`hooks.Hooks`).
     """
 
     __slots__ = ("dtype", "grad", "keeps_grad", "operation", "parents", "saved", "shape")
@@ -53,11 +56,24 @@ class Node:
         self.shape: Shape = array.shape
         self.dtype = array.dtype
         self.grad: Any = None
-        self.keeps_grad = operation is None
+        self.keeps_grad: Any = operation is None
+
+    @property
+    def retains(self) -> bool:
+        """Whether a backward pass leaves the gradient here; hooks stay when it is set."""
+        kept = self.keeps_grad
+        return kept if kept.__class__ is bool else kept.keeps
+
+    @retains.setter
+    def retains(self, value: bool) -> None:
+        if self.keeps_grad.__class__ is bool:
+            self.keeps_grad = value
+        else:
+            self.keeps_grad.keeps = value
 
     def name(self) -> str:
         """Torch's name of the node, such as `AddBackward0`."""
-        return f"{self.operation.name}Backward0" if self.operation else "AccumulateGrad"
+        return self.operation.node_name(self) if self.operation else "torch::autograd::AccumulateGrad"
 
     @property
     def next_functions(self) -> tuple[tuple[Node | None, int], ...]:
@@ -65,7 +81,7 @@ class Node:
         return tuple((parent, 0) for parent in self.parents)
 
     def __repr__(self) -> str:
-        return f"<{self.name()}>"
+        return f"<{self.name().rpartition(':')[2]} object at {id(self):#x}>"
 
 
 def leaf(array: Array) -> Node:

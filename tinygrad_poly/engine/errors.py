@@ -21,6 +21,10 @@ class GraphError(RuntimeError):
     """A backward pass that the recorded graph does not allow."""
 
 
+class AnomalyError(RuntimeError):
+    """NaN or an infinity that was computed from finite numbers, found by `autograd.detect_anomaly`."""
+
+
 class DeviceError(RuntimeError):
     """A device whose array library is not installed or does not exist."""
 

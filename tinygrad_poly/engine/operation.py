@@ -53,6 +53,23 @@ def special_text(row: Operation | Variadic) -> str:
     return ". ".join([*map(str, row.special), *([row.note] if row.note else [])]) or "none"
 
 
+class NoGradient(Exception):  # noqa: N818 - it is no error
+    """The exception by which a rule says, in the walk, that nothing flows back to its input: None instead of zeros."""
+
+
+class Rules:
+    """Rules that are made anew in each walk, by `make`, so that they may share what they compute."""
+
+    def __init__(self, count: int, make: Callable[[], list[Rule | None]]) -> None:
+        self.count, self.make = count, make
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __iter__(self) -> Any:
+        return iter(self.make())
+
+
 class Operation:
     """A row of the table: the forward function and, for each input, a vector-Jacobian product.
 
@@ -83,6 +100,7 @@ class Operation:
         formula: y in the inputs x or a, b, … for a reader of the table, such as "sin x".
         derivative: ∂y/∂x, or ∂y/∂a and ∂y/∂b with a semicolon between them.
         special: points where the formula gives no derivative, with what is returned there; a test evaluates them all.
+        named: torch's name for a node of the row, from the node, where it is not always `name` and "Backward0".
         note: what there is to say beside these, such as "a singular matrix raises SingularMatrixError".
     """
 
@@ -93,6 +111,7 @@ class Operation:
         "forward",
         "frees",
         "name",
+        "named",
         "note",
         "rules",
         "saves_inputs",
@@ -113,8 +132,10 @@ class Operation:
         derivative: str = "",
         special: tuple[Point, ...] = (),
         note: str = "",
+        named: Callable[[Any], str] | None = None,
     ) -> None:
         self.name = name
+        self.named = named
         if opaque:
             forward = self._deferring(forward)
         self.formula = formula
@@ -122,7 +143,7 @@ class Operation:
         self.special = special
         self.note = note
         self.forward = forward
-        self.rules = rules
+        self.rules: Any = rules
         self.saves_inputs = saves in ("inputs", "both")
         self.saves_output = saves in ("output", "both")
         self.saves_shapes = saves == "shapes"
@@ -153,6 +174,10 @@ class Operation:
         if self.saves_shapes:
             return tuple(a.shape for a in inputs)
         return ()
+
+    def node_name(self, node: Any) -> str:
+        """Torch's name of a node of the row."""
+        return self.named(node) if self.named else f"{self.name}Backward0"
 
     def __repr__(self) -> str:
         return f"<Operation {self.name}>"

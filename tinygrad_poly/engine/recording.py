@@ -15,7 +15,8 @@ from typing import Any, Self, TypeVar, overload
 F = TypeVar("F", bound=Callable[..., Any])
 
 # False, True, or an observer: each operation asks whether it is to be recorded, and thereby gets who is told of it.
-recording: ContextVar[bool | Observer] = ContextVar("recording", default=True)
+# None is False inside of an `inference_mode`.
+recording: ContextVar[bool | Observer | None] = ContextVar("recording", default=True)
 
 # What to go back to, for each mode that was entered: (the modes around it, the state before it).
 _outer: ContextVar[Any] = ContextVar("outer", default=None)
@@ -73,6 +74,9 @@ class Observer:
             result: the tensor; `result.node.parents` are the nodes of the inputs, None where one has none.
         """
         raise NotImplementedError(f"{type(self).__name__} has to define recorded(operation, inputs, options, result)")
+
+    def walking(self, nodes: Any) -> None:
+        """Called at the start of each backward pass with the nodes that it will visit."""
 
     def tell(self, operation: Any, inputs: tuple[Any, ...], options: tuple[Any, ...], result: Any) -> None:
         """Call `recorded` with recording switched off, so that what it computes itself is not told."""
@@ -139,13 +143,16 @@ class Mode:
     serves them all, and may be entered again inside itself.
     """
 
-    def __init__(self, name: str, value: bool, doc: str) -> None:
+    def __init__(self, name: str, value: bool | None, doc: str | None) -> None:
         self.__name__ = name
         self.__doc__ = doc
         self._value = value
 
     def __enter__(self) -> None:
         _set_outer((_get_outer(), _get()))
+        self._begin()
+
+    def _begin(self) -> None:
         _set(self._value and (_innermost_observer() or True))
 
     def __exit__(self, *exception: object) -> None:

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from tinygrad_poly.engine.apply import Node as Node
+from tinygrad_poly.engine.apply import is_recording, wrap
 from tinygrad_poly.engine.apply import leaf as leaf
-from tinygrad_poly.engine.apply import wrap
 from tinygrad_poly.engine.arrays import Array, astype, expand, library, ones_like, unbroadcast
 from tinygrad_poly.engine.errors import DeviceError, DtypeError, GraphError, ShapeError
-from tinygrad_poly.engine.operation import Operation
+from tinygrad_poly.engine.operation import NoGradient, Operation
 
 
 def start(tensor: Any, gradient: Any, create_graph: bool) -> tuple[Node, Array]:
@@ -47,12 +47,33 @@ def start(tensor: Any, gradient: Any, create_graph: bool) -> tuple[Node, Array]:
     return node, gradient if create_graph else gradient.array
 
 
+def inputs_of(inputs: Any, name: str) -> list[Node] | None:
+    """The nodes of one tensor or several, which the function `name` got as `inputs`; None for None.
+
+    Raises:
+        GraphError: where there are none, or one does not require grad.
+        DtypeError: where one is no tensor.
+    """
+    if inputs is None:
+        return None
+    tensors = [inputs] if hasattr(inputs, "node") else list(inputs)
+    if not tensors:
+        raise GraphError(f"{name}(): inputs is empty; leave it out for the gradients of all leaves")
+    for position, tensor in enumerate(tensors):
+        if not hasattr(tensor, "node"):
+            raise DtypeError(f"{name}(): inputs must be tensors, not {type(tensor).__name__}")
+        if tensor.node is None:
+            raise GraphError(f"{name}(): input {position} does not require grad; set requires_grad=True on it")
+    return [tensor.node for tensor in tensors]
+
+
 def walk(
     outputs: Sequence[tuple[Node, Array]],
     *,
     targets: Iterable[Node] | None = None,
     retain_graph: bool = False,
     create_graph: bool = False,
+    accumulate: bool = False,
 ) -> dict[Node, Array]:
     """Carry cotangents from `outputs` back to the leaves.
 
@@ -70,6 +91,7 @@ def walk(
             touched. By default gradients accumulate in the leaves (and where `retain_grad` asked).
         retain_graph: keep the saved arrays for another walk.
         create_graph: record the walk itself: cotangents and saved arrays are tensors.
+        accumulate: add what is found to the gradients of the targets too.
 
     Raises:
         GraphError: where a node's saved arrays were freed by an earlier walk.
@@ -83,13 +105,19 @@ def walk(
             entry = waiting[node]
             entry[1] = cotangent if entry[1] is None else entry[1] + cotangent
     ready = [node for node, entry in waiting.items() if not entry[0]]
+    if (mode := is_recording()) is not True and mode:
+        mode.walking(waiting)
     found: dict[Node, Array] = {}
     while ready:
         node = ready.pop()
         g = waiting.pop(node)[1]
         operation = node.operation
-        if node.keeps_grad if wanted is None else node in wanted:
-            found[node] = g if g.shape == node.shape else expand(g, node.shape)
+        keeps = node.keeps_grad
+        if keeps or wanted is not None:
+            if keeps and keeps is not True:  # the tensor's hooks
+                g, keeps = keeps(node, g), keeps.keeps
+            if keeps if wanted is None else node in wanted:
+                found[node] = g if g.shape == node.shape else expand(g, node.shape)
         if operation is None or (needed is not None and needed.isdisjoint(node.parents)):
             continue
         saved = node.saved
@@ -103,7 +131,11 @@ def walk(
         for parent, rule in zip(node.parents, operation.rules):
             if parent is None or (needed is not None and parent not in needed):
                 continue
-            contribution = rule(g, *saved)  # type: ignore[misc]
+            try:
+                contribution = rule(g, *saved)
+            except NoGradient:
+                _pass_over(parent, waiting, ready)
+                continue
             if contribution.shape != parent.shape:
                 contribution = unbroadcast(contribution, parent.shape)
             if contribution.dtype is not parent.dtype:
@@ -113,7 +145,7 @@ def walk(
             entry[0] -= 1
             if not entry[0]:
                 ready.append(parent)
-    if wanted is None:
+    if wanted is None or accumulate:
         # At the end: a walk that an exception ends adds nothing, instead of a part.
         for node, g in found.items():
             _accumulate(node, g, create_graph)
@@ -132,7 +164,7 @@ def _consumers(roots: list[Node], needed: set[Node] | None) -> dict[Node, list[A
         node = stack.pop()
         if node.saved is None and (needed is None or not needed.isdisjoint(node.parents)):
             raise GraphError(
-                f"the graph below {node!r} was freed by an earlier backward(); pass retain_graph=True to the "
+                f"the graph below <{node.name()}> was freed by an earlier backward(); pass retain_graph=True to the "
                 "earlier backward() or grad() to walk the same graph twice, or compute the output again"
             )
         for parent in node.parents:
@@ -144,6 +176,21 @@ def _consumers(roots: list[Node], needed: set[Node] | None) -> dict[Node, list[A
                 else:
                     entry[0] += 1
     return found
+
+
+def _pass_over(node: Node, waiting: dict[Node, list[Any]], ready: list[Node]) -> None:
+    """Wait for one consumer less, who has no gradient for `node`; if none had, its own consumers' wait ends too."""
+    stack = [node]
+    while stack:
+        node = stack.pop()
+        entry = waiting[node]
+        entry[0] -= 1
+        if not entry[0]:
+            if entry[1] is not None:
+                ready.append(node)
+            else:
+                del waiting[node]
+                stack += [parent for parent in node.parents if parent in waiting]
 
 
 def _leading_to(wanted: set[Node], roots: list[Node]) -> set[Node]:
@@ -178,6 +225,8 @@ def _accumulate(node: Node, g: Array, create_graph: bool) -> None:
     else:
         # The same tensor with a new array, so that whoever holds `w.grad` sees the sum, as in torch.
         old.array = old.array + g
+    if node.keeps_grad not in (True, False):
+        node.keeps_grad.accumulated()
 
 
 def _as_tensors(node: Node, operation: Operation, saved: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -39,7 +39,7 @@ def pullback(function: Map, primals: Sequence[Tensor]) -> tuple[list[Tensor], Ma
             outputs = function([wrap(x.array, node) for x, node in zip(primals, variables)])
     finally:
         for x, node in zip(primals, variables):
-            node.operation, node.parents, node.keeps_grad = clone, (x.node,), False
+            node.operation, node.parents, node.retains = clone, (x.node,), False
     # Tensors of our own, because the caller may go on to change the outputs in place.
     ys = [wrap(y.array, y.node) for y in outputs]
     outputs = [outward(y) for y in outputs]

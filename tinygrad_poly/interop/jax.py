@@ -54,7 +54,7 @@ def _flatten(tensor: Tensor) -> tuple[tuple[Array], bool]:
     node = tensor.node
     if node is not None and node.operation is not None:
         raise GraphError(
-            f"JAX can take or return a tensor without its graph only, and this one was computed by {node!r}: "
+            f"JAX can take or return a tensor without its graph only, and this one was computed by <{node.name()}>: "
             "give it tensor.detach()"
         )
     return (tensor.array,), node is not None

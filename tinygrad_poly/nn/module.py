@@ -11,6 +11,8 @@ from tinygrad_poly.engine import arrays
 from tinygrad_poly.engine.apply import wrap
 from tinygrad_poly.engine.errors import DtypeError, ShapeError
 from tinygrad_poly.engine.recording import no_grad
+from tinygrad_poly.hooks import RemovableHandle
+from tinygrad_poly.nn import hooks
 from tinygrad_poly.tensor import Tensor
 from tinygrad_poly.writing import share
 
@@ -20,6 +22,8 @@ R = TypeVar("R", covariant=True)
 
 class _Computes(Protocol[P, R]):
     """A type with a `forward`, from which type checkers learn what a module takes and returns."""
+
+    _hooks: Any
 
     def forward(self, *inputs: P.args, **options: P.kwargs) -> R: ...
 
@@ -96,6 +100,7 @@ class Module:
     _buffers: dict[str, Tensor | None]
     _modules: dict[str, Module | None]
     _unsaved: set[str]
+    _hooks: Any = None
     training: bool
 
     def __init__(self) -> None:
@@ -145,8 +150,40 @@ class Module:
         raise NotImplementedError(f"{type(self).__name__} must define forward()")
 
     def __call__(self: _Computes[P, R], *inputs: P.args, **options: P.kwargs) -> R:
-        """The output of the module, by `forward`."""
+        """The output of the module, by `forward` and its hooks."""
+        if self._hooks:
+            return hooks.call(self, inputs, options)  # type: ignore[no-any-return]
         return self.forward(*inputs, **options)
+
+    # Hooks
+
+    def register_forward_pre_hook(self, hook: Any) -> RemovableHandle:
+        """Call `hook(module, args)` before `forward`; what it returns, if not None, is what `forward` gets."""
+        return hooks.register(self, "pre", hook)
+
+    def register_forward_hook(self, hook: Any) -> RemovableHandle:
+        """Call `hook(module, args, output)` after `forward`; what it returns, if not None, is the output instead.
+
+        >>> from tinygrad_poly import nn
+        >>> layer = nn.ReLU()
+        >>> handle = layer.register_forward_hook(lambda module, args, output: print(module, *args, "->", output))
+        >>> y = layer(tensor([-1.0, 2.0]))
+        ReLU() tensor([-1.,  2.]) -> tensor([0., 2.])
+        >>> handle.remove()
+        """
+        return hooks.register(self, "forward", hook)
+
+    def register_full_backward_pre_hook(self, hook: Any) -> RemovableHandle:
+        """Call `hook(module, grad_output)` when the gradients of the outputs are there; it may return others."""
+        return hooks.register(self, "backward_pre", hook)
+
+    def register_full_backward_hook(self, hook: Any) -> RemovableHandle:
+        """Call `hook(module, grad_input, grad_output)` when the gradients of the inputs are there.
+
+        Both are tuples, with None where there is no gradient. The hook may return another tuple for `grad_input`.
+        Where no input requires grad, it is called when the gradients of the outputs are there.
+        """
+        return hooks.register(self, "backward", hook)
 
     # What is inside
 

@@ -18,6 +18,7 @@ from tinygrad_poly.engine.arrays import namespace
 from tinygrad_poly.engine.operation import Variadic
 from tinygrad_poly.engine.recording import enable_grad
 from tinygrad_poly.engine.walk import Node, leaf, walk
+from tinygrad_poly.hooks import Hooks
 from tinygrad_poly.tensor import Tensor
 
 Runner = Callable[[Program], Any]
@@ -30,9 +31,10 @@ class Entrance(Node):
     Attributes:
         walked: whether a walk has come here, so that it matters what is behind.
         asked: whether the trace has read or written the gradient.
+        keeps_grad: that backward passes add up gradients here, or the hooks of the tensor outside.
     """
 
-    __slots__ = ("_grad", "asked", "walked")
+    __slots__ = ("_grad", "_hooks", "asked", "walked")
 
     def __init__(self, symbol: Symbol, outside: Node) -> None:
         if outside.operation is None:
@@ -40,6 +42,7 @@ class Entrance(Node):
         else:  # behind it there is some leaf
             super().__init__(clone, (leaf(symbol),), (), symbol)
         self.walked = self.asked = False
+        self._hooks = outside.keeps_grad if isinstance(outside.keeps_grad, Hooks) else True
 
     @property
     def grad(self) -> Any:
@@ -50,21 +53,25 @@ class Entrance(Node):
     @grad.setter
     def grad(self, value: Any) -> None:
         self.asked = True
-        self._grad = value
-
-    @property
-    def keeps_grad(self) -> bool:
-        """Whether a backward pass adds up gradients here; an error if the tensor is no leaf outside."""
-        if self.operation is not None:
+        if value is not None and self.operation is not None:
             raise noted(
                 "backward() inside a compiled function has come to an argument that was computed from others, and "
                 "cannot go on to these: take gradients with grad(), or pass argument.detach().requires_grad_()"
             )
-        return True
+        self._grad = value
+
+    @property
+    def keeps_grad(self) -> Any:
+        """True, or the hooks."""
+        return self._hooks
 
     @keeps_grad.setter
-    def keeps_grad(self, value: bool) -> None:
-        pass
+    def keeps_grad(self, value: Any) -> None:
+        if isinstance(value, Hooks):
+            raise noted(
+                "a compiled function registers a hook on a tensor from outside, whose gradient a program does not "
+                "see: register it outside, or on a tensor that the function computes"
+            )
 
     def __hash__(self) -> int:
         self.walked = True
@@ -104,6 +111,10 @@ class TracedFunction:
         self.trace = trace
         self.inputs = list(inputs)
         self.entrances = list(entrances)
+        for entrance in entrances:
+            # From here on it is walked to from outside, where the tensor itself has its hooks.
+            if isinstance(entrance, Entrance):
+                entrance._hooks = True
         self.captured = list(captured)
         self.outputs = list(outputs)
         computed = [array for array, _ in outputs if isinstance(array, Symbol)]
@@ -164,7 +175,7 @@ class TracedFunction:
                 trace = self.trace
                 # What a tensor was computed from that was captured is not this function's: its own node knows.
                 for captured, _ in self.captured:
-                    trace.give(captured, parents=())
+                    trace.give(captured, parents=(), keeps_grad=False)
                 try:
                     with trace.going_on(), enable_grad():
                         v, seen = entered("v", node.shape, node.dtype)

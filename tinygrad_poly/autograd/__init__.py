@@ -1,13 +1,21 @@
-"""Gradients of several outputs at once: `grad` and `backward`, as in `torch.autograd`."""
+"""Gradients of several outputs at once, `grad` and `backward`, and torch's other names in `torch.autograd`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tinygrad_poly.autograd.anomaly import detect_anomaly as detect_anomaly
+from tinygrad_poly.autograd.anomaly import set_detect_anomaly as set_detect_anomaly
+from tinygrad_poly.autograd.function import Function as Function
+from tinygrad_poly.autograd.function import Variable as Variable
+from tinygrad_poly.autograd.grad_mode import enable_grad as enable_grad
+from tinygrad_poly.autograd.grad_mode import inference_mode as inference_mode
+from tinygrad_poly.autograd.grad_mode import no_grad as no_grad
+from tinygrad_poly.autograd.grad_mode import set_grad_enabled as set_grad_enabled
 from tinygrad_poly.engine.apply import wrap
 from tinygrad_poly.engine.arrays import Array
 from tinygrad_poly.engine.errors import DtypeError, GraphError
-from tinygrad_poly.engine.walk import Node, start, walk
+from tinygrad_poly.engine.walk import Node, inputs_of, start, walk
 from tinygrad_poly.tensor import Tensor
 
 
@@ -43,11 +51,7 @@ def grad(
     >>> slope.item(), curvature.item()
     (12.0, 12.0)
     """
-    targets = []
-    for position, tensor in enumerate(_several("grad", inputs, "inputs")):
-        if tensor.node is None:
-            raise GraphError(f"grad(): input {position} does not require grad; set requires_grad=True on it")
-        targets.append(tensor.node)
+    targets = inputs_of(inputs, "grad") or []
     starts = _starts("grad", outputs, grad_outputs, create_graph, "outputs", "grad_outputs")
     retain = create_graph if retain_graph is None else retain_graph
     found = walk(starts, targets=targets, retain_graph=retain, create_graph=create_graph)
@@ -71,6 +75,7 @@ def backward(
     grad_tensors: Tensor | Sequence[Tensor | None] | None = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
+    inputs: Tensor | Sequence[Tensor] | None = None,
 ) -> None:
     """Add the gradients of the sum of `tensors` to the `grad` of the leaves they came from, in one walk.
 
@@ -82,6 +87,7 @@ def backward(
         grad_tensors: a cotangent for each; a tensor with one element needs none.
         retain_graph: keep the graph for another pass; by default only with `create_graph`.
         create_graph: record the pass, so that the gradients can be differentiated again.
+        inputs: one tensor or several, to whose `grad` alone is added; they need not be leaves.
 
     Raises:
         GraphError: where a tensor has no graph, or needs a cotangent; then no gradient has changed.
@@ -95,7 +101,9 @@ def backward(
     tensor(32.)
     """
     starts = _starts("backward", tensors, grad_tensors, create_graph, "tensors", "grad_tensors")
-    walk(starts, retain_graph=create_graph if retain_graph is None else retain_graph, create_graph=create_graph)
+    retain = create_graph if retain_graph is None else retain_graph
+    targets = inputs_of(inputs, "backward")
+    walk(starts, targets=targets, retain_graph=retain, create_graph=create_graph, accumulate=True)
 
 
 def _starts(
