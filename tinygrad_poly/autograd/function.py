@@ -234,8 +234,7 @@ class _Call:
 
     def row(self) -> Operation:
         """The row of this call."""
-        named = f"{self.name}Backward"
-        row = Operation(self.name, _no_forward, saves="output", expands=True, named=lambda _: named)
+        row = Operation(self.name, _no_forward, saves="output", expands=True, named=f"{self.name}Backward")
         row.rules, row.frees = Rules(len(self.inputs), self.rules), bool(self.places)
         return row
 

@@ -156,6 +156,7 @@ power: Operation = Operation(
     _power,
     _power_base,
     _power_exponent,
+    named="PowBackward1",
     formula="aᵇ",
     derivative="b aᵇ⁻¹; aᵇ log a",
     special=(
@@ -187,6 +188,7 @@ remainder = Operation(
     operator.mod,
     lambda g, a, b: g,
     lambda g, a, b: -g * (a // b),
+    named=lambda saved: f"RemainderBackward{int(hasattr(saved[1], 'dtype'))}",
     formula="a − b ⌊a/b⌋",
     derivative="1; −⌊a/b⌋",
     special=(
@@ -223,6 +225,7 @@ fmod = Operation(
     of_two("fmod"),
     lambda g, a, b: g,
     lambda g, a, b: -g * trunc_divide(a, b),
+    named=lambda saved: f"FmodBackward{int(hasattr(saved[1], 'dtype'))}",
     formula="a − b trunc(a/b)",
     derivative="1; −trunc(a/b)",
     special=(
@@ -293,6 +296,7 @@ lerp = Operation(
     lambda g, a, b, weight: g * (1 - weight),
     lambda g, a, b, weight: g * weight,
     lambda g, a, b, weight: g * (b - a),
+    named=lambda saved: f"LerpBackward{int(hasattr(saved[2], 'dtype'))}",
     formula="a + w (b − a)",
     derivative="1 − w; w; b − a",
 )

@@ -21,12 +21,23 @@ def _take(x: Array, index: Index) -> Array:
         return _gathered(x, positions(x.shape, index))
 
 
+def _step_name(saved: Any) -> str:
+    """Torch's name of the last of the steps in which it takes an index."""
+    index = saved[1] if isinstance(saved[1], tuple) else (saved[1],)
+    parts = [part for part in index if part is not Ellipsis]
+    if not all(map(_is_basic, parts)):
+        return "IndexBackward0"
+    last = {slice: "Slice", type(None): "Unsqueeze"}.get(type(parts[-1]), "Select") if parts else "Alias"
+    return f"{last}Backward0"
+
+
 getitem: Operation = Operation(
     "Index",
     _take,
     lambda g, x_shape, index: put(g, x_shape, index),
     saves="shapes",
     expands=True,
+    named=_step_name,
     formula="x[i]",
     derivative="g added to zeros at i",
     note="nowhere; an element selected several times gets the sum",

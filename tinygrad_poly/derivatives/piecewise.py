@@ -211,6 +211,7 @@ clamp = Operation(
     straight(_clamp_slope),
     straight(lambda g, x, low, high: where(x < low if high is None else (x < low) & (low < high), g, 0.0)),
     straight(lambda g, x, low, high: where(x > high if low is None else (x > high) | (high < low), g, 0.0)),
+    named=lambda saved: f"ClampBackward{int(not any(hasattr(bound, 'dtype') for bound in saved[1:]))}",
     formula="x, but at least a and at most b",
     derivative="for x: 1 where a ≤ x ≤ b, else 0; for a: 1 where x < a, else 0; for b: 1 where x > b, else 0",
     special=(

@@ -68,12 +68,14 @@ def _right(g: Array, a: Array, b: Array) -> Array:
     return a.mT @ g
 
 
+_KINDS = {(2, 2): "Mm", (2, 1): "Mv", (1, 1): "Dot"}
 matmul = Operation(
     "Mm",
     product,
     _left,
     _right,
     expands=True,
+    named=lambda saved: f"{_KINDS.get((saved[0].ndim, saved[1].ndim), 'UnsafeView')}Backward0",
     formula="A B",
     derivative="G Bᵀ; Aᵀ G",
 )

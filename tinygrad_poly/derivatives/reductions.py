@@ -72,6 +72,7 @@ sum = Operation(
     with_axes,
     saves="shapes",
     expands=True,
+    named=lambda saved: f"SumBackward{int(saved[1] is not None)}",
     formula="Σᵢ xᵢ",
     derivative="1",
 )
@@ -82,6 +83,7 @@ mean = Operation(
     lambda g, shape, axis, keepdims: with_axes(single(g) / count(shape, axis), shape, axis, keepdims),
     saves="shapes",
     expands=True,
+    named=lambda saved: f"MeanBackward{int(saved[1] is not None)}",
     formula="x̄ = (Σᵢ xᵢ)/n",
     derivative="1/n",
 )
@@ -242,6 +244,7 @@ max_of_all = Operation(
     lambda x: namespace(x).max(x),
     _to_the_same,
     saves="both",
+    named="MaxBackward1",
     formula="maxᵢ xᵢ over the whole tensor",
     derivative="1 where xᵢ = y, otherwise 0",
     special=(
@@ -255,6 +258,7 @@ min_of_all = Operation(
     lambda x: namespace(x).min(x),
     _to_the_same,
     saves="both",
+    named="MinBackward1",
     formula="minᵢ xᵢ over the whole tensor",
     derivative="1 where xᵢ = y, otherwise 0",
     special=(

@@ -173,6 +173,7 @@ prod = Operation(
     _product,
     lambda g, x, axis, keepdims: with_axes(g, x.shape, axis, keepdims) * _product_of_the_others(x, axis),
     expands=True,
+    named=lambda saved: f"ProdBackward{int(saved[1] is not None)}",
     formula="x₁ ⋯ xₙ",
     derivative="the product of the other n − 1",
 )

@@ -100,7 +100,8 @@ class Operation:
         formula: y in the inputs x or a, b, … for a reader of the table, such as "sin x".
         derivative: ∂y/∂x, or ∂y/∂a and ∂y/∂b with a semicolon between them.
         special: points where the formula gives no derivative, with what is returned there; a test evaluates them all.
-        named: torch's name for a node of the row, from the node, where it is not always `name` and "Backward0".
+        named: torch's name for a node of the row, where it is not `name` and "Backward0": a text, or a function of what
+            the node has saved (a freed node is called as the others).
         note: what there is to say beside these, such as "a singular matrix raises SingularMatrixError".
     """
 
@@ -132,7 +133,7 @@ class Operation:
         derivative: str = "",
         special: tuple[Point, ...] = (),
         note: str = "",
-        named: Callable[[Any], str] | None = None,
+        named: str | Callable[[Any], str] = "",
     ) -> None:
         self.name = name
         self.named = named
@@ -177,7 +178,9 @@ class Operation:
 
     def node_name(self, node: Any) -> str:
         """Torch's name of a node of the row."""
-        return self.named(node) if self.named else f"{self.name}Backward0"
+        if callable(self.named) and node.saved is not None:
+            return self.named(node.saved)
+        return self.named if self.named and isinstance(self.named, str) else f"{self.name}Backward0"
 
     def __repr__(self) -> str:
         return f"<Operation {self.name}>"
