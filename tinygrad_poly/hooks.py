@@ -71,7 +71,7 @@ class Hooks:
             )
         g = g if g.shape == node.shape else expand(g, node.shape)
         if hasattr(g, "node"):
-            return self._through(g)
+            return self._through(wrap(g.array, g.node))
         with no_grad:
             return self._through(wrap(g, None)).array
 

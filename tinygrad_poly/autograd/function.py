@@ -255,7 +255,11 @@ class _Call:
         """The gradients of all inputs: tensors where the walk is recorded, else arrays."""
         ctx, recorded = self.ctx, isinstance(outputs, Tensor)
         arrays, node = (outputs.array, outputs.node) if recorded else (outputs, None)
-        given = [x if recorded or x is None else wrap(x, None) for x in (g if type(g) is _Several else (g,))]
+        # Tensors of its own, which it may write into: the walk hands one cotangent to several rules.
+        given = [
+            x if x is None else wrap(x.array, x.node) if recorded else wrap(x, None)
+            for x in (g if type(g) is _Several else (g,))
+        ]
         if ctx._materialize:
             xp = namespace(next(x.array for x in given if x is not None))
             for k, kind in enumerate(self.outputs):
