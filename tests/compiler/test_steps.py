@@ -57,7 +57,9 @@ def test_every_optimizer_takes_the_same_steps(name, options, dtype):
         assert w.shape == START[name].shape
         np.testing.assert_allclose(w, numbers(eager)[name], rtol=allowed, atol=allowed)
     assert list(compiled.losses) == list(eager.losses) == list(range(40))
-    np.testing.assert_allclose(list(compiled.losses.values()), list(eager.losses.values()), rtol=allowed)
+    # The loss is a mean of squares; where its root is small, that is as far off as the weights.
+    roots = [np.sqrt(list(run.losses.values())) for run in (compiled, eager)]
+    np.testing.assert_allclose(*roots, rtol=allowed, atol=allowed)
 
 
 @pytest.mark.parametrize(("name", "options"), FITTING, ids=str)

@@ -7,6 +7,7 @@ import pytest
 import tinygrad_poly as tg
 from tinygrad_poly.engine.errors import DataError
 from tinygrad_poly.fitting import fit, resume, saved
+from tinygrad_poly.fitting.optimizers import OPTIMIZERS
 
 
 class Momentum(tg.optim.Optimizer):
@@ -42,11 +43,11 @@ def bits(result):
     return [(w.dtype, w.shape, w.tobytes()) for w in result.run.params.values()], result.losses
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw", "rmsprop", "adagrad", Momentum])
+@pytest.mark.parametrize("optimizer", [*OPTIMIZERS, Momentum])
 @pytest.mark.parametrize("problem", ["sine", "sine_in_float32"])
 def test_a_resumed_fit_is_bit_for_bit_the_uninterrupted_one(request, tmp_path, problem, optimizer):
     problem = request.getfixturevalue(problem)
-    lr = {"sgd": 1e-6, Momentum: 1e-7}.get(optimizer, 1e-2)
+    lr = {"sgd": 1e-6, "asgd": 1e-6, "radam": 1e-6, Momentum: 1e-7}.get(optimizer, 1e-2)
     whole = fit(*problem.arguments, steps=500, lr=lr, optimizer=optimizer, progress=False)
     part = fit(*problem.arguments, steps=250, lr=lr, optimizer=optimizer, progress=False)
     part.save(tmp_path / "run.json")

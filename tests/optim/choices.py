@@ -4,10 +4,8 @@ import tinygrad_poly as tg
 
 OPTIMIZERS = [
     name
-    for name in tg.optim.__all__
-    if isinstance(getattr(tg.optim, name), type)
-    and issubclass(getattr(tg.optim, name), tg.optim.Optimizer)
-    and name != "Optimizer"
+    for name, value in vars(tg.optim).items()
+    if isinstance(value, type) and issubclass(value, tg.optim.Optimizer) and name != "Optimizer"
 ]
 
 ADAMS = [
@@ -48,8 +46,24 @@ OPTIONS = {
         {"maximize": True},
         {"lr_decay": 0.5, "weight_decay": 0.1, "initial_accumulator_value": 2.0, "maximize": True},
     ],
-    "Adam": ADAMS,
+    "Adam": [*ADAMS, {"weight_decay": 0.1, "decoupled_weight_decay": True}],
     "AdamW": ADAMS,
+    "Adadelta": [{}, {"rho": 0.5}, {"eps": 1e-2}, {"weight_decay": 0.1, "maximize": True}],
+    "Adamax": [{}, {"betas": (0.6, 0.7)}, {"eps": 1e-2}, {"weight_decay": 0.1, "maximize": True}],
+    "NAdam": [
+        {},
+        {"betas": (0.6, 0.7), "momentum_decay": 0.1},
+        {"weight_decay": 0.1, "eps": 1e-2},
+        {"weight_decay": 0.1, "decoupled_weight_decay": True, "maximize": True},
+    ],
+    "RAdam": [
+        {},
+        {"betas": (0.6, 0.7)},
+        {"betas": (0.5, 0.6), "eps": 1e-2, "weight_decay": 0.1, "maximize": True},
+        {"lr": 0.03, "weight_decay": 0.1, "decoupled_weight_decay": True},
+    ],
+    "Rprop": [{}, {"etas": (0.25, 2.0), "step_sizes": (1e-3, 0.1)}, {"maximize": True}],
+    "ASGD": [{}, {"lambd": 0.1, "alpha": 0.5, "t0": 3}, {"weight_decay": 0.1, "maximize": True}],
     "LBFGS": [{"max_iter": 1}, {"max_iter": 1, "lr": 0.5, "history_size": 3}],
 }
 """Options for each optimizer; one that is not here is tried with its defaults."""

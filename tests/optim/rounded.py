@@ -68,11 +68,14 @@ class Rounded:
     def __float__(self) -> float:
         return float(self.value)
 
-    def __gt__(self, other: Any) -> bool:
-        return float(self.value) > float(other)
+    def __gt__(self, other: Any) -> Any:
+        return self.value > np.asarray(getattr(other, "value", other))
 
-    def __le__(self, other: Any) -> bool:
-        return not self > other
+    def __lt__(self, other: Any) -> Any:
+        return self.value < np.asarray(getattr(other, "value", other))
+
+    def __le__(self, other: Any) -> Any:
+        return self.value <= np.asarray(getattr(other, "value", other))
 
     def __array_namespace__(self) -> type[Library]:
         return Library
@@ -95,6 +98,21 @@ class Library:
     @staticmethod
     def maximum(x: Rounded, y: Rounded) -> Rounded:
         return Rounded(np.maximum(x.value, y.value), np.maximum(x.error, y.error))
+
+    @staticmethod
+    def sign(x: Rounded) -> Rounded:
+        return Rounded(np.sign(x.value))
+
+    @staticmethod
+    def ones_like(x: Rounded) -> Rounded:
+        return Rounded(np.ones_like(x.value))
+
+    @staticmethod
+    def where(condition: Any, x: Any, y: Any) -> Rounded:
+        # The condition is taken to be free of error: two programs that disagree about it are seen to differ.
+        z = x if isinstance(x, Rounded) else y
+        x, y = z._of(x), z._of(y)
+        return Rounded(np.where(condition, x.value, y.value), np.where(condition, x.error, y.error))
 
     @staticmethod
     def max(x: Rounded) -> Rounded:

@@ -309,6 +309,12 @@ def test_refusals_name_the_parameter_and_the_group():
         ("RMSprop", {"momentum": -1}, "momentum must be 0 or more"),
         ("Adagrad", {"lr_decay": -1}, "lr_decay must be 0 or more"),
         ("Adagrad", {"initial_accumulator_value": -1}, "initial_accumulator_value must be 0 or more"),
+        ("Adadelta", {"rho": 1.5}, "rho must be from 0 to 1, not 1.5"),
+        ("Adadelta", {"rho": -1}, "rho must be 0 or more, not -1"),
+        ("Adamax", {"betas": (1.0, 0.9)}, r"betas\[0\] must be from 0 to below 1, not 1.0"),
+        ("NAdam", {"momentum_decay": -1}, "momentum_decay must be 0 or more, not -1"),
+        ("RAdam", {"eps": -1}, "eps must be 0 or more, not -1"),
+        ("Rprop", {"etas": (1.2, 0.5)}, "etas must be a number from 0 to 1 and one above 1, not 1.2 and 0.5"),
         ("LBFGS", {"max_iter": 0}, "max_iter must be 1 or more, not 0"),
         ("LBFGS", {"history_size": 0}, "history_size must be 1 or more"),
         ("LBFGS", {"line_search_fn": "armijo"}, "None or 'strong_wolfe', not 'armijo'"),
@@ -349,12 +355,6 @@ def test_options_of_torchs_are_taken_where_they_ask_for_nothing(name):
             make([leaf(tg, 1.0)], **{option: True})
     with pytest.raises(TypeError, match=rf"{name}\(\) got an unexpected keyword argument 'momentun'"):
         make([leaf(tg, 1.0)], momentun=0.9)
-
-
-def test_decoupled_weight_decay_is_adamw():
-    tg.optim.Adam([leaf(tg, 1.0)], decoupled_weight_decay=False)
-    with pytest.raises(ValueError, match="take AdamW"):
-        tg.optim.Adam([leaf(tg, 1.0)], decoupled_weight_decay=True)
 
 
 @both

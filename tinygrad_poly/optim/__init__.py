@@ -8,5 +8,9 @@ from tinygrad_poly.optim.lbfgs import LBFGS as LBFGS
 from tinygrad_poly.optim.optimizer import Optimizer as Optimizer
 from tinygrad_poly.optim.rmsprop import RMSprop as RMSprop
 from tinygrad_poly.optim.sgd import SGD as SGD
-
-__all__ = ["LBFGS", "SGD", "Adagrad", "Adam", "AdamW", "Optimizer", "RMSprop", "lr_scheduler"]
+from tinygrad_poly.optim.variants import ASGD as ASGD
+from tinygrad_poly.optim.variants import Adadelta as Adadelta
+from tinygrad_poly.optim.variants import Adamax as Adamax
+from tinygrad_poly.optim.variants import NAdam as NAdam
+from tinygrad_poly.optim.variants import RAdam as RAdam
+from tinygrad_poly.optim.variants import Rprop as Rprop

@@ -7,7 +7,7 @@ from typing import Unpack
 from tinygrad_poly.creation import zeros_like
 from tinygrad_poly.engine.apply import wrap
 from tinygrad_poly.engine.arrays import Array, namespace
-from tinygrad_poly.optim.optimizer import Group, Optimizer, Params, TorchsOptions, gradients, in_range, not_negative
+from tinygrad_poly.optim.optimizer import Group, Optimizer, Params, TorchsOptions, check_betas, gradients, not_negative
 
 
 class Adam(Optimizer):
@@ -26,6 +26,7 @@ class Adam(Optimizer):
         weight_decay: λ of the penalty ½ λ w², whose gradient is added to g.
         amsgrad: whether to divide by the largest √v so far.
         maximize: whether to go uphill.
+        decoupled_weight_decay: whether to shrink w instead, as `AdamW` does.
         torchs: `foreach`, `fused`, `capturable` and `differentiable`, None or False: there is one way to compute here.
 
     Raises:
@@ -39,8 +40,6 @@ class Adam(Optimizer):
     tensor([0.9000], requires_grad=True)
     """
 
-    _decoupled = False
-
     def __init__(
         self,
         params: Params,
@@ -51,6 +50,7 @@ class Adam(Optimizer):
         amsgrad: bool = False,
         *,
         maximize: bool = False,
+        decoupled_weight_decay: bool = False,
         **torchs: Unpack[TorchsOptions],
     ) -> None:
         super().__init__(
@@ -62,20 +62,20 @@ class Adam(Optimizer):
                 "weight_decay": weight_decay,
                 "amsgrad": amsgrad,
                 "maximize": maximize,
+                "decoupled_weight_decay": decoupled_weight_decay,
             },
             torchs,
         )
 
     def _check(self, group: Group) -> None:
         not_negative(group, "lr", "eps", "weight_decay")
-        first, second = group["betas"]
-        wanted = "must be from 0 to below 1"
-        group["betas"] = (in_range(first, "betas[0]", 0, 1, wanted), in_range(second, "betas[1]", 0, 1, wanted))
+        check_betas(group)
 
     def _update(self, group: Group) -> None:
         lr, eps, weight_decay = float(group["lr"]), group["eps"], group["weight_decay"]
         beta1, beta2 = group["betas"]
-        for p, g in gradients(group, 0 if self._decoupled else weight_decay):
+        decoupled = group["decoupled_weight_decay"]
+        for p, g in gradients(group, 0 if decoupled else weight_decay):
             state = self.state[p]
             if not state:
                 state.update(step=0, exp_avg=zeros_like(p), exp_avg_sq=zeros_like(p))
@@ -87,7 +87,7 @@ class Adam(Optimizer):
             if group["amsgrad"]:
                 v = self._largest(p, v)
             denominator = namespace(v).sqrt(v) / (1 - beta2**t) ** 0.5 + eps
-            w = p.array * (1 - lr * weight_decay) if self._decoupled and weight_decay else p.array
+            w = p.array * (1 - lr * weight_decay) if decoupled and weight_decay else p.array
             p.array = w - lr / (1 - beta1**t) * (m / denominator)
 
     def _largest(self, p: Array, v: Array) -> Array:
@@ -112,8 +112,6 @@ class AdamW(Adam):
     tensor([0.8500], requires_grad=True)
     """
 
-    _decoupled = True
-
     def __init__(
         self,
         params: Params,
@@ -126,4 +124,6 @@ class AdamW(Adam):
         maximize: bool = False,
         **torchs: Unpack[TorchsOptions],
     ) -> None:
-        super().__init__(params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize, **torchs)
+        super().__init__(
+            params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize, decoupled_weight_decay=True, **torchs
+        )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, TypedDict
+from typing import Any, ClassVar, TypedDict
 
+from tinygrad_poly.creation import zeros_like
 from tinygrad_poly.engine.apply import wrap
 from tinygrad_poly.engine.arrays import Array, namespace
 from tinygrad_poly.engine.errors import DtypeError, GraphError
@@ -25,7 +27,6 @@ class TorchsOptions(TypedDict, total=False):
     fused: bool | None
     capturable: bool
     differentiable: bool
-    decoupled_weight_decay: bool
 
 
 class Optimizer:
@@ -177,7 +178,7 @@ class Optimizer:
         if have != found:
             raise ValueError(f"the state is for groups of {found} parameters, and the optimizer's have {have}")
         numbers = [number for group in groups for number in group["params"]]
-        new = [{**group, "params": own["params"]} for group, own in zip(groups, self.param_groups)]
+        new = [{**self.defaults, **group, "params": own["params"]} for group, own in zip(groups, self.param_groups)]
         for group in new:
             self._check(group)
         self.param_groups = new
@@ -214,6 +215,39 @@ class Optimizer:
             lines.append(f"Parameter Group {i}")
             lines += [f"    {name}: {group[name]}" for name in sorted(group) if name != "params"]
         return "\n".join([*lines, ")"])
+
+
+class TabledOptimizer(Optimizer):
+    """The base of optimizers that name their options in a table: `options`, with the defaults, in torch's order."""
+
+    options: ClassVar[dict[str, Any]]
+    __signature__: ClassVar[inspect.Signature]
+
+    def __init_subclass__(cls) -> None:
+        kinds = inspect.Parameter
+        before = [kinds("params", kinds.POSITIONAL_OR_KEYWORD)]
+        before += [kinds(name, kinds.POSITIONAL_OR_KEYWORD, default=value) for name, value in cls.options.items()]
+        after = [kinds("maximize", kinds.KEYWORD_ONLY, default=False), kinds("torchs", kinds.VAR_KEYWORD)]
+        cls.__signature__ = inspect.Signature(before + after)
+
+    def __init__(self, params: Params, *given: Any, **named: Any) -> None:
+        bound = self.__signature__.bind(params, *given, **named)
+        bound.apply_defaults()
+        options = dict(bound.arguments)
+        torchs = options.pop("torchs")
+        super().__init__(options.pop("params"), options, torchs)
+
+    def _check(self, group: Group) -> None:
+        check_betas(group)
+        not_negative(group, *(name for name, default in self.options.items() if type(default) in (int, float)))
+
+    def _at_next_step(self, p: Tensor, arrays: tuple[str, ...], **numbers: float) -> dict[str, Any]:
+        """The state of a parameter, with its steps counted; it begins with these arrays of zeros, and these numbers."""
+        state = self.state[p]
+        if not state:
+            state.update({"step": 0} | numbers | {name: zeros_like(p) for name in arrays})
+        state["step"] += 1
+        return state
 
 
 def _copied(value: Any, parameter: Tensor | None = None) -> Any:
@@ -266,8 +300,9 @@ def _check_nothing_asked(optimizer: str, torchs: Mapping[str, Any]) -> None:
         if name not in TorchsOptions.__annotations__:
             raise TypeError(f"{optimizer}() got an unexpected keyword argument {name!r}")
         if value:
-            instead = "take AdamW" if name == "decoupled_weight_decay" else "leave it out"
-            raise ValueError(f"{name}={value!r} asks for another way to take a step, and there is one here: {instead}")
+            raise ValueError(
+                f"{name}={value!r} asks for another way to take a step, and there is one here: leave it out"
+            )
 
 
 def not_negative(group: Group, *names: str) -> None:
@@ -279,6 +314,18 @@ def not_negative(group: Group, *names: str) -> None:
     for name in names:
         if name in group:
             group[name] = in_range(group[name], name, 0, math.inf, "must be 0 or more")
+
+
+def check_betas(group: Group) -> None:
+    """Convert β₁ and β₂, if the group has them, to Python numbers from 0 to below 1.
+
+    Raises:
+        ValueError: for one that is out of range.
+    """
+    if "betas" in group:
+        first, second = group["betas"]
+        wanted = "must be from 0 to below 1"
+        group["betas"] = (in_range(first, "betas[0]", 0, 1, wanted), in_range(second, "betas[1]", 0, 1, wanted))
 
 
 def in_range(value: Any, name: str, low: float, end: float, wanted: str) -> float:
