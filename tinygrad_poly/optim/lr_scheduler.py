@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -14,6 +15,19 @@ def _checked(optimizer: Any) -> Optimizer:
     if not isinstance(optimizer, Optimizer):
         raise DtypeError(f"a scheduler changes the learning rates of an optimizer, not of a {type(optimizer).__name__}")
     return optimizer
+
+
+def _for_each_group(optimizer: Optimizer, value: Any, name: str) -> list[Any]:
+    """The values of the groups, of one for all of them or a list with one for each.
+
+    Raises:
+        ValueError: for a list of another length.
+    """
+    count = len(_checked(optimizer).param_groups)
+    values = list(value) if isinstance(value, (list, tuple)) else [value] * count
+    if len(values) != count:
+        raise ValueError(f"the optimizer has {count} groups, but {name} has {len(values)} values")
+    return values
 
 
 class LRScheduler:
@@ -43,9 +57,23 @@ class LRScheduler:
                 )
         self.base_lrs = [float(group["initial_lr"]) for group in optimizer.param_groups]
         self.last_epoch = last_epoch
+        self._take_first()
+
+    def _take_first(self) -> None:
         self._is_first = True
         self.step()
         self._is_first = False
+
+    def _begin(self, rates: list[float]) -> None:
+        """Set the rates of epoch 0, from these."""
+        for group, lr in zip(self.optimizer.param_groups, rates, strict=True):
+            group["lr"] = lr
+        self.last_epoch = -1
+        self._take_first()
+
+    def _begin_again(self) -> None:
+        """Set the rates of epoch 0, whatever they are now."""
+        self._begin(self.base_lrs)
 
     def get_lr(self) -> list[float]:
         """The rates of epoch `last_epoch`, one for each group, from those of the epoch before."""
@@ -58,6 +86,9 @@ class LRScheduler:
     def step(self) -> None:
         """Set the rates of the next epoch."""
         self.last_epoch += 1
+        self._set_rates()
+
+    def _set_rates(self) -> None:
         for group, lr in zip(self.optimizer.param_groups, self.get_lr(), strict=True):
             group["lr"] = lr
         self._last_lr = self._rates()
@@ -65,17 +96,25 @@ class LRScheduler:
     def _rates(self) -> list[float]:
         return [float(group["lr"]) for group in self.optimizer.param_groups]
 
+    def _times(self, factor: float) -> list[float]:
+        return [lr * factor for lr in self._rates()]
+
     def state_dict(self) -> dict[str, Any]:
         """The state from which a later run goes on as this one would; functions are not in it."""
         return {
-            name: list(value) if isinstance(value, list) else value
+            name: [getattr(item, "state_dict", lambda item=item: item)() for item in value]
+            if isinstance(value, list)
+            else value
             for name, value in vars(self).items()
-            if name not in ("optimizer", "lr_lambdas", "_is_first")
+            if name not in ("optimizer", "lr_lambdas", "_is_first") and not callable(value)
         }
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Restore a state that `state_dict` returned."""
-        self.__dict__.update(state_dict)
+        own = dict(state_dict)
+        for scheduler, state in zip(getattr(self, "_schedulers", ()), own.pop("_schedulers", ()), strict=True):
+            scheduler.load_state_dict(state)
+        self.__dict__.update(own)
 
 
 class LambdaLR(LRScheduler):
@@ -95,15 +134,123 @@ class LambdaLR(LRScheduler):
         lr_lambda: Callable[[int], float] | Sequence[Callable[[int], float]],
         last_epoch: int = -1,
     ) -> None:
-        count = len(_checked(optimizer).param_groups)
-        self.lr_lambdas = [lr_lambda] * count if callable(lr_lambda) else list(lr_lambda)
-        if len(self.lr_lambdas) != count:
-            raise ValueError(f"the optimizer has {count} groups, but {len(self.lr_lambdas)} functions were given")
+        self.lr_lambdas = _for_each_group(optimizer, lr_lambda, "lr_lambda")
         super().__init__(optimizer, last_epoch)
 
     def get_lr(self) -> list[float]:
         """The first rates times the functions."""
         return [lr * factor(self.last_epoch) for lr, factor in zip(self.base_lrs, self.lr_lambdas)]
+
+
+class MultiplicativeLR(LambdaLR):
+    """A schedule: the present rate times a function of the epoch, from epoch 1 on.
+
+    >>> from tinygrad_poly.optim import SGD
+    >>> optimizer = SGD([zeros(1)], lr=0.5)
+    >>> scheduler = MultiplicativeLR(optimizer, lambda epoch: 1 / (1 + epoch))
+    >>> scheduler.step()
+    >>> scheduler.step()                # 0.5 · 1/2 · 1/3
+    >>> optimizer.lr
+    0.08333333333333333
+    """
+
+    def get_lr(self) -> list[float]:
+        """The present rates times the functions."""
+        if self._is_first:
+            return self._rates()
+        return [lr * factor(self.last_epoch) for lr, factor in zip(self._rates(), self.lr_lambdas)]
+
+    def _begin_again(self) -> None:
+        # As in torch, whose schedule goes on from the present rate where others start from the first one.
+        self.last_epoch = -1
+        self.step()
+
+
+class ConstantLR(LRScheduler):
+    """A schedule: the rate is multiplied by `factor` for the first `total_iters` epochs.
+
+    >>> from tinygrad_poly.optim import SGD
+    >>> optimizer = SGD([zeros(1)], lr=0.5)
+    >>> scheduler = ConstantLR(optimizer, factor=0.5, total_iters=2)
+    >>> rates = []
+    >>> for _ in range(3):
+    ...     rates += scheduler.get_last_lr()
+    ...     optimizer.step()
+    ...     scheduler.step()
+    >>> rates
+    [0.25, 0.25, 0.5]
+    """
+
+    def __init__(self, optimizer: Optimizer, factor: float = 1 / 3, total_iters: int = 5, last_epoch: int = -1) -> None:
+        if not 0 < factor <= 1:
+            raise ValueError(f"factor must be above 0 and at most 1, not {factor}")
+        self.factor, self.total_iters = factor, total_iters
+        super().__init__(optimizer, last_epoch)
+
+    def get_lr(self) -> list[float]:
+        """The present rates, times `factor` at first, and divided by it in the end."""
+        at_end = 1 / self.factor if self.last_epoch == self.total_iters else 1.0
+        return self._times(at_end if self.last_epoch else self.factor)
+
+
+class LinearLR(LRScheduler):
+    """A schedule: the rate is multiplied by a factor that goes from `start_factor` to `end_factor` in a straight line.
+
+    >>> from tinygrad_poly.optim import SGD
+    >>> optimizer = SGD([zeros(1)], lr=0.5)
+    >>> scheduler = LinearLR(optimizer, start_factor=0.5, total_iters=2)
+    >>> scheduler.step()
+    >>> optimizer.lr
+    0.375
+    """
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        start_factor: float = 1 / 3,
+        end_factor: float = 1.0,
+        total_iters: int = 5,
+        last_epoch: int = -1,
+    ) -> None:
+        if not (0 < start_factor <= 1 and 0 <= end_factor <= 1):
+            raise ValueError(
+                f"start_factor must be above 0 and end_factor at least 0, both at most 1, not {start_factor} "
+                f"and {end_factor}"
+            )
+        self.start_factor, self.end_factor, self.total_iters = start_factor, end_factor, total_iters
+        super().__init__(optimizer, last_epoch)
+
+    def get_lr(self) -> list[float]:
+        """The present rates times the quotient of this epoch's factor and the last one's."""
+        if self.last_epoch == 0:
+            return self._times(self.start_factor)
+        if self._is_first or self.last_epoch > self.total_iters:
+            return self._rates()
+        rise = self.end_factor - self.start_factor
+        return self._times(1 + rise / (self.total_iters * self.start_factor + (self.last_epoch - 1) * rise))
+
+
+class PolynomialLR(LRScheduler):
+    """A schedule: the first rate times (1 − t/T)^power until epoch T = `total_iters`, then 0.
+
+    >>> from tinygrad_poly.optim import SGD
+    >>> optimizer = SGD([zeros(1)], lr=0.5)
+    >>> scheduler = PolynomialLR(optimizer, total_iters=2, power=2.0)
+    >>> scheduler.step()
+    >>> optimizer.lr
+    0.125
+    """
+
+    def __init__(self, optimizer: Optimizer, total_iters: int = 5, power: float = 1.0, last_epoch: int = -1) -> None:
+        self.total_iters, self.power = total_iters, power
+        super().__init__(optimizer, last_epoch)
+
+    def get_lr(self) -> list[float]:
+        """The present rates times the quotient of this epoch's factor and the last one's."""
+        t, end = self.last_epoch, self.total_iters
+        if self._is_first or t > end:
+            return self._rates()
+        return self._times(((1 - t / end) / (1 - (t - 1) / end)) ** self.power)
 
 
 class StepLR(LRScheduler):
@@ -128,7 +275,7 @@ class StepLR(LRScheduler):
     def get_lr(self) -> list[float]:
         """The present rates, times `gamma` at every multiple of `step_size`."""
         at_a_multiple = self.last_epoch and not self.last_epoch % self.step_size
-        return [lr * self.gamma for lr in self._rates()] if at_a_multiple else self._rates()
+        return self._times(self.gamma if at_a_multiple else 1.0)
 
 
 class MultiStepLR(LRScheduler):
@@ -152,8 +299,7 @@ class MultiStepLR(LRScheduler):
 
     def get_lr(self) -> list[float]:
         """The present rates, times `gamma` at a milestone."""
-        factor = self.gamma ** self.milestones.count(self.last_epoch)
-        return [lr * factor for lr in self._rates()]
+        return self._times(self.gamma ** self.milestones.count(self.last_epoch))
 
 
 class ExponentialLR(LRScheduler):
@@ -173,7 +319,7 @@ class ExponentialLR(LRScheduler):
 
     def get_lr(self) -> list[float]:
         """The present rates times `gamma`."""
-        return self._rates() if self._is_first else [lr * self.gamma for lr in self._rates()]
+        return self._times(1.0 if self._is_first else self.gamma)
 
 
 class CosineAnnealingLR(LRScheduler):
@@ -209,6 +355,319 @@ class CosineAnnealingLR(LRScheduler):
             return [lr + (base - self.eta_min) * rise for lr, base in zip(self._rates(), self.base_lrs)]
         factor = (1 + math.cos(math.pi * t / end)) / (1 + math.cos(math.pi * (t - 1) / end))
         return [factor * (lr - self.eta_min) + self.eta_min for lr in self._rates()]
+
+
+class CosineAnnealingWarmRestarts(LRScheduler):
+    """A schedule: along half a period of the cosine to `eta_min`, again and again; the first takes `T_0` epochs.
+
+    Each takes `T_mult` times as long as the one before. `step(epoch)` goes to any epoch, also between whole ones.
+
+    Loshchilov and Hutter, SGDR: Stochastic Gradient Descent with Warm Restarts, 2016.
+
+    >>> from tinygrad_poly.optim import SGD
+    >>> optimizer = SGD([zeros(1)], lr=0.5)
+    >>> scheduler = CosineAnnealingWarmRestarts(optimizer, T_0=2)
+    >>> scheduler.step(3)
+    >>> optimizer.lr
+    0.25
+    """
+
+    def __init__(
+        self, optimizer: Optimizer, T_0: int, T_mult: int = 1, eta_min: float = 0.0, last_epoch: int = -1
+    ) -> None:
+        if not (isinstance(T_0, int) and isinstance(T_mult, int) and T_0 > 0 < T_mult):
+            raise ValueError(f"T_0 and T_mult must be whole numbers of 1 or more, not {T_0} and {T_mult}")
+        self.T_0, self.T_i, self.T_mult, self.eta_min, self.T_cur = T_0, T_0, T_mult, eta_min, float(last_epoch)
+        super().__init__(optimizer, last_epoch)
+
+    def get_lr(self) -> list[float]:
+        """The rates along the cosine."""
+        height = 1 + math.cos(math.pi * self.T_cur / self.T_i)
+        return [self.eta_min + (lr - self.eta_min) * height / 2 for lr in self.base_lrs]
+
+    def step(self, epoch: float | None = None) -> None:
+        """Set the rates of the next epoch, or of `epoch`."""
+        if epoch is None and self.last_epoch >= 0:
+            epoch, self.T_cur = self.last_epoch + 1, self.T_cur + 1
+            if self.T_cur >= self.T_i:
+                self.T_cur, self.T_i = self.T_cur % self.T_i, self.T_i * self.T_mult
+        else:
+            if not (epoch := epoch or 0) >= 0:
+                raise ValueError(f"epoch must be 0 or more, not {epoch}")
+            if self.T_mult == 1:
+                self.T_cur = epoch % self.T_0
+            else:
+                n = int(math.log(epoch / self.T_0 * (self.T_mult - 1) + 1, self.T_mult))
+                self.T_cur = epoch - self.T_0 * (self.T_mult**n - 1) / (self.T_mult - 1)
+                self.T_i = self.T_0 * self.T_mult**n
+        self.last_epoch = math.floor(epoch)
+        self._set_rates()
+
+
+class _WithMomentum(LRScheduler):
+    """A schedule of the rate and, against it, of the momentum or β₁."""
+
+    def _keep_momentum(self, base: Any, largest: Any, begins: bool) -> None:
+        """Store the limits of the momentum in the groups.
+
+        Raises:
+            ValueError: where the optimizer has no momentum.
+        """
+        optimizer = self.optimizer
+        if "momentum" not in optimizer.defaults and "betas" not in optimizer.defaults:
+            raise ValueError(
+                f"{type(optimizer).__name__} has neither momentum nor betas to change with the rate: "
+                "use cycle_momentum=False"
+            )
+        self.base_momentums = _for_each_group(optimizer, base, "base_momentum")
+        self.max_momentums = _for_each_group(optimizer, largest, "max_momentum")
+        for group, low, high in zip(optimizer.param_groups * begins, self.base_momentums, self.max_momentums):
+            self._set_momentum(group, high)
+            group.update(max_momentum=high, base_momentum=low)
+
+    @staticmethod
+    def _set_momentum(group: Group, value: float) -> None:
+        group.update({"betas": (value, *group["betas"][1:])} if "betas" in group else {"momentum": value})
+
+
+class CyclicLR(_WithMomentum):
+    """A schedule: up from `base_lr` to `max_lr` and down again in straight lines, with each step after a batch.
+
+    The momentum goes the other way. Smith, Cyclical Learning Rates for Training Neural Networks, 2015.
+
+    Args:
+        optimizer: whose rates to change.
+        base_lr: the least rate, one for all groups or one for each.
+        max_lr: the largest.
+        step_size_up: in how many steps it goes up.
+        step_size_down: in how many it goes down; as many, if not given.
+        mode: "triangular", "triangular2" to halve the height with each cycle, or "exp_range" to multiply it by `gamma`
+            with each step.
+        gamma: see `mode`.
+        scale_fn: the height as a function of the cycle, from 1 on, or of the step, in place of a `mode`.
+        scale_mode: "cycle" or "iterations", what `scale_fn` is a function of.
+        cycle_momentum: whether to change the momentum, too.
+        base_momentum: the least momentum.
+        max_momentum: the largest, at `base_lr`.
+        last_epoch: the step to go on from.
+
+    >>> from tinygrad_poly.optim import SGD
+    >>> optimizer = SGD([zeros(1)], lr=0.5, momentum=0.9)
+    >>> scheduler = CyclicLR(optimizer, base_lr=0.25, max_lr=0.5, step_size_up=2)
+    >>> scheduler.step()
+    >>> optimizer.lr
+    0.375
+    """
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        base_lr: float | list[float],
+        max_lr: float | list[float],
+        step_size_up: int = 2000,
+        step_size_down: int | None = None,
+        mode: str = "triangular",
+        gamma: float = 1.0,
+        scale_fn: Callable[[float], float] | None = None,
+        scale_mode: str = "cycle",
+        cycle_momentum: bool = True,
+        base_momentum: float | list[float] = 0.8,
+        max_momentum: float | list[float] = 0.9,
+        last_epoch: int = -1,
+    ) -> None:
+        base_lrs, self.optimizer = _for_each_group(optimizer, base_lr, "base_lr"), optimizer
+        self.max_lrs = _for_each_group(optimizer, max_lr, "max_lr")
+        self.total_size = float(step_size_up + (step_size_up if step_size_down is None else step_size_down))
+        self.step_ratio, self.mode, self.gamma = step_size_up / self.total_size, mode, gamma
+        heights = {
+            "triangular": lambda cycle: 1.0,
+            "triangular2": lambda cycle: 1 / 2.0 ** (cycle - 1),
+            "exp_range": lambda step: gamma**step,
+        }
+        if scale_fn is None and mode not in heights:
+            raise ValueError(f"mode must be one of {', '.join(heights)}, or scale_fn be given, not {mode!r}")
+        self.scale_fn: Callable[[float], float] = scale_fn or heights[mode]
+        self.scale_mode = scale_mode if scale_fn else "iterations" if mode == "exp_range" else "cycle"
+        self.cycle_momentum = cycle_momentum
+        for group, lr in zip(optimizer.param_groups, base_lrs, strict=True):
+            group["lr"] = lr if last_epoch == -1 else group["lr"]
+        if cycle_momentum:
+            self._keep_momentum(base_momentum, max_momentum, last_epoch == -1)
+        super().__init__(optimizer, last_epoch)
+        self.base_lrs = base_lrs
+
+    def get_lr(self) -> list[float]:
+        """The rates along the triangle."""
+        cycle = math.floor(1 + self.last_epoch / self.total_size)
+        x = 1.0 + self.last_epoch / self.total_size - cycle
+        part = x / self.step_ratio if x <= self.step_ratio else (x - 1) / (self.step_ratio - 1)
+        height = self.scale_fn(cycle if self.scale_mode == "cycle" else self.last_epoch)
+        if self.cycle_momentum:
+            for group, low, high in zip(self.optimizer.param_groups, self.base_momentums, self.max_momentums):
+                self._set_momentum(group, high - (high - low) * part * height)
+        return [low + (high - low) * part * height for low, high in zip(self.base_lrs, self.max_lrs)]
+
+
+class OneCycleLR(_WithMomentum):
+    """A schedule: up to `max_lr` and down to almost nothing, once, with a step after each batch.
+
+    The momentum goes the other way.
+
+    Smith and Topin, Super-Convergence: Very Fast Training of Neural Networks Using Large Learning Rates, 2017.
+
+    Args:
+        optimizer: whose rates to change.
+        max_lr: the largest rate, one for all groups or one for each.
+        total_steps: the number of steps; or give the next two.
+        epochs: the number of epochs.
+        steps_per_epoch: how many steps there are in each.
+        pct_start: the part of the steps that goes up.
+        anneal_strategy: "cos" or "linear", the way.
+        cycle_momentum: whether to change the momentum, too.
+        base_momentum: the least momentum, at `max_lr`.
+        max_momentum: the largest.
+        div_factor: the first rate is `max_lr` divided by it.
+        final_div_factor: the last rate is the first one divided by it.
+        three_phase: whether to go down to the first rate in as many steps as up, and then on.
+        last_epoch: the step to go on from.
+
+    >>> from tinygrad_poly.optim import SGD
+    >>> optimizer = SGD([zeros(1)], lr=0.5, momentum=0.9)
+    >>> scheduler = OneCycleLR(optimizer, max_lr=0.5, total_steps=10, div_factor=5)
+    >>> for _ in range(2):
+    ...     optimizer.step()
+    ...     scheduler.step()
+    >>> optimizer.lr
+    0.5
+    """
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        max_lr: float | list[float],
+        total_steps: int | None = None,
+        epochs: int | None = None,
+        steps_per_epoch: int | None = None,
+        pct_start: float = 0.3,
+        anneal_strategy: str = "cos",
+        cycle_momentum: bool = True,
+        base_momentum: float | list[float] = 0.85,
+        max_momentum: float | list[float] = 0.95,
+        div_factor: float = 25.0,
+        final_div_factor: float = 1e4,
+        three_phase: bool = False,
+        last_epoch: int = -1,
+    ) -> None:
+        steps = (epochs or 0) * (steps_per_epoch or 0) if total_steps is None else total_steps
+        if not (isinstance(steps, int) and steps > 0):
+            raise ValueError(f"give total_steps, or epochs and steps_per_epoch, 1 or more, not {steps} steps")
+        if not 0 <= pct_start <= 1:
+            raise ValueError(f"pct_start must be from 0 to 1, not {pct_start}")
+        if anneal_strategy not in ("cos", "linear"):
+            raise ValueError(f"anneal_strategy must be 'cos' or 'linear', not {anneal_strategy!r}")
+        up, start, top = pct_start * steps - 1, ("initial_lr", "max_momentum"), ("max_lr", "base_momentum")
+        turns = [(0.0, start), (up, top)] + [(2 * pct_start * steps - 2, start)] * three_phase
+        self.total_steps, self.anneal_strategy, self.cycle_momentum = steps, anneal_strategy, cycle_momentum
+        self.turns, self.optimizer = [*turns, (steps - 1, ("min_lr", "max_momentum"))], optimizer
+        for group, lr in zip(optimizer.param_groups, _for_each_group(optimizer, max_lr, "max_lr"), strict=True):
+            if last_epoch == -1:
+                first = lr / div_factor
+                group.update(initial_lr=first, max_lr=lr, min_lr=first / final_div_factor)
+        if cycle_momentum:
+            self._keep_momentum(base_momentum, max_momentum, last_epoch == -1)
+        super().__init__(optimizer, last_epoch)
+
+    def get_lr(self) -> list[float]:
+        """The rates on the way from one turn to the next."""
+        step = self.last_epoch
+        if step > self.total_steps:
+            raise ValueError(f"the schedule has {self.total_steps} steps, and this is step {step}")
+        i = next((i for i, (end, _) in enumerate(self.turns[1:-1], 1) if step <= end), len(self.turns) - 1)
+        (begin, froms), (end, tos) = self.turns[i - 1 : i + 1]
+        part, rates = (step - begin) / (end - begin), []
+        for group in self.optimizer.param_groups:
+            lr, momentum = (self._between(group.get(a), group.get(b), part) for a, b in zip(froms, tos, strict=True))
+            rates.append(lr)
+            if self.cycle_momentum:
+                self._set_momentum(group, momentum)
+        return rates
+
+    def _between(self, a: Any, b: Any, part: float) -> Any:
+        if a is None:
+            return None
+        if self.anneal_strategy == "linear":
+            return (b - a) * part + a
+        return b + (a - b) / 2 * (math.cos(math.pi * part) + 1)
+
+
+class ChainedScheduler(LRScheduler):
+    """Several schedules of one optimizer, each of which changes the rate at every step.
+
+    >>> from tinygrad_poly.optim import SGD
+    >>> optimizer = SGD([zeros(1)], lr=0.5)
+    >>> scheduler = ChainedScheduler([ExponentialLR(optimizer, gamma=0.5), StepLR(optimizer, 1, gamma=0.5)])
+    >>> scheduler.step()
+    >>> optimizer.lr
+    0.125
+    """
+
+    def __init__(self, schedulers: Sequence[LRScheduler], optimizer: Optimizer | None = None) -> None:
+        name = type(self).__name__
+        if not schedulers:
+            raise ValueError(f"{name} needs at least one scheduler, and was given none")
+        for i, scheduler in enumerate(schedulers):
+            if not isinstance(scheduler, LRScheduler):
+                raise DtypeError(f"{name}: number {i} is no scheduler with step() alone but {type(scheduler).__name__}")
+            if scheduler.optimizer is not (optimizer or schedulers[0].optimizer):
+                raise ValueError(f"{name}: scheduler {i}, {type(scheduler).__name__}, is for another optimizer")
+        self.optimizer, self._schedulers = schedulers[0].optimizer, list(schedulers)
+        self._last_lr = self._rates()
+
+    def step(self) -> None:
+        """Let every schedule change the rates."""
+        for scheduler in self._schedulers:
+            scheduler.step()
+        self._last_lr = self._rates()
+
+
+class SequentialLR(ChainedScheduler):
+    """Several schedules of one optimizer, one after the other: the next begins at each of the `milestones`.
+
+    >>> from tinygrad_poly.optim import SGD
+    >>> optimizer = SGD([zeros(1)], lr=0.5)
+    >>> parts = [ConstantLR(optimizer, factor=0.5, total_iters=9), ExponentialLR(optimizer, gamma=0.5)]
+    >>> scheduler = SequentialLR(optimizer, parts, milestones=[2])
+    >>> rates = []
+    >>> for _ in range(4):
+    ...     rates += scheduler.get_last_lr()
+    ...     optimizer.step()
+    ...     scheduler.step()
+    >>> rates
+    [0.25, 0.25, 0.5, 0.25]
+    """
+
+    def __init__(
+        self, optimizer: Optimizer, schedulers: Sequence[LRScheduler], milestones: list[int], last_epoch: int = -1
+    ) -> None:
+        super().__init__(schedulers, _checked(optimizer))
+        if len(milestones) != len(schedulers) - 1:
+            raise ValueError(f"{len(schedulers)} schedulers begin at one milestone less, not {len(milestones)}")
+        if any(isinstance(scheduler, ChainedScheduler) for scheduler in schedulers):
+            raise ValueError("SequentialLR takes no schedulers that are made of others: list all in one")
+        self._milestones, self.last_epoch = list(milestones), last_epoch + 1
+        self._schedulers[bisect_right(milestones, 0)]._begin([group["initial_lr"] for group in optimizer.param_groups])
+        self._last_lr = self._rates()
+
+    def step(self) -> None:
+        """Let the schedule whose turn it is change the rates."""
+        self.last_epoch += 1
+        i = bisect_right(self._milestones, self.last_epoch)
+        scheduler = self._schedulers[i]
+        if i and self._milestones[i - 1] == self.last_epoch:
+            scheduler._begin_again()
+        else:
+            scheduler.step()
+        self._last_lr = self._rates()
 
 
 class ReduceLROnPlateau:
@@ -256,10 +715,7 @@ class ReduceLROnPlateau:
         ):
             if value not in allowed:
                 raise ValueError(f"{name} must be {allowed[0]!r} or {allowed[1]!r}, not {value!r}")
-        groups = optimizer.param_groups
-        self.min_lrs = [min_lr] * len(groups) if isinstance(min_lr, (int, float)) else list(min_lr)
-        if len(self.min_lrs) != len(groups):
-            raise ValueError(f"the optimizer has {len(groups)} groups, but min_lr has {len(self.min_lrs)} numbers")
+        groups, self.min_lrs = optimizer.param_groups, _for_each_group(optimizer, min_lr, "min_lr")
         self.mode, self.threshold, self.threshold_mode = mode, threshold, threshold_mode
         self.factor, self.patience, self.cooldown, self.eps = factor, patience, cooldown, eps
         self.best = math.inf if mode == "min" else -math.inf
