@@ -19,7 +19,7 @@ fitting, tutorials, checking
 compiler
 tinygrad_poly
 interop.jax
-func, nn, optim, linalg, cuda
+func, nn, optim, utils, linalg, cuda
 random
 autograd, creation, errors
 tensor
@@ -180,6 +180,7 @@ def test_the_guide_to_the_engine_prints_this_list():
 
 PUBLIC = (
     *("autograd", "cuda", "errors", "func", "linalg", "nn", "nn.functional", "nn.utils", "optim", "optim.lr_scheduler"),
+    *("utils", "utils.data"),
     *("fitting", "compiler", "checking", "tutorials"),
 )
 
