@@ -78,6 +78,10 @@ CALLS = {
     "softplus": torch.nn.functional.softplus,
     "leaky_relu": torch.nn.functional.leaky_relu,
     "elu": torch.nn.functional.elu,
+    "hardtanh": torch.nn.functional.hardtanh,
+    "threshold": lambda x: torch.nn.functional.threshold(x, 1.0, 0.5),
+    "hardswish": torch.nn.functional.hardswish,
+    "prelu": lambda x, w: torch.stack([torch.prelu(a, b.view(1)) for a, b in zip(x, w, strict=True)]),
     "silu": torch.nn.functional.silu,
     "gelu": torch.nn.functional.gelu,
     "gelu_tanh": lambda x: torch.nn.functional.gelu(x, approximate="tanh"),
@@ -87,7 +91,9 @@ OPTIONS = {
     "power_scalar": (3,),
     "softplus": (1.0, 20.0),
     "leaky_relu": (0.01,),
-    "elu": (1.0,),
+    "elu": (1.0, 1.0),
+    "hardtanh": (-1.0, 1.0),
+    "threshold": (-math.inf, 1.0, 0.5),
     "sinc": (0,),
     "round": (0,),
     "nan_to_num": (0.0, 9.0, -9.0),
@@ -102,8 +108,12 @@ DIFFERENT = [("acosh", (-1.0,))]
 
 
 def has_other_curvature(name, row, at):
-    """Whether the table says so; of a power at b = 0 it says so for one a of all."""
-    return (name == "power" and at[1] == 0) or at in [as_inputs(point.at) for point in row.special if point.note]
+    """Whether the table says so; of a power at b = 0, and of prelu at a = 0, it says so for one point of all."""
+    return (
+        (name == "power" and at[1] == 0)
+        or (name == "prelu" and at[0] == 0)
+        or at in [as_inputs(point.at) for point in row.special if point.note]
+    )
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -21,6 +21,25 @@ ACTIVATIONS = [
     ("GELU", {"approximate": "tanh"}),
     ("SiLU", {}),
     ("Tanh", {}),
+    ("ReLU6", {}),
+    ("CELU", {}),
+    ("CELU", {"alpha": 0.5}),
+    ("SELU", {}),
+    ("Mish", {}),
+    ("Tanhshrink", {}),
+    ("Hardtanh", {}),
+    ("Hardtanh", {"min_val": -0.5, "max_val": 2.0}),
+    ("Hardsigmoid", {}),
+    ("Hardswish", {}),
+    ("Hardshrink", {}),
+    ("Hardshrink", {"lambd": 1.0}),
+    ("Softshrink", {}),
+    ("Softsign", {}),
+    ("Softmin", {"dim": 1}),
+    ("Threshold", {"threshold": 0.5, "value": 20}),
+    ("GLU", {"dim": 1}),
+    ("PReLU", {}),
+    ("PReLU", {"num_parameters": 2, "init": 0.5}),
     ("Sigmoid", {}),
     ("LogSigmoid", {}),
     ("Softplus", {}),
@@ -38,7 +57,7 @@ def test_activations_compute_and_print_as_torchs(name, options):
     x = np.arange(-6, 6).reshape(2, 2, 3) / 2
     found = []
     for m in (tg, torch):
-        module = getattr(m.nn, name)(**options)
+        module = getattr(m.nn, name)(**options).to(m.float64)
         given = m.tensor(x, dtype=m.float64, requires_grad=True)
         y = module(given)
         y.sum().backward()
@@ -48,15 +67,52 @@ def test_activations_compute_and_print_as_torchs(name, options):
     for a, b in zip(mine[1:3], theirs[1:3], strict=True):
         assert tuple(a.shape) == tuple(b.shape)
         # Functions of numbers up to 3: at most three library calls of 10u each and ten further roundings.
-        np.testing.assert_allclose(numbers(a), numbers(b), rtol=0, atol=50 * 3 * UNIT_ROUNDOFF["float64"])
+        # Torch's slope of hardsigmoid is 1/6 in float32.
+        u = UNIT_ROUNDOFF["float32" if name == "Hardsigmoid" else "float64"]
+        np.testing.assert_allclose(numbers(a), numbers(b), rtol=0, atol=50 * 3 * u)
+
+
+def test_random_slopes_are_torchs_for_a_seed_and_the_middle_one_outside_of_training():
+    for dtype in ("float32", "float64"):
+        found = []
+        for m in (tg, torch):
+            m.manual_seed(3)
+            module = m.nn.RReLU(0.25, 0.75)
+            x = m.tensor([[-1.0, 2.0, -3.0], [0.0, -0.5, 4.0]], dtype=getattr(m, dtype), requires_grad=True)
+            y = module(x)
+            y.sum().backward()
+            found.append([repr(module), y.tolist(), x.grad.tolist(), module.eval()(x).tolist(), m.rand(1).item()])
+        assert found[0] == found[1]
+
+
+def test_activations_with_options_that_make_no_sense_are_refused():
+    x = tg.zeros(2, 3)
+    for call, error, message in (
+        (lambda f: f.hardtanh(x, 1.0, -1.0), ValueError, "min_val must be at most max_val, not 1.0 and -1.0"),
+        (lambda f: f.celu(x, 0.0), ValueError, "alpha must not be 0"),
+        (lambda f: f.softshrink(x, -1.0), ValueError, "lambd must be 0 or more, not -1.0"),
+        (lambda f: f.glu(x), ShapeError, r"dimension -1, which has the odd length 3, of shape \(2, 3\)"),
+        (lambda f: f.prelu(x, tg.zeros(2)), ShapeError, r"one for each channel of \(2, 3\), not \(2,\)"),
+        (lambda f: f.rrelu(x, 1.0, 0.5), ValueError, "lower must be at most upper, not 1.0 and 0.5"),
+        (lambda f: f.mish([1.0]), DtypeError, "mish"),
+    ):
+        with pytest.raises(error, match=message):
+            call(tg.nn.functional)
+    with pytest.raises(TypeError):
+        tg.nn.Hardtanh(minval=0.0)
 
 
 @both
 def test_activations_accept_inplace_and_print_it(m):
-    for name, options in (("ReLU", {}), ("LeakyReLU", {"negative_slope": 0.1}), ("ELU", {}), ("SiLU", {})):
+    for name, options in (("ReLU", {}), ("LeakyReLU", {"negative_slope": 0.1}), ("ELU", {}), ("SiLU", {}),
+        ("ReLU6", {}), ("CELU", {}), ("SELU", {}), ("Mish", {}), ("Hardtanh", {}), ("Hardswish", {}), ("RReLU", {}),
+        ("Threshold", {"threshold": -1.0, "value": 0.0}),
+    ):  # fmt: skip
         module = getattr(m.nn, name)(inplace=True, **options)
-        assert repr(module).endswith("inplace=True)")
+        assert repr(module).endswith("inplace=True)") or name == "Hardswish"
         assert module(m.tensor([0.0])).tolist() == [0.0]
+        x = m.tensor([0.0])
+        assert module(x) is x
     assert repr(m.nn.Dropout(0.25)) == "Dropout(p=0.25, inplace=False)"
 
 

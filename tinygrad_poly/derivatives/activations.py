@@ -9,8 +9,8 @@ import math
 from math import inf, nan
 
 from tinygrad_poly.derivatives.elementwise import erfc, exp, where
-from tinygrad_poly.derivatives.piecewise import straight
-from tinygrad_poly.engine.arrays import Array, namespace
+from tinygrad_poly.derivatives.piecewise import straight, tied
+from tinygrad_poly.engine.arrays import Array, namespace, together
 from tinygrad_poly.engine.operation import Operation, Point
 
 
@@ -72,20 +72,82 @@ leaky_relu = Operation(
 )
 
 
-def _elu(x: Array, alpha: float) -> Array:
+def _elu(x: Array, alpha: float, rate: float) -> Array:
     xp = namespace(x)
-    return xp.where(x > 0, x, xp.expm1(xp.where(x > 0, 0.0, x)) * alpha)
+    return xp.where(x > 0, x, xp.expm1(xp.where(x > 0, 0.0, x * rate)) * alpha)
 
 
+# With r = 1/α the slope is continuous: celu.
 elu = Operation(
     "Elu",
     _elu,
-    lambda g, x, alpha: where(x <= 0, g * (alpha * exp(where(x < 0, x, 0.0))), g),
-    formula="x where x > 0, else α(eˣ − 1)",
-    derivative="1 where x > 0, else α eˣ",
+    lambda g, x, alpha, rate: where(x <= 0, g * (alpha * rate * exp(where(x < 0, x * rate, 0.0))), g),
+    formula="x where x > 0, else α(e^(rx) − 1)",
+    derivative="1 where x > 0, else α r e^(rx)",
     special=(
-        Point(0, 0, 1, options=(1,)),
-        Point(nan, nan, 1, options=(1,)),
+        Point(0, 0, 1, options=(1, 1)),
+        Point(nan, nan, 1, options=(1, 1)),
+    ),
+)
+
+hardtanh = Operation(
+    "Hardtanh",
+    lambda x, low, high: namespace(x).clip(x, low, high),
+    straight(lambda g, x, low, high: where((x <= low) | (x >= high), 0.0, g)),
+    formula="x, but at least a and at most b",
+    derivative="1 where a < x < b, else 0",
+    special=(
+        Point(-1, -1, 0, options=(-1, 1)),
+        Point(1, 1, 0, options=(-1, 1)),
+        Point(nan, nan, 1, options=(-1, 1)),
+    ),
+)
+
+threshold = Operation(
+    "Threshold",
+    lambda x, low, high, value: namespace(x).where((x >= low) & (x <= high), value, x),
+    straight(lambda g, x, low, high, value: where((x >= low) & (x <= high), 0.0, g)),
+    formula="c where a ≤ x ≤ b, else x",
+    derivative="0 where a ≤ x ≤ b, else 1",
+    special=(
+        Point(1, 0.5, 0, options=(-inf, 1, 0.5)),
+        Point(nan, nan, 1, options=(-inf, 1, 0.5)),
+    ),
+)
+
+
+def _hardswish_slope(g: Array, x: Array) -> Array:
+    # An infinite x, in the branch that is not taken, would make the second derivative 0 · ∞.
+    inside = where((x > -3) & (x < 3), x, 0.0)
+    return where(x <= -3, 0.0, where(x < 3, g * (inside / 3 + 0.5), g))
+
+
+hardswish = Operation(
+    "Hardswish",
+    lambda x: x * namespace(x).clip(x + 3, 0, 6) / 6,
+    _hardswish_slope,
+    formula="x · min(max(x + 3, 0), 6)/6",
+    derivative="x/3 + 1/2 where −3 < x < 3, 0 below, 1 above",
+    special=(
+        Point(-3, 0, 0, 0),
+        Point(3, 3, 1, 0),
+        Point(inf, inf, 1, 0),
+        Point(-inf, nan, 0, 0),
+        Point(nan, nan, 1, 0),
+    ),
+)
+
+prelu = Operation(
+    "PreluKernel",
+    lambda x, slope: together(x, slope).where(x > 0, x, x * slope),
+    lambda g, x, slope: tied(where(x > 0, g, g * slope), x),
+    lambda g, x, slope: g * where(x > 0, 0.0, x),
+    formula="a where a > 0, else b a",
+    derivative="1 where a > 0, else b; 0 where a > 0, else a",
+    special=(
+        Point((0, 0.25), 0, (0.25, 0), [[0, 1], [1, 0]], note="y″ of torch is 0"),
+        Point((inf, 0.25), inf, (1, 0)),
+        Point((nan, 0.25), nan, (0.25, nan), [[0, 1], [1, 0]]),
     ),
 )
 

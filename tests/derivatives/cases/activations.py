@@ -102,4 +102,32 @@ CASES: list[Case] = [
         ),
         approximate="tanh",
     ),
+    _case(activations.hardtanh, "hardtanh", None),
+    _case(activations.hardtanh, "hardtanh", None, min_val=-0.5, max_val=1.5),
+    _case(activations.threshold, "threshold", None, threshold=0.5, value=-3.0),
+    _case(activations.threshold, "hardshrink", None, lambd=1.0),
+    _case(
+        activations.hardswish,
+        "hardswish",
+        _bound((0, 0, 0), (3, 3, 3), lambda x: abs(x) + 1, lambda x: 1 + abs(x), lambda x: 1 + 0 * x),
+    ),
+    Case(
+        activations.prelu,
+        "prelu",
+        lambda m, x, w: m.prelu(x, w),
+        [((), ()), ((3,), (1,)), ((2, 3), (3,)), ((2, 3, 2), (3,)), ((2, 3), ()), ((0, 3), (3,))],
+        draw=(lambda rng, shape: halves(rng, shape) + 0.25, halves),
+    ),
+    _case(
+        activations.elu,
+        "celu",
+        _bound(
+            (1, 1, 1),
+            (2, 3, 5),
+            lambda x: np.where(x > 0, x, 1.5 * abs(np.expm1(x / 1.5))),
+            lambda x: np.where(x > 0, 1, (1 + abs(x)) * np.exp(x / 1.5)),
+            lambda x: np.where(x < 0, (1 + abs(x)) * np.exp(x / 1.5), 0),
+        ),
+        alpha=1.5,
+    ),
 ]

@@ -18,6 +18,7 @@ from tinygrad_poly.derivatives import (
     indexing,
     joining,
     linalg,
+    losses,
     norms,
     ordering,
     piecewise,
@@ -38,6 +39,7 @@ from .elementwise import CASES as ELEMENTWISE
 from .indexing import CASES as INDEXING
 from .joining import CASES as JOINING
 from .linalg import CASES as LINALG
+from .losses import CASES as LOSSES
 from .norms import CASES as NORMS
 from .ordering import CASES as ORDERING
 from .piecewise import CASES as PIECEWISE
@@ -66,6 +68,7 @@ CASES: dict[ModuleType, list[Case]] = {
     contractions: CONTRACTIONS,
     linalg: LINALG,
     polynomials: POLYNOMIALS,
+    losses: LOSSES,
 }
 
 

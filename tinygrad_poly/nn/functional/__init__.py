@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import math
 import warnings
 from collections.abc import Callable
 from typing import Any
 
 from tinygrad_poly import functions
-from tinygrad_poly.engine.apply import checked
+from tinygrad_poly.creation import zeros_like
+from tinygrad_poly.derivatives import activations
+from tinygrad_poly.engine.apply import apply_operation, checked
 from tinygrad_poly.functions import gelu as gelu
+from tinygrad_poly.functions import glu as glu
+from tinygrad_poly.functions import hardshrink as hardshrink
 from tinygrad_poly.functions import linear as linear
+from tinygrad_poly.functions import prelu as prelu
 from tinygrad_poly.functions import sigmoid as sigmoid
 from tinygrad_poly.functions import softplus as softplus
+from tinygrad_poly.functions import softshrink as softshrink
+from tinygrad_poly.functions import softsign as softsign
 from tinygrad_poly.functions import tanh as tanh
+from tinygrad_poly.functions import tanhshrink as tanhshrink
 from tinygrad_poly.methods import in_place
 from tinygrad_poly.nn.functional.losses import binary_cross_entropy_with_logits as binary_cross_entropy_with_logits
 from tinygrad_poly.nn.functional.losses import cross_entropy as cross_entropy
@@ -37,12 +46,23 @@ def _or_in_place(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
             *options, inplace = options  # type: ignore[assignment]
         return (into if inplace else function)(input, *options, **named)
 
+    said, extra = (
+        inspect.signature(function),
+        inspect.Parameter("inplace", inspect.Parameter.KEYWORD_ONLY, default=False),
+    )
+    call.__signature__ = said.replace(parameters=[*said.parameters.values(), extra])  # type: ignore[attr-defined]
     return call
 
 
 relu, silu = _or_in_place(functions.relu), _or_in_place(functions.silu)
 elu, leaky_relu = _or_in_place(functions.elu), _or_in_place(functions.leaky_relu)
+celu, selu, mish = _or_in_place(functions.celu), _or_in_place(functions.selu), _or_in_place(functions.mish)
+relu6, hardtanh = _or_in_place(functions.relu6), _or_in_place(functions.hardtanh)
+hardsigmoid, hardswish = _or_in_place(functions.hardsigmoid), _or_in_place(functions.hardswish)
+threshold = _or_in_place(functions.threshold)
 relu_, elu_, leaky_relu_ = in_place(functions.relu), in_place(functions.elu), in_place(functions.leaky_relu)
+celu_, selu_, hardtanh_ = in_place(functions.celu), in_place(functions.selu), in_place(functions.hardtanh)
+threshold_ = in_place(functions.threshold)
 
 
 def logsigmoid(input: Tensor) -> Tensor:
@@ -69,6 +89,38 @@ def softmax(input: Tensor, dim: int | None = None) -> Tensor:
     tensor([0.5000, 0.5000])
     """
     return functions.softmax(input, _dimension(input, dim, "softmax"))
+
+
+def softmin(input: Tensor, dim: int | None = None) -> Tensor:
+    """The softmax of −x.
+
+    >>> softmin(tensor([0.0, 0.0]), dim=0)
+    tensor([0.5000, 0.5000])
+    """
+    return functions.softmax(-checked(input, "softmin"), _dimension(input, dim, "softmin"))
+
+
+def _rrelu(input: Tensor, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False) -> Tensor:
+    """The function x where x > 0, else αx, with a random α for each element in training, else the middle one.
+
+    Raises:
+        ValueError: where `lower` is above `upper`.
+
+    >>> rrelu(tensor([-4.0, 2.0]), 0.25, 0.75)
+    tensor([-2.,  2.])
+    """
+    if not lower <= upper:
+        raise ValueError(f"rrelu: lower must be at most upper, not {lower} and {upper}")
+    if not training:
+        return functions.leaky_relu(checked(input, "rrelu"), (lower + upper) / 2)
+    slopes = zeros_like(input.detach())
+    below = input.detach() <= 0
+    slopes[below] = (rand(int(below.sum()), dtype="float64") * (upper - lower) + lower).to(slopes)
+    return apply_operation(activations.prelu, input, slopes)
+
+
+_rrelu.__name__ = "rrelu"
+rrelu, rrelu_ = _or_in_place(_rrelu), in_place(_rrelu)
 
 
 def log_softmax(input: Tensor, dim: int | None = None) -> Tensor:
