@@ -45,6 +45,7 @@ ORDER = (
     "indexing",
     "products",
     "contractions",
+    "windows",
     "linalg",
     "polynomials",
 )

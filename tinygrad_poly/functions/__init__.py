@@ -23,7 +23,7 @@ from tinygrad_poly.functions.linalg import thin_svd as svd
 
 FAMILIES = (
     *("activations", "arithmetic", "comparisons", "contractions", "diagonals", "elementwise", "indexing", "joining"),
-    *("norms", "ordering", "polynomials", "products", "reductions", "scans", "shapes", "softmax"),
+    *("norms", "ordering", "polynomials", "products", "reductions", "scans", "shapes", "softmax", "windows"),
 )
 METHODS_ONLY = ("fill_diagonal", "getitem", "repeated", "setitem", "view")
 
@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from tinygrad_poly.functions.scans import *
     from tinygrad_poly.functions.shapes import *
     from tinygrad_poly.functions.softmax import *
+    from tinygrad_poly.functions.windows import *
 else:
     __all__ = [
         "cholesky",

@@ -28,6 +28,7 @@ from tinygrad_poly.derivatives import (
     scans,
     shapes,
     softmax,
+    windows,
 )
 
 from ..checks import Case
@@ -49,6 +50,7 @@ from .reductions import CASES as REDUCTIONS
 from .scans import CASES as SCANS
 from .shapes import CASES as SHAPES
 from .softmax import CASES as SOFTMAX
+from .windows import CASES as WINDOWS
 
 CASES: dict[ModuleType, list[Case]] = {
     arithmetic: ARITHMETIC,
@@ -66,6 +68,7 @@ CASES: dict[ModuleType, list[Case]] = {
     diagonals: DIAGONALS,
     products: PRODUCTS,
     contractions: CONTRACTIONS,
+    windows: WINDOWS,
     linalg: LINALG,
     polynomials: POLYNOMIALS,
     losses: LOSSES,

@@ -13,10 +13,21 @@ from tinygrad_poly import functions
 from tinygrad_poly.creation import zeros_like
 from tinygrad_poly.derivatives import activations
 from tinygrad_poly.engine.apply import apply_operation, checked
+from tinygrad_poly.functions import adaptive_avg_pool1d as adaptive_avg_pool1d
+from tinygrad_poly.functions import adaptive_avg_pool2d as adaptive_avg_pool2d
+from tinygrad_poly.functions import adaptive_max_pool1d as adaptive_max_pool1d
+from tinygrad_poly.functions import adaptive_max_pool2d as adaptive_max_pool2d
+from tinygrad_poly.functions import avg_pool1d as avg_pool1d
+from tinygrad_poly.functions import avg_pool2d as avg_pool2d
+from tinygrad_poly.functions import conv1d as conv1d
+from tinygrad_poly.functions import conv2d as conv2d
 from tinygrad_poly.functions import gelu as gelu
 from tinygrad_poly.functions import glu as glu
 from tinygrad_poly.functions import hardshrink as hardshrink
 from tinygrad_poly.functions import linear as linear
+from tinygrad_poly.functions import max_pool1d as max_pool1d
+from tinygrad_poly.functions import max_pool2d as max_pool2d
+from tinygrad_poly.functions import pad as pad
 from tinygrad_poly.functions import prelu as prelu
 from tinygrad_poly.functions import sigmoid as sigmoid
 from tinygrad_poly.functions import softplus as softplus
