@@ -58,6 +58,19 @@ def lengths(given: Sequence[Any]) -> Shape:
         raise DtypeError(f"a shape or an order of dimensions consists of integers, not {inner!r}") from None
 
 
+def per_dimension(value: Any, count: int, name: str, role: str, least: int = 1) -> Shape:
+    """An option as one number for each of `count` dimensions.
+
+    Raises:
+        ShapeError: for another number of numbers, or one below `least`.
+    """
+    given = lengths((value if isinstance(value, (tuple, list)) else (value,),))
+    numbers = given * count if len(given) == 1 else given
+    if len(numbers) != count or min(numbers) < least:
+        raise ShapeError(f"{name}: {role} is one number of {least} or more, or {count} of them, not {value}")
+    return numbers
+
+
 def new_shape(given: Sequence[Any]) -> Shape:
     """The shape of a new tensor.
 

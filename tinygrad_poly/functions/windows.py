@@ -6,6 +6,7 @@ absent. An option that is one number holds for all dimensions that the kernel sl
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -16,25 +17,27 @@ from tinygrad_poly.engine.apply import apply_operation, apply_unary, checked, wr
 from tinygrad_poly.engine.arrays import Shape, namespace
 from tinygrad_poly.engine.errors import DtypeError, ShapeError
 from tinygrad_poly.functions import ordering, reductions
-from tinygrad_poly.functions._shared import lengths
+from tinygrad_poly.functions._shared import described, per_dimension
+from tinygrad_poly.functions.indexing import narrow
 from tinygrad_poly.functions.joining import pad, stack
 from tinygrad_poly.functions.shapes import reshape, unsqueeze
 
 if TYPE_CHECKING:
     from tinygrad_poly.tensor import Tensor
 
+    Function = Callable[..., Tensor]
 
-def _per_dimension(value: Any, count: int, name: str, role: str, least: int = 1) -> Shape:
-    """An option as one number for each of `count` dimensions.
 
-    Raises:
-        ShapeError: for another number of numbers, or one below `least`.
-    """
-    given = lengths((value if isinstance(value, (tuple, list)) else (value,),))
-    numbers = given * count if len(given) == 1 else given
-    if len(numbers) != count or min(numbers) < least:
-        raise ShapeError(f"{name}: {role} is one number of {least} or more, or {count} of them, not {value}")
-    return numbers
+def _of_images(function: Function, call: str, result: str) -> Function:
+    """The function of images that is `function` of signals, with two dimensions to slide over."""
+
+    @functools.wraps(function)
+    def of_images(*inputs: Any, **options: Any) -> Tensor:
+        return function(*inputs, **options, _count=2)
+
+    of_signals = function.__name__
+    text = f"`{of_signals}` in two dimensions: of images, of shape (N, C, H, W) or (C, H, W)."
+    return described(of_images, f"{of_signals[:-2]}2d", text, call, result)
 
 
 def _check_dimensions(input: Tensor, count: int, name: str) -> None:
@@ -54,42 +57,6 @@ def _check_fit(shape: Shape, kernel: Shape, dilation: Shape, name: str) -> None:
         )
 
 
-def _convolved(
-    input: Tensor, weight: Tensor, bias: Any, stride: Any, padding: Any, dilation: Any, groups: int, count: int
-) -> Tensor:
-    name = f"conv{count}d"
-    _check_dimensions(input, count, name)
-    if checked(weight, name).ndim != count + 2:
-        raise ShapeError(
-            f"{name}: weight needs {count + 2} dimensions, (F, C/groups, kernel), not shape {weight.shape}"
-        )
-    if input.ndim == count + 1:
-        result = _convolved(unsqueeze(input, 0), weight, bias, stride, padding, dilation, groups, count)
-        return reshape(result, result.shape[1:])
-    if groups < 1 or weight.shape[0] % groups or input.shape[1] != weight.shape[1] * groups:
-        raise ShapeError(
-            f"{name}: {input.shape[1]} channels and a weight of shape {weight.shape} do not fit groups={groups}: a "
-            "weight has the shape (F, C/groups, kernel) for an input with C channels, and groups divides F and C"
-        )
-    if bias is not None and checked(bias, name).shape != weight.shape[:1]:
-        raise ShapeError(f"{name}: bias needs shape {weight.shape[:1]}, one number for each filter, not {bias.shape}")
-    kernel = weight.shape[2:]
-    steps, apart = (_per_dimension(v, count, name, r) for v, r in ((stride, "stride"), (dilation, "dilation")))
-    if padding == "same" and max(steps) > 1:
-        raise ShapeError(f"{name}: padding='same' needs stride 1, not {stride}: there are fewer results than elements")
-    if isinstance(padding, str):
-        if padding not in ("same", "valid"):
-            raise ShapeError(f"{name}: padding is 'same', 'valid' or numbers, not {padding!r}")
-        borders = [divmod(d * (k - 1) * (padding == "same"), 2) for k, d in zip(kernel, apart)]
-        edges = [(half, half + odd) for half, odd in borders]
-    else:
-        edges = [(p, p) for p in _per_dimension(padding, count, name, "padding", 0)]
-    if any(map(any, edges)):
-        input = pad(input, [p for edge in reversed(edges) for p in edge])
-    _check_fit(input.shape, kernel, apart, name)
-    return apply_operation(windows.convolution, input, weight, bias, steps, apart, groups)
-
-
 def conv1d(
     input: Tensor,
     weight: Tensor,
@@ -98,6 +65,7 @@ def conv1d(
     padding: Any = 0,
     dilation: Any = 1,
     groups: int = 1,
+    _count: int = 1,
 ) -> Tensor:
     """The convolution y[f, p] = Σ w[f, c, k] x[c, s p + d k] + b[f] of signals, of shape (N, F, positions).
 
@@ -116,49 +84,58 @@ def conv1d(
     >>> conv1d(tensor([[1.0, 2.0, 4.0]]), tensor([[[-1.0, 1.0]]]))
     tensor([[1., 2.]])
     """
-    return _convolved(input, weight, bias, stride, padding, dilation, groups, 1)
+    name = f"conv{_count}d"
+    _check_dimensions(input, _count, name)
+    if checked(weight, name).ndim != _count + 2:
+        raise ShapeError(f"{name}: weight needs {_count + 2} dimensions, (F, C/groups, kernel), not {weight.shape}")
+    if input.ndim == _count + 1:
+        result = conv1d(unsqueeze(input, 0), weight, bias, stride, padding, dilation, groups, _count)
+        return reshape(result, result.shape[1:])
+    if groups < 1 or weight.shape[0] % groups or input.shape[1] != weight.shape[1] * groups:
+        raise ShapeError(
+            f"{name}: {input.shape[1]} channels and a weight of shape {weight.shape} do not fit groups={groups}: a "
+            "weight has the shape (F, C/groups, kernel) for an input with C channels, and groups divides F and C"
+        )
+    if bias is not None and checked(bias, name).shape != weight.shape[:1]:
+        raise ShapeError(f"{name}: bias needs shape {weight.shape[:1]}, one number for each filter, not {bias.shape}")
+    kernel = weight.shape[2:]
+    steps, apart = per_dimension(stride, _count, name, "stride"), per_dimension(dilation, _count, name, "dilation")
+    if padding == "same":
+        if max(steps) > 1:
+            raise ShapeError(f"{name}: padding='same' needs stride 1, not {stride}, which leaves fewer results")
+        edges = [(d * (k - 1) // 2, -(-d * (k - 1) // 2)) for k, d in zip(kernel, apart)]
+    elif isinstance(padding, str) and padding != "valid":
+        raise ShapeError(f"{name}: padding is 'same', 'valid' or numbers, not {padding!r}")
+    else:
+        edges = [(p, p) for p in per_dimension(0 if padding == "valid" else padding, _count, name, "padding", 0)]
+    if any(map(any, edges)):
+        input = pad(input, [p for edge in reversed(edges) for p in edge])
+    _check_fit(input.shape, kernel, apart, name)
+    return apply_operation(windows.convolution, input, weight, bias, steps, apart, groups)
 
 
-def conv2d(
-    input: Tensor,
-    weight: Tensor,
-    bias: Tensor | None = None,
-    stride: Any = 1,
-    padding: Any = 0,
-    dilation: Any = 1,
-    groups: int = 1,
-) -> Tensor:
-    """The convolution of images: `conv1d` in two dimensions, with x of shape (N, C, H, W) or (C, H, W).
-
-    >>> conv2d(zeros(5, 3, 8, 6), zeros(4, 3, 3, 3), padding=1, stride=(2, 1)).shape
-    (5, 4, 4, 6)
-    """
-    return _convolved(input, weight, bias, stride, padding, dilation, groups, 2)
+conv2d: Function = _of_images(
+    conv1d, "conv2d(zeros(5, 3, 8, 6), zeros(4, 3, 3, 3), padding=1, stride=(2, 1)).shape", "(5, 4, 4, 6)"
+)
 
 
-Options = tuple[Any, Any, Any, Any, bool]
-"""Kernel size, stride, padding, dilation and `ceil_mode`."""
-
-
-def _laid_out(input: Tensor, options: Options, fill: float, count: int, name: str) -> tuple[Tensor, Any]:
+def _laid_out(
+    input: Tensor, size: Any, step: Any, edge: Any, dilation: Any, ceil_mode: bool, fill: float, count: int, name: str
+) -> tuple[Tensor, tuple[Shape, Shape, Shape]]:
     """The input with its border, and kernel, stride and dilation.
 
     With `ceil_mode` there is one more position where elements are left at the end, unless it begins in the border.
     """
-    size, step, padding, dilation, ceil_mode = options
     _check_dimensions(input, count, name)
-    kernel, apart = _per_dimension(size, count, name, "kernel_size"), _per_dimension(dilation, count, name, "dilation")
-    stride = kernel if step is None or step == () else _per_dimension(step, count, name, "stride")
-    edges = _per_dimension(padding, count, name, "padding", 0)
-    if any(2 * p > d * (k - 1) + 1 for p, k, d in zip(edges, kernel, apart)):
-        raise ShapeError(
-            f"{name}: padding is at most half of the kernel {kernel}, not {edges}: more would be windows of it"
-        )
-    borders = []
-    for n, k, s, p, d in zip(input.shape[input.ndim - count :], kernel, stride, edges, apart):
+    kernel, apart = per_dimension(size, count, name, "kernel_size"), per_dimension(dilation, count, name, "dilation")
+    stride = kernel if step is None or step == () else per_dimension(step, count, name, "stride")
+    edges = per_dimension(edge, count, name, "padding", 0)
+    borders: list[int] = []
+    for n, k, s, p, d in zip(input.shape[-count:], kernel, stride, edges, apart):
+        if 2 * p > d * (k - 1) + 1:
+            raise ShapeError(f"{name}: padding is at most half of the kernel, {kernel}, and not {edges}")
         left = n + 2 * p - d * (k - 1) - 1
-        more = -left % s if ceil_mode and left + -left % s < n + p else 0
-        borders = [p, p + more, *borders]
+        borders = [p, p + (-left % s if ceil_mode and left + -left % s < n + p else 0), *borders]
     padded = pad(input, borders, value=fill) if any(borders) else input
     _check_fit(padded.shape, kernel, apart, name)
     return padded, (kernel, stride, apart)
@@ -169,13 +146,6 @@ def _check_no_indices(return_indices: bool, name: str) -> None:
         raise DtypeError(f"{name}: return_indices is not there; the gradient shows where the largest elements are")
 
 
-def _max_pooled(input: Tensor, options: Options, return_indices: bool, count: int) -> Tensor:
-    name = f"max_pool{count}d"
-    _check_no_indices(return_indices, name)
-    padded, slide = _laid_out(input, options, -np.inf, count, name)
-    return apply_unary(windows.max_pool, padded, *slide)
-
-
 def max_pool1d(
     input: Tensor,
     kernel_size: Any,
@@ -184,6 +154,7 @@ def max_pool1d(
     dilation: Any = 1,
     ceil_mode: bool = False,
     return_indices: bool = False,
+    _count: int = 1,
 ) -> Tensor:
     """The largest element in each window; its derivative is 1 for the first that is the largest.
 
@@ -202,42 +173,13 @@ def max_pool1d(
     >>> max_pool1d(tensor([[1.0, 3.0, 2.0, 0.0, 5.0]]), 2, ceil_mode=True)
     tensor([[3., 2., 5.]])
     """
-    return _max_pooled(input, (kernel_size, stride, padding, dilation, ceil_mode), return_indices, 1)
+    name = f"max_pool{_count}d"
+    _check_no_indices(return_indices, name)
+    padded, slide = _laid_out(input, kernel_size, stride, padding, dilation, ceil_mode, -np.inf, _count, name)
+    return apply_unary(windows.max_pool, padded, *slide)
 
 
-def max_pool2d(
-    input: Tensor,
-    kernel_size: Any,
-    stride: Any = None,
-    padding: Any = 0,
-    dilation: Any = 1,
-    ceil_mode: bool = False,
-    return_indices: bool = False,
-) -> Tensor:
-    """The largest element in each window of images: `max_pool1d` in two dimensions.
-
-    >>> max_pool2d(tensor([[[1.0, 3.0], [2.0, 0.0]]]), 2)
-    tensor([[[3.]]])
-    """
-    return _max_pooled(input, (kernel_size, stride, padding, dilation, ceil_mode), return_indices, 2)
-
-
-def _avg_pooled(input: Tensor, options: Options, include_pad: bool, divisor: int | None, count: int) -> Tensor:
-    name = f"avg_pool{count}d"
-    if divisor is not None and not divisor:
-        raise ShapeError(f"{name}: divisor_override is another number than 0, or None")
-    padded, (kernel, stride, apart) = _laid_out(input, options, 0.0, count, name)
-    seen = apply_unary(windows.windows, padded, kernel, stride, apart)
-    total = reductions.sum(seen, tuple(range(-2 * count, -count)))
-    counts = np.ones(())
-    edges = _per_dimension(options[2], count, name, "padding", 0)
-    for n, k, s, p, m in zip(input.shape[input.ndim - count :], kernel, stride, edges, total.shape[-count:]):
-        starts, border = np.arange(m) * s - p, p if include_pad else 0
-        inside = np.minimum(starts + k, n + border) - np.maximum(starts, -border)
-        counts = counts[..., None] * inside
-    if divisor is not None or np.all(counts == counts.flat[0]):
-        return total / (divisor or float(counts.flat[0]))
-    return total / wrap(namespace(total.array).asarray(counts, dtype=total.dtype), None)
+max_pool2d: Function = _of_images(max_pool1d, "max_pool2d(tensor([[[1.0, 3.0], [2.0, 0.0]]]), 2)", "tensor([[[3.]]])")
 
 
 def avg_pool1d(
@@ -247,6 +189,8 @@ def avg_pool1d(
     padding: Any = 0,
     ceil_mode: bool = False,
     count_include_pad: bool = True,
+    divisor_override: int | None = None,
+    _count: int = 1,
 ) -> Tensor:
     """The mean of each window.
 
@@ -257,6 +201,7 @@ def avg_pool1d(
         padding: how many zeros are before and after each signal.
         ceil_mode: whether elements left at the end get a window, which is shorter.
         count_include_pad: whether these zeros count in the mean.
+        divisor_override: what the sum of a window is divided by, instead of how many elements it has.
 
     Raises:
         ShapeError: where shapes or options do not fit.
@@ -264,49 +209,45 @@ def avg_pool1d(
     >>> avg_pool1d(tensor([[1.0, 3.0, 2.0, 0.0]]), 2)
     tensor([[2., 1.]])
     """
-    return _avg_pooled(input, (kernel_size, stride, padding, 1, ceil_mode), count_include_pad, None, 1)
+    name = f"avg_pool{_count}d"
+    if divisor_override == 0:
+        raise ShapeError(f"{name}: divisor_override is another number than 0, or None")
+    padded, slide = _laid_out(input, kernel_size, stride, padding, 1, ceil_mode, 0.0, _count, name)
+    total = reductions.sum(apply_unary(windows.windows, padded, *slide), tuple(range(-2 * _count, -_count)))
+    counts, edges = np.ones(()), per_dimension(padding, _count, name, "padding", 0)
+    for n, k, s, p, m in zip(input.shape[-_count:], *slide[:2], edges, total.shape[-_count:]):
+        starts, border = np.arange(m) * s - p, p if count_include_pad else 0
+        counts = counts[..., None] * (np.minimum(starts + k, n + border) - np.maximum(starts, -border))
+    if divisor_override or np.all(counts == counts.flat[0]):
+        return total / (divisor_override or float(counts.flat[0]))
+    return total / wrap(namespace(total.array).asarray(counts, dtype=total.dtype), None)
 
 
-def avg_pool2d(
-    input: Tensor,
-    kernel_size: Any,
-    stride: Any = None,
-    padding: Any = 0,
-    ceil_mode: bool = False,
-    count_include_pad: bool = True,
-    divisor_override: int | None = None,
-) -> Tensor:
-    """The mean of each window of images: `avg_pool1d` in two dimensions.
-
-    With `divisor_override`, it is the sum divided by that.
-
-    >>> avg_pool2d(tensor([[[1.0, 3.0], [2.0, 0.0]]]), 2)
-    tensor([[[1.5000]]])
-    """
-    return _avg_pooled(input, (kernel_size, stride, padding, 1, ceil_mode), count_include_pad, divisor_override, 2)
+avg_pool2d: Function = _of_images(
+    avg_pool1d, "avg_pool2d(tensor([[[1.0, 3.0], [2.0, 0.0]]]), 2)", "tensor([[[1.5000]]])"
+)
 
 
-def _adapted(input: Tensor, size: Any, reduce: Callable[..., Tensor], count: int, name: str) -> Tensor:
+def _adapted(input: Tensor, size: Any, reduce: Callable[..., Any], count: int, name: str) -> Tensor:
     """Means or maxima of so many parts of each dimension, which overlap where they cannot be equal."""
     _check_dimensions(input, count, name)
+    own = input.shape[-count:]
     given = size if isinstance(size, (tuple, list)) else (size,) * count
-    own = input.shape[input.ndim - count :]
-    if len(given) == count:
-        given = tuple(n if m is None else m for m, n in zip(given, own))
-    sizes = _per_dimension(given, count, name, "output_size")
+    given = [own[i % count] if m is None else m for i, m in enumerate(given)]
+    sizes = per_dimension(given, count, name, "output_size")
     for dim, m, n in zip(range(-1, -count - 1, -1), sizes[::-1], own[::-1]):
         if not n:
             raise ShapeError(f"{name}: there are no elements along dimension {dim} of shape {input.shape}")
-        ends = [(i * n // m, -(-(i + 1) * n // m)) for i in range(m)]
-        parts = [input[(Ellipsis, slice(*ends_), *(slice(None),) * (-1 - dim))] for ends_ in ends]
+        parts = [narrow(input, dim, i * n // m, -(-(i + 1) * n // m) - i * n // m) for i in range(m)]
         input = stack([reduce(part, dim) for part in parts], dim)
     return input
 
 
-def adaptive_avg_pool1d(input: Tensor, output_size: Any) -> Tensor:
-    """The means of `output_size` parts of each signal, of lengths that differ by at most one.
+def adaptive_avg_pool1d(input: Tensor, output_size: Any, _count: int = 1) -> Tensor:
+    """The means of `output_size` parts of each signal, of lengths that differ by at most two.
 
-    Part i of m begins at ⌊i n/m⌋ and ends before ⌈(i + 1) n/m⌉, for signals of length n.
+    Part i of m begins at ⌊i n/m⌋ and ends before ⌈(i + 1) n/m⌉, for signals of length n. In two dimensions, None keeps
+    a dimension as it is.
 
     Raises:
         ShapeError: for a size below 1.
@@ -314,24 +255,15 @@ def adaptive_avg_pool1d(input: Tensor, output_size: Any) -> Tensor:
     >>> adaptive_avg_pool1d(tensor([[1.0, 3.0, 2.0, 0.0]]), 2)
     tensor([[2., 1.]])
     """
-    return _adapted(input, output_size, reductions.mean, 1, "adaptive_avg_pool1d")
+    return _adapted(input, output_size, reductions.mean, _count, f"adaptive_avg_pool{_count}d")
 
 
-def adaptive_avg_pool2d(input: Tensor, output_size: Any) -> Tensor:
-    """The means of parts of images: `adaptive_avg_pool1d` in two dimensions; None keeps a dimension as it is.
-
-    >>> adaptive_avg_pool2d(zeros(5, 3, 9, 6), (2, None)).shape
-    (5, 3, 2, 6)
-    """
-    return _adapted(input, output_size, reductions.mean, 2, "adaptive_avg_pool2d")
+adaptive_avg_pool2d: Function = _of_images(
+    adaptive_avg_pool1d, "adaptive_avg_pool2d(zeros(5, 3, 9, 6), (2, None)).shape", "(5, 3, 2, 6)"
+)
 
 
-def _first_largest(input: Tensor, dim: int) -> Tensor:
-    largest: Tensor = ordering.max(input, dim)[0]
-    return largest
-
-
-def adaptive_max_pool1d(input: Tensor, output_size: Any, return_indices: bool = False) -> Tensor:
+def adaptive_max_pool1d(input: Tensor, output_size: Any, return_indices: bool = False, _count: int = 1) -> Tensor:
     """The largest elements of the parts that `adaptive_avg_pool1d` takes the means of.
 
     Raises:
@@ -341,15 +273,11 @@ def adaptive_max_pool1d(input: Tensor, output_size: Any, return_indices: bool = 
     >>> adaptive_max_pool1d(tensor([[1.0, 3.0, 2.0, 0.0]]), 2)
     tensor([[3., 2.]])
     """
-    _check_no_indices(return_indices, "adaptive_max_pool1d")
-    return _adapted(input, output_size, _first_largest, 1, "adaptive_max_pool1d")
+    name = f"adaptive_max_pool{_count}d"
+    _check_no_indices(return_indices, name)
+    return _adapted(input, output_size, lambda part, dim: ordering.max(part, dim)[0], _count, name)
 
 
-def adaptive_max_pool2d(input: Tensor, output_size: Any, return_indices: bool = False) -> Tensor:
-    """The largest elements of parts of images: `adaptive_max_pool1d` in two dimensions.
-
-    >>> adaptive_max_pool2d(zeros(5, 3, 9, 6), 2).shape
-    (5, 3, 2, 2)
-    """
-    _check_no_indices(return_indices, "adaptive_max_pool2d")
-    return _adapted(input, output_size, _first_largest, 2, "adaptive_max_pool2d")
+adaptive_max_pool2d: Function = _of_images(
+    adaptive_max_pool1d, "adaptive_max_pool2d(zeros(5, 3, 9, 6), 2).shape", "(5, 3, 2, 2)"
+)

@@ -1,20 +1,34 @@
-"""Layers with weights, and modules that contain modules."""
+"""Linear layers and tables of vectors, modules that change shapes, and dropout."""
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Self
+from collections.abc import Sequence
+from typing import Any
 
 from tinygrad_poly import functions
 from tinygrad_poly.creation import made
-from tinygrad_poly.engine.arrays import library
-from tinygrad_poly.engine.errors import DtypeError, ShapeError
+from tinygrad_poly.engine.arrays import Shape, library
+from tinygrad_poly.engine.errors import ShapeError
 from tinygrad_poly.nn import functional
 from tinygrad_poly.nn.module import Module, Parameter
-from tinygrad_poly.random import rand
+from tinygrad_poly.random import rand, randn
 from tinygrad_poly.tensor import Tensor
+
+
+def uniform_weights(layer: Module, shape: Shape, bias: bool, device: Any = None, dtype: Any = None) -> None:
+    """Give a layer the parameters `weight` and `bias`, uniform in ±1/√(numbers per output), in torch's order."""
+    fan_in = math.prod(shape[1:])
+    bound = 1 / math.sqrt(fan_in) if fan_in > 0 else 0.0
+
+    def start(*shape: int) -> Parameter:
+        uniform = rand(*shape, dtype=dtype).array
+        end = uniform.dtype.type(bound)
+        number = library(uniform).multiply_add(end + end, uniform, -end, uniform.dtype)
+        return Parameter(made(number, None, device, False))
+
+    layer.register_parameter("weight", start(*shape))
+    layer.register_parameter("bias", start(shape[0]) if bias else None)
 
 
 class Linear(Module):
@@ -32,16 +46,7 @@ class Linear(Module):
     ) -> None:
         super().__init__()
         self.in_features, self.out_features = in_features, out_features
-        bound = 1 / math.sqrt(in_features) if in_features > 0 else 0.0
-
-        def start(*shape: int) -> Parameter:
-            uniform = rand(*shape, dtype=dtype).array
-            end = uniform.dtype.type(bound)
-            number = library(uniform).multiply_add(end + end, uniform, -end, uniform.dtype)
-            return Parameter(made(number, None, device, False))
-
-        self.weight = start(out_features, in_features)
-        self.register_parameter("bias", start(out_features) if bias else None)
+        uniform_weights(self, (out_features, in_features), bias, device, dtype)
 
     def forward(self, input: Tensor) -> Tensor:
         """The output x Wᵀ + b for x of shape (…, in_features).
@@ -98,6 +103,26 @@ class Flatten(Module):
         return f"start_dim={self.start_dim}, end_dim={self.end_dim}"
 
 
+class Unflatten(Module):
+    """A module that divides a dimension into several, one of which may be −1: what is left for it.
+
+    >>> Unflatten(1, (2, -1))(zeros(5, 6)).shape
+    (5, 2, 3)
+    """
+
+    def __init__(self, dim: int, unflattened_size: Sequence[int]) -> None:
+        super().__init__()
+        self.dim, self.unflattened_size = dim, unflattened_size
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The same elements in another shape."""
+        return functions.unflatten(input, self.dim, self.unflattened_size)
+
+    def extra_repr(self) -> str:
+        """The dimension and its parts, as torch prints them."""
+        return f"dim={self.dim}, unflattened_size={self.unflattened_size}"
+
+
 class Dropout(Module):
     """Random zeros in training: each element with probability p; the others are divided by 1 − p.
 
@@ -107,6 +132,8 @@ class Dropout(Module):
     tensor([1., 2.])
     """
 
+    _function = staticmethod(functional.dropout)
+
     def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
         super().__init__()
         functional.check_probability(p)
@@ -114,122 +141,75 @@ class Dropout(Module):
 
     def forward(self, input: Tensor) -> Tensor:
         """The input with random zeros in training; the input itself in evaluation."""
-        return functional.dropout(input, self.p, self.training, self.inplace)
+        return self._function(input, self.p, self.training, self.inplace)
 
     def extra_repr(self) -> str:
         """The options, as torch prints them."""
         return f"p={self.p}, inplace={self.inplace}"
 
 
-class Sequential(Module):
-    """Modules in a row: each gets the output of the one before it.
+class Dropout2d(Dropout):
+    """Whole channels of zeros in training, for x of shape (N, C, …): see `Dropout`.
+
+    >>> Dropout2d(1.0)(zeros(2, 3, 4, 4)).shape
+    (2, 3, 4, 4)
+    """
+
+    _function = staticmethod(functional.dropout2d)
+
+
+class Dropout1d(Dropout2d):
+    """Whole channels of zeros in training, for x of shape (N, C, L) or (C, L): see `Dropout`.
+
+    >>> Dropout1d(1.0)(tensor([[1.0, 2.0]]))
+    tensor([[0., 0.]])
+    """
+
+
+class Embedding(Module):
+    """A table of vectors, of which an integer chooses one; they start with the standard normal distribution.
 
     Args:
-        modules: the modules, or one dict of names to modules.
+        num_embeddings: how many vectors there are.
+        embedding_dim: how long they are.
+        padding_idx: the number of a vector that starts as zeros and gets no gradient.
+        options: `device` and `dtype`; torch's others, such as `max_norm` and `sparse`, are refused.
 
-    >>> model = Sequential(Linear(1, 2), Flatten(), Linear(2, 1))
-    >>> model
-    Sequential(
-      (0): Linear(in_features=1, out_features=2, bias=True)
-      (1): Flatten(start_dim=1, end_dim=-1)
-      (2): Linear(in_features=2, out_features=1, bias=True)
-    )
-    >>> model(zeros(5, 1)).shape
-    (5, 1)
+    >>> Embedding(10, 3)(tensor([[1, 2, 9]])).shape
+    (1, 3, 3)
     """
 
-    def __init__(self, *modules: Any) -> None:
+    def __init__(self, num_embeddings: int, embedding_dim: int, padding_idx: int | None = None, **options: Any) -> None:
         super().__init__()
-        if len(modules) == 1 and isinstance(modules[0], Mapping):
-            for name, module in modules[0].items():
-                self.register_module(name, module)
-        else:
-            self.extend(modules)
-
-    def forward(self, input: Any) -> Tensor:
-        """The output of the last module."""
-        for module in self:
-            input = module(input)
-        result: Tensor = input
-        return result
-
-    def append(self, module: Module) -> Self:
-        """Add a module at the end; returns this module."""
-        self.register_module(str(len(self)), module)
-        return self
-
-    def extend(self, modules: Iterable[Module]) -> Self:
-        """Add modules at the end; returns this module."""
-        for module in modules:
-            self.append(module)
-        return self
-
-    def insert(self, index: int, module: Module) -> Self:
-        """Add a module before the one at `index`; returns this module."""
-        order: list[Any] = list(self)
-        order.insert(index, module)
-        return self._renumbered(order)
-
-    def _renumbered(self, modules: list[Any]) -> Self:
-        self._modules.clear()
-        return self.extend(modules)
-
-    def _name(self, index: int) -> str:
-        names = list(self._modules)
-        if not isinstance(index, int):
-            raise DtypeError(f"{type(self).__name__} is indexed by numbers and slices, not {type(index).__name__}")
-        if not -len(names) <= index < len(names):
-            raise IndexError(f"there is no module {index}: {type(self).__name__} has {len(names)}")
-        return names[index]
-
-    def __getitem__(self, index: int | slice) -> Any:
-        if isinstance(index, slice):
-            return type(self)._of(dict(list(self._modules.items())[index]))
-        return self._modules[self._name(index)]
+        where = {name: options.pop(name, None) for name in ("dtype", "device")}
+        numbers = options.pop("_weight", None)
+        functional.check_embedding_options(options)
+        if numbers is None:
+            numbers = randn(num_embeddings, embedding_dim, **where)
+            if padding_idx is not None:
+                numbers[padding_idx] = 0.0
+        self.num_embeddings, self.embedding_dim = num_embeddings, embedding_dim
+        self.padding_idx = None if padding_idx is None else padding_idx % num_embeddings
+        self.weight = Parameter(numbers)
 
     @classmethod
-    def _of(cls, modules: dict[str, Any]) -> Any:
-        return cls(modules)
+    def from_pretrained(cls, embeddings: Tensor, freeze: bool = True, *options: Any, **named: Any) -> Embedding:
+        """A table of vectors, the rows of a matrix, which are not trained unless `freeze` is false.
 
-    def __setitem__(self, index: int, module: Module) -> None:
-        self.register_module(self._name(index), module)
+        Raises:
+            ShapeError: for other than two dimensions.
+        """
+        if embeddings.ndim != 2:
+            raise ShapeError(f"from_pretrained() expects a matrix with a row for each vector, not {embeddings.shape}")
+        layer = cls(*embeddings.shape, *options, **named, _weight=embeddings)
+        layer.weight.requires_grad_(not freeze)
+        return layer
 
-    def __delitem__(self, index: int) -> None:
-        del self._modules[self._name(index)]
-        if all(name.isdecimal() for name in self._modules):
-            self._renumbered(list(self))
+    def forward(self, input: Tensor) -> Tensor:
+        """The vectors with the numbers in `input`."""
+        return functional.embedding(input, self.weight, self.padding_idx)
 
-    def __len__(self) -> int:
-        return len(self._modules)
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self._modules.values())
-
-
-class ModuleList(Sequential):
-    """A list of modules, to be called by the `forward` of another module.
-
-    >>> layers = ModuleList([Linear(1, 2), Linear(2, 1)])
-    >>> layers[1]
-    Linear(in_features=2, out_features=1, bias=True)
-    """
-
-    def __init__(self, modules: Iterable[Module] = ()) -> None:
-        Module.__init__(self)
-        self.extend(modules)
-
-    @classmethod
-    def _of(cls, modules: dict[str, Any]) -> Any:
-        return cls(modules.values())
-
-    def _inner_reprs(self) -> Iterator[tuple[str, str]]:
-        # Neighbours that look the same share a line, as in torch.
-        at = 0
-        for text, group in itertools.groupby(map(repr, self)):
-            count = len(list(group))
-            yield (f"{at}-{at + count - 1}", f"{count} x {text}") if count > 1 else (str(at), text)
-            at += count
-
-    def forward(self, input: Any) -> Any:
-        """Not defined: how the modules of a list are called is for the module around it to say."""
-        raise NotImplementedError("a ModuleList is not called: loop over it, or use Sequential")
+    def extra_repr(self) -> str:
+        """The sizes, as torch prints them."""
+        padding = "" if self.padding_idx is None else f", padding_idx={self.padding_idx}"
+        return f"{self.num_embeddings}, {self.embedding_dim}{padding}"

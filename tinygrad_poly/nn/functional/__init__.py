@@ -13,6 +13,8 @@ from tinygrad_poly import functions
 from tinygrad_poly.creation import zeros_like
 from tinygrad_poly.derivatives import activations
 from tinygrad_poly.engine.apply import apply_operation, checked
+from tinygrad_poly.engine.arrays import Shape
+from tinygrad_poly.engine.errors import ShapeError
 from tinygrad_poly.functions import adaptive_avg_pool1d as adaptive_avg_pool1d
 from tinygrad_poly.functions import adaptive_avg_pool2d as adaptive_avg_pool2d
 from tinygrad_poly.functions import adaptive_max_pool1d as adaptive_max_pool1d
@@ -36,6 +38,9 @@ from tinygrad_poly.functions import softsign as softsign
 from tinygrad_poly.functions import tanh as tanh
 from tinygrad_poly.functions import tanhshrink as tanhshrink
 from tinygrad_poly.methods import in_place
+from tinygrad_poly.nn.functional.embedding import check_embedding_options as check_embedding_options
+from tinygrad_poly.nn.functional.embedding import embedding as embedding
+from tinygrad_poly.nn.functional.embedding import one_hot as one_hot
 from tinygrad_poly.nn.functional.losses import binary_cross_entropy_with_logits as binary_cross_entropy_with_logits
 from tinygrad_poly.nn.functional.losses import cross_entropy as cross_entropy
 from tinygrad_poly.nn.functional.losses import huber_loss as huber_loss
@@ -43,6 +48,10 @@ from tinygrad_poly.nn.functional.losses import l1_loss as l1_loss
 from tinygrad_poly.nn.functional.losses import mse_loss as mse_loss
 from tinygrad_poly.nn.functional.losses import nll_loss as nll_loss
 from tinygrad_poly.nn.functional.losses import smooth_l1_loss as smooth_l1_loss
+from tinygrad_poly.nn.functional.normalization import batch_norm as batch_norm
+from tinygrad_poly.nn.functional.normalization import group_norm as group_norm
+from tinygrad_poly.nn.functional.normalization import layer_norm as layer_norm
+from tinygrad_poly.nn.functional.normalization import normalize as normalize
 from tinygrad_poly.random import rand
 from tinygrad_poly.tensor import Tensor
 
@@ -161,11 +170,33 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
     >>> dropout(tensor([1.0, 2.0]), p=0.0)
     tensor([1., 2.])
     """
+    return _dropout(input, p, training, inplace, checked(input, "dropout").shape)
+
+
+def _dropout(input: Tensor, p: float, training: bool, inplace: bool, shape: Shape) -> Tensor:
+    """The input times random factors of `shape`, which are repeated."""
     check_probability(p)
-    checked(input, "dropout")
     if not training or p == 0:
         return input
     # Where nothing is left, the factor 1/(1 − p) is never used.
-    keep: Tensor = rand(*input.shape, dtype=input.dtype, device=input.device) >= p
+    keep: Tensor = rand(*shape, dtype=input.dtype, device=input.device) >= p
     factors = keep.to(dtype=input.dtype) * (1 / (1 - p) if p < 1 else 0.0)
     return input.mul_(factors) if inplace else input * factors
+
+
+def dropout2d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
+    """Zeros for random channels, of x of shape (N, C, …) or (C, L): see `dropout`.
+
+    Raises:
+        ShapeError: for fewer than two dimensions.
+
+    >>> dropout2d(tensor([[1.0, 2.0]]), p=0.0)
+    tensor([[1., 2.]])
+    """
+    kept = min(2, checked(input, "dropout2d").ndim - 1)
+    if kept < 1:
+        raise ShapeError(f"dropout2d: expected an input of shape (N, C, ...) or (C, L), not {input.shape}")
+    return _dropout(input, p, training, inplace, (*input.shape[:kept], *[1] * (input.ndim - kept)))
+
+
+dropout1d = dropout2d
