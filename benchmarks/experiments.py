@@ -8,6 +8,7 @@ experiments found stays there. Some of that was measured by hand, on code that i
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import math
 import os
@@ -27,6 +28,7 @@ import tinygrad_poly as tg
 from benchmarks.comparison import Comparison, Result, WrongResult, called, measure
 from benchmarks.descents import CUBIC, WAVE, Descent, Loss, adam, classifier, cubic, curve, network, sgd
 from benchmarks.interface import Run, Unavailable, library
+from benchmarks.pairing import torch_threads
 from benchmarks.problems import SIN
 from benchmarks.report.measured import RESULTS
 from benchmarks.running.machine import machine, versions
@@ -41,7 +43,7 @@ from tinygrad_poly.engine.apply import wrap
 from tinygrad_poly.fitting import files
 
 FILE = RESULTS / "experiments.json"
-LIBRARIES = ("python", "tinygrad_poly", "numpy", "numba", "llvmlite")
+LIBRARIES = ("python", "tinygrad_poly", "numpy", "numba", "llvmlite", "torch")
 NUMBA = "pip install 'tinygrad_poly[compile]'"
 DONE, WRONG, MISUSED = 0, 1, 2
 
@@ -250,6 +252,33 @@ def cube(sizes: Sizes) -> Iterator[Comparison]:
     )
 
 
+def convolution(sizes: Sizes) -> Iterator[Comparison]:
+    """The comparison of a step of a small convolutional network and torch's, with one thread."""
+    torch = importlib.import_module("torch")
+    rng, count = np.random.default_rng(0), sizes(32)
+    images, classes = rng.normal(size=(count, 1, 28, 28)).astype(np.float32), rng.integers(10, size=count)
+
+    def training(m: Any) -> Run:
+        m.manual_seed(0)
+        layers = (m.nn.Conv2d(1, 16, 3, padding=1), m.nn.ReLU(), m.nn.MaxPool2d(2))
+        layers += (m.nn.Conv2d(16, 32, 3, padding=1), m.nn.ReLU(), m.nn.MaxPool2d(2))
+        model = m.nn.Sequential(*layers, m.nn.Flatten(), m.nn.Linear(32 * 7 * 7, 10))
+        optimizer, x, y = m.optim.SGD(model.parameters(), lr=0.01), m.tensor(images), m.tensor(classes)
+
+        def take(n: int) -> None:
+            for _ in range(n):
+                optimizer.zero_grad()
+                m.nn.functional.cross_entropy(model(x), y).backward()
+                optimizer.step()
+
+        return Run(take, lambda: np.concatenate([np.ravel(p.detach().numpy()) for p in model.parameters()]))
+
+    with torch_threads(1):
+        step = "a step of a network with two convolutions, 32 images of 28 × 28"
+        results = {"convolution-of-torch": Result(step, "tape", "torch"), "convolution": Result(step, "tape")}
+        yield Comparison({"tape": training(tg), "torch": training(torch)}, results)
+
+
 EXPERIMENTS = {
     "threads": Experiment(
         "Two threads in units of one",
@@ -270,6 +299,12 @@ EXPERIMENTS = {
     ),
     "moments": Experiment("Moments, once", "Tracing a step of the sin fit, expanding it and summing.", moments),
     "hoisted-call": Experiment("A call with moments", "Of a compiled function with hoist='algebra'.", hoisted_call),
+    "convolution": Experiment(
+        "A small convolutional network",
+        "Two convolutions 3 × 3 with 16 and 32 filters, each with a rectifier and maxima of 2 × 2, then a linear "
+        "layer; cross entropy and SGD in float32, with one thread, in units of torch's time.",
+        convolution,
+    ),
     "cube": Experiment("A cube", "By NumPy's power and by products.", cube),
 }
 
