@@ -260,9 +260,9 @@ def convolution(sizes: Sizes) -> Iterator[Comparison]:
 
     def training(m: Any) -> Run:
         m.manual_seed(0)
-        layers = (m.nn.Conv2d(1, 16, 3, padding=1), m.nn.ReLU(), m.nn.MaxPool2d(2))
-        layers += (m.nn.Conv2d(16, 32, 3, padding=1), m.nn.ReLU(), m.nn.MaxPool2d(2))
-        model = m.nn.Sequential(*layers, m.nn.Flatten(), m.nn.Linear(32 * 7 * 7, 10))
+        first = m.nn.Conv2d(1, 16, 3, padding=1), m.nn.ReLU(), m.nn.MaxPool2d(2)
+        second = m.nn.Conv2d(16, 32, 3, padding=1), m.nn.ReLU(), m.nn.MaxPool2d(2)
+        model = m.nn.Sequential(*first, *second, m.nn.Flatten(), m.nn.Linear(32 * 7 * 7, 10))
         optimizer, x, y = m.optim.SGD(model.parameters(), lr=0.01), m.tensor(images), m.tensor(classes)
 
         def take(n: int) -> None:

@@ -350,3 +350,46 @@ def test_parameters_in_a_list_are_trained(m):
     model.weights[0] = m.nn.Parameter(m.zeros(1))
     assert model.weights[0].item() == 0
     assert [name for name, _ in model.named_parameters()] == [f"weights.{i}" for i in range(4)]
+
+
+# Modules by name, states
+
+
+@both
+def test_what_is_inside_is_found_by_its_dotted_name(m):
+    model = m.nn.Sequential(m.nn.Linear(2, 3), m.nn.Sequential(m.nn.BatchNorm1d(3), m.nn.Linear(3, 1)))
+    assert model.get_submodule("1.1") is model[1][1]
+    assert model.get_submodule("") is model
+    assert model.get_parameter("1.1.weight") is model[1][1].weight
+    assert model.get_buffer("1.0.running_mean") is model[1][0].running_mean
+    for call in (model.get_submodule, model.get_parameter, model.get_buffer):
+        with pytest.raises(AttributeError):
+            call("1.7")
+    assert [len(list(x.parameters(recurse=False))) for x in (model, model[0])] == [0, 2]
+    assert [name for name, _ in model[1].named_buffers("p", recurse=False)] == []
+
+
+@both
+def test_weights_start_again_in_place(m):
+    for make in (lambda: m.nn.Linear(3, 2), lambda: m.nn.Conv1d(2, 2, 2, bias=False)):
+        m.manual_seed(1)
+        layer = make()
+        weight, before = layer.weight, layer.weight.tolist()
+        layer.reset_parameters()
+        assert layer.weight is weight
+        assert weight.tolist() != before
+        m.manual_seed(1)
+        layer.reset_parameters()
+        assert weight.tolist() == before
+
+
+def test_a_state_may_hold_arrays_and_what_is_none_is_refused():
+    layer = tg.nn.Linear(2, 1)
+    found = layer.load_state_dict({"weight": np.ones((1, 2)), "bias": np.zeros(1)})
+    assert repr(found) == "<All keys matched successfully>"
+    assert (layer.weight.tolist(), layer.weight.dtype) == ([[1.0, 1.0]], tg.float32)
+    with pytest.raises(ShapeError, match=r"weight has shape \(1, 2\), but the state holds a float"):
+        layer.load_state_dict({"weight": 5.0, "bias": np.ones(1)})
+    with pytest.raises(DtypeError, match="expects a dict of names and tensors, not list"):
+        layer.load_state_dict([1])
+    assert layer.bias.tolist() == [0.0]

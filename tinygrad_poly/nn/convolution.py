@@ -9,12 +9,12 @@ from typing import Any
 from tinygrad_poly.engine.errors import DtypeError, ShapeError
 from tinygrad_poly.functions._shared import per_dimension
 from tinygrad_poly.nn import functional
-from tinygrad_poly.nn.layers import uniform_weights
+from tinygrad_poly.nn.layers import Weighted
 from tinygrad_poly.nn.module import Module
 from tinygrad_poly.tensor import Tensor
 
 
-class Conv1d(Module):
+class Conv1d(Weighted):
     """A convolution of signals, x of shape (N, C, L) or (C, L): see `functional.conv1d`.
 
     The weights have the shape (out_channels, in_channels/groups, kernel) and start as those of `Linear`: uniform in
@@ -39,19 +39,19 @@ class Conv1d(Module):
         padding_mode: str = "zeros",
         **where: Any,
     ) -> None:
-        super().__init__()
-        name, self.padding_mode = type(self).__name__, padding_mode
+        name = type(self).__name__
         if padding_mode != "zeros":
             raise DtypeError(f"{name}: padding_mode {padding_mode!r} is not there; only 'zeros' is")
         if groups < 1 or in_channels % groups or out_channels % groups:
             raise ShapeError(f"{name}: groups={groups} does not divide {in_channels} and {out_channels} channels")
+        kernel = per_dimension(kernel_size, self._count, name, "kernel_size")
+        super().__init__((out_channels, in_channels // groups, *kernel), bias, **where)
         self.in_channels, self.out_channels, self.groups = in_channels, out_channels, groups
-        self.kernel_size = per_dimension(kernel_size, self._count, name, "kernel_size")
+        self.kernel_size, self.padding_mode = kernel, padding_mode
         self.stride = per_dimension(stride, self._count, name, "stride")
         self.dilation = per_dimension(dilation, self._count, name, "dilation")
         numbers = not isinstance(padding, str)
         self.padding = per_dimension(padding, self._count, name, "padding", 0) if numbers else padding
-        uniform_weights(self, (out_channels, in_channels // groups, *self.kernel_size), bias, **where)
 
     def forward(self, input: Tensor) -> Tensor:
         """The convolution of the input."""

@@ -7,31 +7,35 @@ from collections.abc import Sequence
 from typing import Any
 
 from tinygrad_poly import functions
-from tinygrad_poly.creation import made
-from tinygrad_poly.engine.arrays import Shape, library
+from tinygrad_poly.creation import zeros
+from tinygrad_poly.engine.arrays import Shape
 from tinygrad_poly.engine.errors import ShapeError
+from tinygrad_poly.engine.recording import no_grad
 from tinygrad_poly.nn import functional
 from tinygrad_poly.nn.module import Module, Parameter
-from tinygrad_poly.random import rand, randn
+from tinygrad_poly.random import randn, uniform_like
 from tinygrad_poly.tensor import Tensor
 
 
-def uniform_weights(layer: Module, shape: Shape, bias: bool, device: Any = None, dtype: Any = None) -> None:
-    """Give a layer the parameters `weight` and `bias`, uniform in ±1/√(numbers per output), in torch's order."""
-    fan_in = math.prod(shape[1:])
-    bound = 1 / math.sqrt(fan_in) if fan_in > 0 else 0.0
+class Weighted(Module):
+    """A layer with weights of a shape that begins with the outputs and, if asked for, a bias for each output."""
 
-    def start(*shape: int) -> Parameter:
-        uniform = rand(*shape, dtype=dtype).array
-        end = uniform.dtype.type(bound)
-        number = library(uniform).multiply_add(end + end, uniform, -end, uniform.dtype)
-        return Parameter(made(number, None, device, False))
+    def __init__(self, shape: Shape, bias: bool, device: Any = None, dtype: Any = None) -> None:
+        super().__init__()
+        self.weight = Parameter(zeros(shape, device=device, dtype=dtype))
+        self.register_parameter("bias", Parameter(zeros(shape[:1], device=device, dtype=dtype)) if bias else None)
+        self.reset_parameters()
 
-    layer.register_parameter("weight", start(*shape))
-    layer.register_parameter("bias", start(shape[0]) if bias else None)
+    def reset_parameters(self) -> None:
+        """Start again: weights and bias uniform in ±1/√(weights of an output), with torch's numbers for a seed."""
+        count = math.prod(self.weight.shape[1:])
+        bound = 1 / math.sqrt(count) if count else 0.0
+        with no_grad:
+            for p in self.parameters(recurse=False):
+                p.copy_(uniform_like(zeros(p.shape, dtype=p.dtype), -bound, bound).to(p.device))
 
 
-class Linear(Module):
+class Linear(Weighted):
     """A linear layer y = x Wᵀ + b, with W of shape (out_features, in_features) and b of shape (out_features,).
 
     The weights start uniform in ±1/√in_features, drawn in torch's order: the same seed gives the same
@@ -44,9 +48,8 @@ class Linear(Module):
     def __init__(
         self, in_features: int, out_features: int, bias: bool = True, device: Any = None, dtype: Any = None
     ) -> None:
-        super().__init__()
+        super().__init__((out_features, in_features), bias, device, dtype)
         self.in_features, self.out_features = in_features, out_features
-        uniform_weights(self, (out_features, in_features), bias, device, dtype)
 
     def forward(self, input: Tensor) -> Tensor:
         """The output x Wᵀ + b for x of shape (…, in_features).

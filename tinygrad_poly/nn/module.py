@@ -230,21 +230,42 @@ class Module:
         """Yield this module and all modules inside it."""
         return (module for _, module in self.named_modules())
 
-    def named_parameters(self, prefix: str = "") -> Iterator[tuple[str, Parameter]]:
-        """All parameters with their dotted names; one that is used twice is listed once."""
-        return _each_once(self._members("_parameters", prefix))
+    def named_parameters(self, prefix: str = "", recurse: bool = True) -> Iterator[tuple[str, Parameter]]:
+        """All parameters with their dotted names, each listed once; without `recurse` those of this module alone."""
+        return _each_once(self._members("_parameters", prefix, recurse))
 
-    def parameters(self) -> Iterator[Parameter]:
-        """All parameters, for an optimizer."""
-        return (parameter for _, parameter in self.named_parameters())
+    def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
+        """All parameters, for an optimizer; without `recurse` those of this module alone."""
+        return (parameter for _, parameter in self.named_parameters("", recurse))
 
-    def named_buffers(self, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
-        """All buffers with their dotted names; one that is used twice is listed once."""
-        return _each_once(self._members("_buffers", prefix))
+    def named_buffers(self, prefix: str = "", recurse: bool = True) -> Iterator[tuple[str, Tensor]]:
+        """All buffers with their dotted names, each listed once; without `recurse` those of this module alone."""
+        return _each_once(self._members("_buffers", prefix, recurse))
 
-    def buffers(self) -> Iterator[Tensor]:
-        """All buffers."""
-        return (buffer for _, buffer in self.named_buffers())
+    def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
+        """All buffers; without `recurse` those of this module alone."""
+        return (buffer for _, buffer in self.named_buffers("", recurse))
+
+    def get_submodule(self, target: str) -> Module:
+        """The module with a dotted name inside this one, which is itself named ""."""
+        found: Module = self._named(self._all_modules(""), target)
+        return found
+
+    def get_parameter(self, target: str) -> Parameter:
+        """The parameter with a dotted name."""
+        found: Parameter = self._named(self._members("_parameters", ""), target)
+        return found
+
+    def get_buffer(self, target: str) -> Tensor:
+        """The buffer with a dotted name."""
+        found: Tensor = self._named(self._members("_buffers", ""), target)
+        return found
+
+    def _named(self, inside: Iterator[tuple[str, Any]], target: str) -> Any:
+        named = dict(inside)
+        if target not in named:
+            raise AttributeError(f"{type(self).__name__} has no {target!r} inside; it has {[*filter(None, named)]}")
+        return named[target]
 
     def _all_modules(self, prefix: str) -> Iterator[tuple[str, Module]]:
         yield prefix, self
@@ -252,8 +273,8 @@ class Module:
             if module is not None:
                 yield from module._all_modules(f"{prefix}.{name}" if prefix else name)
 
-    def _members(self, kind: str, prefix: str) -> Iterator[tuple[str, Any]]:
-        for path, module in self._all_modules(prefix):
+    def _members(self, kind: str, prefix: str, recurse: bool = True) -> Iterator[tuple[str, Any]]:
+        for path, module in self._all_modules(prefix) if recurse else [(prefix, self)]:
             for name, value in module.__dict__[kind].items():
                 if value is not None:
                     yield (f"{path}.{name}" if path else name), value
@@ -274,16 +295,19 @@ class Module:
         """All parameters and buffers by name, detached, and with their memory: copy them to keep what they are now."""
         return {name: value.detach() for name, value in self._saved().items()}
 
-    def load_state_dict(self, state_dict: Mapping[str, Tensor], strict: bool = True) -> IncompatibleKeys:
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> IncompatibleKeys:
         """Set all parameters and buffers to the numbers in a state from `state_dict`.
 
         Args:
-            state_dict: the numbers by name.
+            state_dict: tensors or NumPy's arrays by name.
             strict: whether every name must be in both.
 
         Raises:
             ShapeError: where names or shapes differ; nothing is changed then.
+            DtypeError: for what is no state.
         """
+        if not isinstance(state_dict, Mapping):
+            raise DtypeError(f"load_state_dict() expects a dict of names and tensors, not {type(state_dict).__name__}")
         own = self._saved()
         missing = [name for name in own if name not in state_dict]
         unexpected = [name for name in state_dict if name not in own]
@@ -291,8 +315,9 @@ class Module:
             raise ShapeError(f"the state does not fit the module: missing {missing}, unknown {unexpected}")
         common = [name for name in own if name in state_dict]
         for name in common:
-            if own[name].shape != state_dict[name].shape:
-                raise ShapeError(f"{name} has shape {own[name].shape}, but the state holds {state_dict[name].shape}")
+            given = getattr(state_dict[name], "shape", f"a {type(state_dict[name]).__name__}")
+            if own[name].shape != given:
+                raise ShapeError(f"{name} has shape {own[name].shape}, but the state holds {given}")
         with no_grad:
             for name in common:
                 own[name].copy_(state_dict[name])
