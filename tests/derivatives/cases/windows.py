@@ -35,11 +35,11 @@ def _pooling(row: Any, name: str, *shapes: Any, **options: Any) -> Case:
 SIGNAL, IMAGE = ((2, 2, 6),), ((2, 2, 5, 4),)
 
 CASES: list[Case] = [
-    _convolution(1, ((2, 2, 6), (3, 2, 3)), ((2, 6), (3, 2, 3), (3,)), ((0, 2, 6), (3, 2, 3), (3,))),
     _convolution(1, ((2, 2, 6), (4, 1, 2), (4,)), stride=2, padding=1, dilation=2, groups=2),
     _convolution(2, ((2, 2, 5, 4), (3, 2, 3, 2), (3,)), ((2, 5, 4), (1, 2, 1, 1)), ((1, 1, 2, 2), (1, 1, 2, 2))),
     _convolution(2, ((2, 4, 5, 6), (2, 2, 3, 2), (2,)), stride=(2, 1), padding=(1, 2), dilation=(1, 2), groups=2),
     _convolution(2, ((1, 2, 4, 5), (1, 2, 2, 3)), padding="same", dilation=(2, 1)),
+    _convolution(1, ((2, 2, 6), (3, 2, 3)), ((2, 6), (3, 2, 3), (3,)), ((0, 2, 6), (3, 2, 3), (3,))),
     *(
         _pooling(windows.max_pool, name, given, ceil_mode=ceil, **options)
         for name, given in (("max_pool1d", SIGNAL), ("max_pool2d", IMAGE))
