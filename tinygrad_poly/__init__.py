@@ -30,6 +30,7 @@ from tinygrad_poly.creation import eye as eye
 from tinygrad_poly.creation import from_numpy as from_numpy
 from tinygrad_poly.creation import full as full
 from tinygrad_poly.creation import full_like as full_like
+from tinygrad_poly.creation import get_default_dtype as get_default_dtype
 from tinygrad_poly.creation import linspace as linspace
 from tinygrad_poly.creation import ones as ones
 from tinygrad_poly.creation import ones_like as ones_like
@@ -38,9 +39,11 @@ from tinygrad_poly.creation import zeros as zeros
 from tinygrad_poly.creation import zeros_like as zeros_like
 from tinygrad_poly.engine.apply import apply_operation as apply_operation
 from tinygrad_poly.engine.apply import bind as _bind
+from tinygrad_poly.engine.arrays import Dtype as _Dtype
 from tinygrad_poly.engine.arrays import Library as _Library
+from tinygrad_poly.engine.arrays import Size as Size
 from tinygrad_poly.engine.arrays import device as device
-from tinygrad_poly.engine.arrays import get_default_dtype as get_default_dtype
+from tinygrad_poly.engine.arrays import dtypes as _dtypes
 from tinygrad_poly.engine.arrays import register as _register
 from tinygrad_poly.engine.arrays import set_default_dtype as set_default_dtype
 from tinygrad_poly.engine.recording import enable_grad as enable_grad
@@ -69,14 +72,10 @@ if _typing.TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-float32 = float = _np.dtype(_np.float32)
-float64 = double = _np.dtype(_np.float64)
-float16 = half = _np.dtype(_np.float16)
-int64 = long = _np.dtype(_np.int64)
-int32 = int = _np.dtype(_np.int32)
-int16 = short = _np.dtype(_np.int16)
-int8, uint8 = _np.dtype(_np.int8), _np.dtype(_np.uint8)
-bool = _np.dtype(_np.bool_)
+dtype = _Dtype
+dtype = _Dtype
+float32, float64, float16, int64, int32, int16, int8, uint8, bool = _dtypes
+float, double, half, long, int, short = float32, float64, float16, int64, int32, int16
 
 _bind(Tensor, _import_module(__name__))
 

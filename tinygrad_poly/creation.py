@@ -34,6 +34,16 @@ def on_device(make: Callable[..., Array], device: Any, requires_grad: bool, *arg
         return made(make(place.namespace(), *arguments), None, None, requires_grad)
 
 
+def get_default_dtype() -> arrays.Dtype:
+    """The dtype of tensors made from Python floats.
+
+    >>> get_default_dtype()
+    torch.float32
+    """
+    found: arrays.Dtype = arrays.named(arrays.get_default_dtype(), None)
+    return found
+
+
 def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """A tensor with a copy of `data`: a number, nested lists, an array or a tensor.
 

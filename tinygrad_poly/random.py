@@ -149,7 +149,7 @@ def rand(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool 
     """Random numbers, uniformly distributed in [0, 1).
 
     >>> rand(2, 3).shape
-    (2, 3)
+    torch.Size([2, 3])
     """
     return _random("uniform", size, dtype, device, requires_grad)
 
@@ -158,7 +158,7 @@ def randn(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool
     """Random numbers with the standard normal distribution (mean 0, variance 1).
 
     >>> randn(()).shape
-    ()
+    torch.Size([])
     """
     return _random("normal", size, dtype, device, requires_grad)
 
@@ -167,7 +167,7 @@ def rand_like(input: Tensor, *, dtype: Any = None, device: Any = None) -> Tensor
     """Uniform random numbers in [0, 1), in the shape and dtype of another tensor and on its device.
 
     >>> rand_like(tensor([1.0, 2.0])).shape
-    (2,)
+    torch.Size([2])
     """
     return rand(*input.shape, dtype=dtype or input.dtype, device=device or input.device)
 
@@ -176,7 +176,7 @@ def randn_like(input: Tensor, *, dtype: Any = None, device: Any = None) -> Tenso
     """Standard normal random numbers, in the shape and dtype of another tensor and on its device.
 
     >>> randn_like(tensor([1.0, 2.0])).dtype
-    dtype('float32')
+    torch.float32
     """
     return randn(*input.shape, dtype=dtype or input.dtype, device=device or input.device)
 

@@ -23,7 +23,7 @@ from tinygrad_poly.engine.apply import (
     unary,
     wrap,
 )
-from tinygrad_poly.engine.arrays import Array, Shape, normalize_axes, on_cpu
+from tinygrad_poly.engine.arrays import Array, named, normalize_axes, on_cpu
 from tinygrad_poly.engine.errors import DtypeError, GraphError, ShapeError
 from tinygrad_poly.engine.recording import note_read
 from tinygrad_poly.engine.walk import Node, leaf
@@ -276,15 +276,15 @@ class Tensor(Methods):
     # What it holds, as numbers and text
 
     @property
-    def shape(self) -> Shape:
+    def shape(self) -> arrays.Size:
         """The lengths of the dimensions."""
-        shape: Shape = self.array.shape
-        return shape
+        return arrays.Size(self.array.shape)
 
     @property
     def dtype(self) -> Any:
-        """The type of the elements, a NumPy dtype."""
-        return self.array.dtype
+        """The type of the elements, which NumPy takes for its own dtype."""
+        dtype = self.array.dtype
+        return named(dtype, dtype) if isinstance(dtype, np.dtype) else dtype
 
     @property
     def device(self) -> arrays.device:

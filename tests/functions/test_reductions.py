@@ -30,7 +30,7 @@ def test_every_form_of_dim_is_torchs(name, dim, keepdim):
     mine = getattr(tg, name)(tg.tensor(X), dim=dim, **keywords)
     reference = getattr(torch, name)(torch.tensor(X), dim=dim, **keywords)
     assert_near(mine, reference)
-    assert str(mine.dtype) == str(reference.dtype).removeprefix("torch.")
+    assert str(mine.dtype) == str(reference.dtype)
     assert_like(getattr(tg.tensor(X), name)(dim=dim, **keywords), mine)
 
 

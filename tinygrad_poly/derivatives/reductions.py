@@ -20,7 +20,7 @@ from tinygrad_poly.derivatives.elementwise import where
 from tinygrad_poly.derivatives.piecewise import tied
 from tinygrad_poly.derivatives.shapes import astype, reshape
 from tinygrad_poly.engine import arrays
-from tinygrad_poly.engine.arrays import HALF, Array, Shape, namespace, surely, total
+from tinygrad_poly.engine.arrays import HALF, HALF_OF_TENSORS, Array, Shape, namespace, surely, total
 from tinygrad_poly.engine.operation import Operation, Point
 
 
@@ -56,7 +56,7 @@ def in_single(forward: Callable[..., Array]) -> Callable[..., Array]:
 
 def single(x: Array) -> Array:
     """The array, with float16 converted to float32, which holds the number of elements that a rule divides by."""
-    return astype(x, np.float32) if x.dtype is HALF else x
+    return astype(x, np.float32) if x.dtype is HALF or x.dtype is HALF_OF_TENSORS else x
 
 
 # `in_single`, written out: the mean is in the hot path.

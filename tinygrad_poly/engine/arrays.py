@@ -19,7 +19,60 @@ Array = Any
 """An array of any library that follows the array API standard."""
 Shape = tuple[int, ...]
 Index = Any
-HALF = np.dtype(np.float16)
+
+
+class Size(tuple[int, ...]):
+    """The shape of a tensor: a tuple that prints as torch's."""
+
+    __slots__ = ()
+
+    def numel(self) -> int:
+        """The number of elements of a tensor of this shape."""
+        return math.prod(self)
+
+    def __getitem__(self, index: Any) -> Any:
+        found = tuple.__getitem__(self, index)
+        return Size(found) if isinstance(index, slice) else found
+
+    def __add__(self, other: Any) -> Size:
+        return Size(tuple.__add__(self, other))
+
+    def __repr__(self) -> str:
+        return f"torch.Size({list(self)})"
+
+
+class Dtype:
+    """The type of a tensor's elements: a NumPy dtype, wherever one is expected, that prints as torch's."""
+
+    __slots__ = ("dtype", "is_floating_point", "is_signed", "kind", "name", "type")
+    __module__ = "tinygrad_poly"  # where `pickle` finds it by name
+    is_complex = False
+
+    def __init__(self, dtype: np.dtype[Any]) -> None:
+        self.dtype, self.name, self.kind, self.type = dtype, dtype.name, dtype.kind, dtype.type
+        self.is_floating_point, self.is_signed = dtype.kind == "f", dtype.kind in "fi"
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.dtype, name)
+
+    def __eq__(self, other: object) -> Any:
+        return self is other or self.dtype == other
+
+    def __hash__(self) -> int:
+        return hash(self.dtype)
+
+    def __repr__(self) -> str:
+        return f"torch.{self.name}"
+
+    def __reduce__(self) -> str:
+        return self.name
+
+
+DTYPES = [np.dtype(n) for n in ("float32", "float64", "float16", "int64", "int32", "int16", "int8", "uint8", "bool")]
+dtypes = [Dtype(dtype) for dtype in DTYPES]
+HALF, HALF_OF_TENSORS = DTYPES[2], dtypes[2]
+named: Callable[[Any, Any], Any] = dict(zip(DTYPES, dtypes)).get
+"""`named(dtype, dtype)` is the dtype of an array as that of a tensor; one that torch has not stays as it is."""
 
 
 class Library:
@@ -57,7 +110,8 @@ class Library:
 
     def dtype(self, dtype: Any) -> Any:
         """`dtype` in the library's own form, found by NumPy's name for it."""
-        return getattr(self.xp, as_dtype(dtype).name, dtype) if isinstance(dtype, (str, type, np.dtype)) else dtype
+        named = isinstance(dtype, (str, type, np.dtype, Dtype))
+        return getattr(self.xp, as_dtype(dtype).name, dtype) if named else dtype
 
     def astype(self, array: Array, dtype: Any) -> Array:
         """`array` in another dtype."""
@@ -340,7 +394,7 @@ def surely(condition: Array) -> bool:
 
 def total(array: Array, axis: int | Shape | None = None, keepdims: bool = False) -> Array:
     """The sum over `axis` (all axes by default)."""
-    if array.dtype is HALF:
+    if array.dtype is HALF or (type(array) is not _ndarray and array.dtype is HALF_OF_TENSORS):
         # In float16, 2048 + 1 is 2048: NumPy counts no further.
         return astype(total(astype(array, np.float32), axis, keepdims), HALF)
     if type(array) is _ndarray:

@@ -1,11 +1,27 @@
 """Error classes: each is a subclass of the built-in exception that users of NumPy or torch would catch."""
 
+import re
 from typing import Any
 
 import numpy as np
 
 
-class ShapeError(ValueError):
+class Plain(Exception):  # noqa: N818
+    """The message of an error, with shapes and dtypes as Python writes them: (2, 3) and float32."""
+
+    def __init__(self, *message: Any) -> None:
+        super().__init__(*[_plain(part) if isinstance(part, str) else part for part in message])
+
+
+def _plain(message: str) -> str:
+    if "torch." not in message:
+        return message
+    message = re.sub(r"\btorch\.Size\(\[(\d+)\]\)", r"(\1,)", message)
+    message = re.sub(r"\btorch\.Size\(\[(.*?)\]\)", r"(\1)", message)
+    return re.sub(r"\btorch\.(float\d|u?int\d|bool)", r"\1", message)
+
+
+class ShapeError(Plain, ValueError):
     """Shapes that do not fit together; the message prints them."""
 
 
@@ -13,23 +29,23 @@ class DimensionError(ShapeError, IndexError):
     """A dimension that a tensor does not have, or that was named twice."""
 
 
-class DtypeError(TypeError):
+class DtypeError(Plain, TypeError):
     """A dtype that the operation cannot work with, or that cannot carry a gradient."""
 
 
-class GraphError(RuntimeError):
+class GraphError(Plain, RuntimeError):
     """A backward pass that the recorded graph does not allow."""
 
 
-class AnomalyError(RuntimeError):
+class AnomalyError(Plain, RuntimeError):
     """NaN or an infinity that was computed from finite numbers, found by `autograd.detect_anomaly`."""
 
 
-class DeviceError(RuntimeError):
+class DeviceError(Plain, RuntimeError):
     """A device whose array library is not installed or does not exist."""
 
 
-class DataError(ValueError):
+class DataError(Plain, ValueError):
     """A file or points that a fit cannot use; the message names the file and the line."""
 
 
@@ -73,7 +89,7 @@ class TraceError(TypeError):
     """A function that cannot be traced, because its operations depend on numbers that a trace does not have."""
 
 
-class StructureError(TypeError):
+class StructureError(Plain, TypeError):
     """Arguments or results of a function that are not the expected containers of tensors."""
 
 

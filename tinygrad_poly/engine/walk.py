@@ -138,7 +138,7 @@ def walk(
                 continue
             if contribution.shape != parent.shape:
                 contribution = unbroadcast(contribution, parent.shape)
-            if contribution.dtype is not parent.dtype:
+            if contribution.dtype is not parent.dtype and contribution.dtype != parent.dtype:
                 contribution = astype(contribution, parent.dtype)
             entry = waiting[parent]
             entry[1] = contribution if entry[1] is None else entry[1] + contribution

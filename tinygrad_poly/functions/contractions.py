@@ -43,7 +43,7 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
         ShapeError: where dimensions that meet have different lengths.
 
     >>> tensordot(zeros(2, 3, 4), zeros(4, 3, 5), dims=([1, 2], [1, 0])).shape
-    (2, 5)
+    torch.Size([2, 5])
     """
     ndim_a, ndim_b = checked(a, "tensordot").ndim, checked(b, "tensordot").ndim
     if isinstance(dims, int):

@@ -125,7 +125,7 @@ def _selected(input: Tensor, index: Index, mode: Mode = FOLLOWS) -> Tensor:
         arrays.all_together(input.array, *(index if isinstance(index, tuple) else (index,)))
         raise
     except IndexError as error:
-        raise IndexError(f"{error} (the tensor has shape {input.shape})") from None
+        raise IndexError(f"{error} (the tensor has shape {input.array.shape})") from None
 
 
 def _check_range(shape: Shape, index: Index) -> None:
@@ -385,7 +385,7 @@ def _set(input: Tensor, index: Index, values: Any, accumulate: bool, name: str) 
             _check_range(shape, index)
         numbers = indexing.getitem(xp.reshape(xp.arange(input.numel()), shape), index)
     except IndexError as error:
-        raise IndexError(f"{name}: {error} (the tensor has shape {shape})") from None
+        raise IndexError(f"{name}: {error} (the tensor has shape {tuple(shape)})") from None
     if broadcast_shape([values.shape, numbers.shape], name) != numbers.shape:
         raise ShapeError(f"{name}: values of shape {values.shape} do not fit shape {numbers.shape} of what is selected")
     values = values if values.shape == numbers.shape else expand(values, numbers.shape)

@@ -309,7 +309,7 @@ def broadcast_tensors(*tensors: Tensor) -> tuple[Tensor, ...]:
         ShapeError: if there is none.
 
     >>> [x.shape for x in broadcast_tensors(zeros(3, 1), zeros(4))]
-    [(3, 4), (3, 4)]
+    [torch.Size([3, 4]), torch.Size([3, 4])]
     """
     given = _each(tensors, "broadcast_tensors")
     shape = broadcast_shape([x.shape for x in given], "broadcast_tensors")

@@ -76,7 +76,7 @@ def bmm(input: Tensor, mat2: Tensor) -> Tensor:
         ShapeError: unless the shapes are (b, m, n) and (b, n, k).
 
     >>> bmm(zeros(5, 2, 3), zeros(5, 3, 4)).shape
-    (5, 2, 4)
+    torch.Size([5, 2, 4])
     """
     return _product("bmm", input, mat2, (3, 3))
 

@@ -142,7 +142,7 @@ def nanmean(
     """
     check_floating(checked(input, "nanmean"), "nanmean")
     axes, keeps = reduced(input, dim, axis, "nanmean"), keepdim or keepdims
-    if input.dtype is HALF:
+    if input.array.dtype is HALF:
         # It does not hold the number of elements above 2048.
         return nanmean(input.float(), axes, keeps).to(dtype=HALF)
     kept = sum((input == input).to(dtype=input.dtype), axes, keeps)

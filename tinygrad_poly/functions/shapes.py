@@ -72,7 +72,7 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     >>> flatten(tensor([[1, 2], [3, 4]]))
     tensor([1, 2, 3, 4])
     >>> flatten(zeros(2, 3, 4), 1).shape
-    (2, 12)
+    torch.Size([2, 12])
     """
     ndim = max(checked(input, "flatten").ndim, 1)
     first, last = one_dim(start_dim, ndim, "flatten"), one_dim(end_dim, ndim, "flatten")
@@ -101,7 +101,7 @@ def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
         ShapeError: where the product of `sizes` is not the length of `dim`.
 
     >>> unflatten(zeros(2, 6), 1, (3, -1)).shape
-    (2, 3, 2)
+    torch.Size([2, 3, 2])
     """
     at = one_dim(dim, checked(input, "unflatten").ndim, "unflatten")
     shape = input.shape
@@ -118,7 +118,7 @@ def permute(input: Tensor, *order: Any, dims: Any = None, axes: Any = None) -> T
         ShapeError: where the order does not name each dimension once.
 
     >>> permute(zeros(2, 3, 4), (2, 0, 1)).shape
-    (4, 2, 3)
+    torch.Size([4, 2, 3])
     """
     ndim = checked(input, "permute").ndim
     wanted = normalize_axes(lengths(_given(order, dims, axes)), ndim, "permute") or ()
@@ -137,7 +137,7 @@ def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
         DimensionError: for a dimension that is not there.
 
     >>> transpose(zeros(2, 3), 0, 1).shape
-    (3, 2)
+    torch.Size([3, 2])
     """
     ndim = checked(input, "transpose").ndim
     order = list(range(ndim))
@@ -155,7 +155,7 @@ def matrix_transpose(input: Tensor) -> Tensor:
     """The tensor with its last two dimensions exchanged, as in `.mT`.
 
     >>> matrix_transpose(zeros(5, 2, 3)).shape
-    (5, 3, 2)
+    torch.Size([5, 3, 2])
     """
     return transpose(input, -2, -1)
 
@@ -167,7 +167,7 @@ def t(input: Tensor) -> Tensor:
         ShapeError: for more than two dimensions.
 
     >>> t(zeros(2, 3)).shape
-    (3, 2)
+    torch.Size([3, 2])
     """
     if checked(input, "t").ndim > 2:
         raise ShapeError(f"t() is for matrices, and this tensor has shape {input.shape}; use .transpose or .mT")
@@ -181,7 +181,7 @@ def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
         ShapeError: where `source` and `destination` are not equally many.
 
     >>> movedim(zeros(2, 3, 4), 0, -1).shape
-    (3, 4, 2)
+    torch.Size([3, 4, 2])
     """
     ndim = checked(input, "movedim").ndim
     origins, places = (normalize_axes(dims, ndim, "movedim") or () for dims in (source, destination))
@@ -202,9 +202,9 @@ def squeeze(input: Tensor, dim: Any = None, *, axis: Any = None) -> Tensor:
     `axis` is NumPy's name for `dim`.
 
     >>> squeeze(zeros(1, 3, 1)).shape
-    (3,)
+    torch.Size([3])
     >>> squeeze(zeros(1, 3, 1), (0, 1)).shape
-    (3, 1)
+    torch.Size([3, 1])
     """
     ndim = checked(input, "squeeze").ndim
     dim = axis if dim is None else dim
@@ -219,7 +219,7 @@ def unsqueeze(input: Tensor, dim: int | None = None, *, axis: int | None = None)
     `axis` is NumPy's name for `dim`.
 
     >>> unsqueeze(zeros(3), 1).shape
-    (3, 1)
+    torch.Size([3, 1])
     """
     at = one_dim(axis if dim is None else dim, checked(input, "unsqueeze").ndim + 1, "unsqueeze")
     return view_of(shapes.reshape, input, (*input.shape[:at], 1, *input.shape[at:]))

@@ -58,7 +58,7 @@ RENAMED = {"rint": "round", "fabs": "abs"}
 
 def _total_dtype(a: Any, dtype: Any) -> Any:
     """The dtype of a sum or product: that of unsigned integers is unsigned for NumPy, and int64 for torch."""
-    return np.uint64 if dtype is None and str(a.dtype).startswith("uint") else dtype
+    return np.uint64 if dtype is None and "uint" in str(a.dtype) else dtype
 
 
 def _total(name: str) -> Callable[..., Any]:

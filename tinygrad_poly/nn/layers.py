@@ -90,7 +90,7 @@ class Flatten(Module):
     """A module that merges the dimensions from `start_dim` to `end_dim`; by default all but the first.
 
     >>> Flatten()(zeros(5, 2, 3)).shape
-    (5, 6)
+    torch.Size([5, 6])
     """
 
     def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:

@@ -92,7 +92,7 @@ class Optimizer:
         for position, p in enumerate(group["params"]):
             self._check_parameter(position, p)
             if p in known:
-                raise ValueError(f"parameter {position}, of shape {p.shape}, is in the optimizer twice")
+                raise ValueError(f"parameter {position}, of shape {p.array.shape}, is in the optimizer twice")
             known.add(p)
         self._check(group)
         self.param_groups.append(group)

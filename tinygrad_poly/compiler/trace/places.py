@@ -33,11 +33,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinygrad_poly.compiler.trace.symbols import noted
+from tinygrad_poly.engine.arrays import Dtype
 from tinygrad_poly.nn.module import KINDS, Module
 from tinygrad_poly.tensor import Tensor
 
 PLAIN = (
-    bool, int, float, complex, str, bytes, type(None), type(...), type(NotImplemented), range, slice, np.generic,
+    bool, int, float, complex, str, bytes, type(None), type(...), type(NotImplemented), range, slice, np.generic, Dtype,
     np.dtype, enum.Enum, Decimal, Fraction, datetime.date, datetime.time, datetime.timedelta, PurePath, re.Pattern,
 )  # fmt: skip
 """Values that never change: they are compared."""

@@ -201,7 +201,8 @@ def _check_classes(input: Tensor, target: Tensor, ignore_index: int, name: str) 
     if given.size and (given.min() < 0 or given.max() >= classes):
         wrong = given[(given < 0) | (given >= classes)][0]
         raise IndexError(
-            f"{name}: class {wrong} does not exist: an input of shape {input.shape} has the classes 0 to {classes - 1}"
+            f"{name}: class {wrong} does not exist: an input of shape {input.array.shape} "
+            f"has the classes 0 to {classes - 1}"
         )
     return counts
 
