@@ -1,7 +1,10 @@
 """Making tensors gives torch's shapes, dtypes and numbers."""
 
 import array
+import copy
 import math
+import pickle
+import warnings
 
 import array_api_strict as strict
 import numpy as np
@@ -34,6 +37,41 @@ CALLS = {
     "from_numpy": lambda m: m.from_numpy(np.array([1, 2])),
     "FloatTensor": lambda m: m.FloatTensor([[1], [2], [3]]),
     "full": lambda m: m.full((2, 3), 1.5),
+    "Tensor": lambda m: m.Tensor([1, 2]),
+    "Tensor of nothing": lambda m: m.Tensor(),
+    "Tensor of sizes": lambda m: m.Tensor(2, 3).zero_(),
+    "Tensor of a shape": lambda m: m.Tensor(m.zeros(2, 3).shape).zero_(),
+    "LongTensor of an array": lambda m: m.LongTensor(np.array([1, 2])),
+    "size=": lambda m: m.zeros(size=(2, 3)),
+    "empty": lambda m: m.empty(2, 3).zero_(),
+    "empty size=": lambda m: m.empty(size=(2,), dtype=m.float64).zero_(),
+    "empty_like": lambda m: m.empty_like(m.ones(2, 3)).zero_(),
+    "range": lambda m: m.arange(1.0, 4.0),
+    "logspace": lambda m: m.logspace(0, 3, 4),
+    "logspace of base 2": lambda m: m.logspace(-1, 3, 5, base=2, dtype=m.float64),
+    "new_tensor": lambda m: m.ones(1, dtype=m.float64).new_tensor([1, 2]),
+    "new_zeros": lambda m: m.ones(1, dtype=m.int64).new_zeros(2, 3),
+    "new_ones": lambda m: m.ones(1).new_ones((2, 3), dtype=m.int32),
+    "new_full": lambda m: m.ones(1, dtype=m.float64).new_full((2,), 7),
+    "new_empty": lambda m: m.ones(1, dtype=m.bool).new_empty(0),
+    "type_as": lambda m: m.tensor([1, 2]).type_as(m.ones(1, dtype=m.float64)),
+    "type by function": lambda m: m.tensor([1.5, 2]).type(m.LongTensor),
+    "type by text": lambda m: m.tensor([1.5, 2]).type("torch.DoubleTensor"),
+    "type by dtype": lambda m: m.tensor([1, 2]).type(m.float32),
+    "to a dtype": lambda m: m.tensor([1, 2]).to(m.float16),
+    "to a device and a dtype": lambda m: m.tensor([1, 2]).to("cpu", m.float64),
+    **{
+        f"{name}()": lambda m, name=name: getattr(m.tensor([0.0, 1.0, 2.7, 100.9]), name)()
+        for name in ("long", "int", "short", "char", "byte", "bool", "half", "float", "double")
+    },
+    **{
+        f"{name}Tensor": lambda m, name=name: getattr(m, f"{name}Tensor")([1, 0, 2])
+        for name in ("Long", "Int", "Short", "Char", "Byte", "Bool", "Half", "Double")
+    },
+    **{
+        f"{name}Tensor of sizes": lambda m, name=name: getattr(m, f"{name}Tensor")(2, 3).mul_(0)
+        for name in ("Long", "Double")
+    },
     "full of ints": lambda m: m.full((2,), 7),
     "full of bools": lambda m: m.full((2,), True),
     "zeros": lambda m: m.zeros(2, 3),
@@ -56,7 +94,14 @@ CALLS = {
 
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 def test_creation_is_torchs(call):
-    assert_like(call(tg), call(torch))
+    mine, reference = call(tg), call(torch)
+    assert_like(mine, reference)
+    assert (repr(mine), mine.type()) == (repr(reference), reference.type())
+    assert (str(mine.dtype), str(mine.shape), f"{mine.size()}") == (
+        str(reference.dtype),
+        str(reference.shape),
+        f"{reference.size()}",
+    )
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -237,3 +282,44 @@ def test_complex_fillings_are_refused():
     for make in (lambda: tg.full((2,), 1j), lambda: tg.full_like(tg.ones(2), np.complex64(1j))):
         with pytest.raises(DtypeError, match="complex"):
             make()
+
+
+@both
+def test_the_old_range_includes_its_end(m):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        assert [m.range(0, 3).tolist(), m.range(3, 1, -1).tolist(), m.range(0, 1, 0.4).dtype == m.float32] == [
+            [0.0, 1.0, 2.0, 3.0],
+            [3.0, 2.0, 1.0],
+            True,
+        ]
+
+
+@both
+def test_dtypes_and_sizes_are_torchs_and_numpys(m):
+    x = m.ones(2, 3, 4)
+    assert x.dtype is m.float32
+    assert isinstance(x.dtype, m.dtype)
+    assert isinstance(x.shape, m.Size)
+    assert isinstance(x.shape, tuple)
+    assert [repr(part) for part in (m.float16, m.bool, x.shape[1:], x.size(), x.shape[0], m.device("cpu"))] == [
+        "torch.float16", "torch.bool", "torch.Size([3, 4])", "torch.Size([2, 3, 4])", "2", "device(type='cpu')"
+    ]  # fmt: skip
+    assert (x.shape.numel(), x.numel(), m.numel(x), x.nelement(), x.element_size(), x.nbytes) == (24, 24, 24, 24, 4, 96)
+    assert (m.float32.is_floating_point, m.int64.is_floating_point, m.uint8.is_signed) == (True, False, False)
+    assert pickle.loads(pickle.dumps(m.int64)) is copy.deepcopy(m.int64) is m.int64
+    assert (m.inf, m.pi, m.e, m.newaxis) == (math.inf, math.pi, math.e, None)
+    assert x[:, m.newaxis].shape == (2, 1, 3, 4)
+
+
+def test_numpy_takes_dtypes_for_its_own():
+    for kind in (tg.float32, tg.float64, tg.float16, tg.int64, tg.int32, tg.int16, tg.int8, tg.uint8, tg.bool):
+        numpys = np.dtype(kind.name)
+        assert kind == numpys == kind == kind.type
+        assert np.dtype(kind) == np.zeros(2, kind).dtype == np.zeros(2).astype(kind).dtype == numpys
+        assert {numpys: 1}[kind] == {kind: 1}[numpys] == 1
+        assert (kind.itemsize, np.result_type(kind, np.float64)) == (numpys.itemsize, np.float64)
+    assert np.finfo(tg.float32).eps == np.finfo(np.float32).eps
+    assert tg.ones(2).astype(np.int32).dtype == tg.int32
+    with pytest.raises(DtypeError, match="complex"):
+        tg.zeros(2, dtype=np.complex64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +13,7 @@ from tinygrad_poly.engine.apply import wrap
 from tinygrad_poly.engine.arrays import Array, as_dtype
 from tinygrad_poly.engine.errors import DtypeError, ShapeError
 from tinygrad_poly.engine.recording import note_read
-from tinygrad_poly.functions._shared import as_number, new_shape
+from tinygrad_poly.functions._shared import Function, as_number, described, new_shape
 from tinygrad_poly.tensor import Tensor
 
 
@@ -126,14 +127,57 @@ def from_numpy(array: np.ndarray[Any, Any]) -> Tensor:
     return tensor(array)
 
 
-def FloatTensor(data: Any) -> Tensor:  # noqa: N802 - torch's name
-    """A float32 tensor with a copy of `data`.
+TYPED = {
+    "FloatTensor": "float32",
+    "DoubleTensor": "float64",
+    "HalfTensor": "float16",
+    "LongTensor": "int64",
+    "IntTensor": "int32",
+    "ShortTensor": "int16",
+    "CharTensor": "int8",
+    "ByteTensor": "uint8",
+    "BoolTensor": "bool",
+}
+"""The dtypes that torch's oldest names for tensors stand for."""
 
-    >>> FloatTensor([[1], [2]])
-    tensor([[1.],
-            [2.]])
+
+def of_type(dtype: Any, data: tuple[Any, ...], name: str = "Tensor") -> Tensor:
+    """A tensor of zeros with the lengths in `data`, or of the numbers in its only element, as torch's oldest names do.
+
+    Raises:
+        DtypeError: for a number that is no length.
     """
-    return tensor(data, dtype=np.float32)
+    dtype = arrays.get_default_dtype() if dtype is None else dtype
+    if len(data) == 1 and not isinstance(data[0], (int, arrays.Size)):
+        if not (isinstance(data[0], (list, tuple, range)) or hasattr(data[0], "shape")):
+            raise DtypeError(f"{name}() expects lengths or a list of numbers, not {data[0]!r}: use tensor(...)")
+        return tensor(data[0], dtype=dtype)
+    return zeros(*(data or (0,)), dtype=dtype)
+
+
+def _typed(name: str, dtype: str) -> Callable[..., Tensor]:
+    def make(*data: Any) -> Tensor:
+        return of_type(dtype, data, name)
+
+    text = f"A {dtype} tensor with a copy of a list of numbers, or of zeros in a shape: `{name}(2, 3)`."
+    shown = f"tensor([{'1.' if 'float' in dtype else dtype == 'bool' or 1}]"
+    shown += ")" if dtype in ("float32", "int64", "bool") else f", dtype=torch.{dtype})"
+    return described(make, name, text, f"{name}([1])", shown)
+
+
+FloatTensor, DoubleTensor, HalfTensor, LongTensor, IntTensor, ShortTensor, CharTensor, ByteTensor, BoolTensor = [
+    _typed(name, dtype) for name, dtype in TYPED.items()
+]
+
+
+def sized(make: Function) -> Function:
+    """The function of `*size` that also takes torch's `size=`."""
+
+    @functools.wraps(make)
+    def call(*given: Any, size: Any = None, **options: Any) -> Any:
+        return make(*(given if size is None else (size,)), **options)
+
+    return call  # type: ignore[return-value]
 
 
 def full(size: Any, fill_value: float, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
@@ -178,6 +222,7 @@ def eye(n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, 
     return on_device(lambda xp: xp.eye(n, columns, dtype=kind), device, requires_grad)
 
 
+@sized
 def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """A tensor filled with zeros: `zeros(2, 3)` or `zeros((2, 3))`.
 
@@ -187,6 +232,7 @@ def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool
     return full(new_shape(size), 0.0, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
+@sized
 def ones(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """A tensor filled with ones: `ones(2, 3)` or `ones((2, 3))`.
 
@@ -196,7 +242,25 @@ def ones(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool 
     return full(new_shape(size), 1.0, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
-def arange(start: float, end: float | None = None, step: float = 1, *, dtype: Any = None, device: Any = None) -> Tensor:
+@sized
+def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """A tensor to be filled: what is in it is not promised, and here it is zeros.
+
+    >>> empty(2, 3).shape
+    torch.Size([2, 3])
+    """
+    return full(new_shape(size), 0.0, dtype=dtype, device=device, requires_grad=requires_grad)
+
+
+def arange(
+    start: float,
+    end: float | None = None,
+    step: float = 1,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
     """The numbers start, start + step, … below `end`; with one number given they start at 0.
 
     >>> arange(1, 4)
@@ -213,7 +277,42 @@ def arange(start: float, end: float | None = None, step: float = 1, *, dtype: An
             return found.astype(as_dtype(dtype))
         return found.astype(arrays.get_default_dtype()) if found.dtype.kind == "f" else found
 
-    return on_device(numbers, device, False)
+    return on_device(numbers, device, requires_grad)
+
+
+def range_inclusive(
+    start: float, end: float, step: float = 1, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """The numbers start, start + step, … up to `end`, which is one of them, under torch's old name `range`.
+
+    >>> range_inclusive(1, 3)
+    tensor([1., 2., 3.])
+    """
+    if step == 0 or (end - start) / step < 0:
+        raise ShapeError(f"range(): from {start} steps of {step} do not lead to {end}")
+    count = int((end - start) / step) + 1
+    kind = arrays.get_default_dtype() if dtype is None else as_dtype(dtype)
+    return on_device(lambda xp: (start + step * xp.arange(count)).astype(kind), device, requires_grad)
+
+
+def logspace(
+    start: float,
+    end: float,
+    steps: int,
+    base: float = 10.0,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """`steps` powers of `base`, with exponents at equal distances from `start` to `end`.
+
+    >>> logspace(0, 2, 3)
+    tensor([  1.,  10., 100.])
+    """
+    kind = arrays.get_default_dtype() if dtype is None else as_dtype(dtype)
+    exponents = linspace(start, end, steps, dtype=kind if arrays.is_floating(kind) else np.float64, device=device)
+    return made((base**exponents).array, kind, None, requires_grad)
 
 
 def linspace(
@@ -263,6 +362,15 @@ def zeros_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires
     if dtype is not None or device is not None or requires_grad:
         return full_like(input, 0, dtype=dtype, device=device, requires_grad=requires_grad)
     return wrap(arrays.namespace(input.array).zeros_like(input.array), None)
+
+
+def empty_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """A tensor to be filled, in the shape, dtype and place of another; what is in it is not promised.
+
+    >>> empty_like(tensor([1.0, 2.0])).shape
+    torch.Size([2])
+    """
+    return zeros_like(input, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
 def ones_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:

@@ -57,7 +57,59 @@ def rearranged(x: T, function: Callable[..., Tensor], *dims: Any) -> T:
     return x
 
 
-class Methods(Viewable):
+def _converted(dtype: str) -> Callable[[Any], Tensor]:
+    def method(self: Any) -> Tensor:
+        found: Tensor = self.to(dtype=dtype)
+        return found
+
+    method.__doc__ = f"The tensor in {dtype}."
+    return method
+
+
+def _new(make: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """The method that makes a tensor in the dtype and place of its own."""
+
+    def method(self: Any, *data: Any, dtype: Any = None, device: Any = None, **options: Any) -> Tensor:
+        return make(*data, dtype=dtype or self.dtype, device=device or self.device, **options)
+
+    method.__doc__ = "A new tensor, by default in the dtype and on the device of this one."
+    return method
+
+
+class Conversions(Viewable):
+    """Methods by which a tensor comes into another dtype, or another tensor into its own."""
+
+    __slots__ = ()
+
+    float, double, half = _converted("float32"), _converted("float64"), _converted("float16")
+    long, int, short = _converted("int64"), _converted("int32"), _converted("int16")
+    char, byte, bool = _converted("int8"), _converted("uint8"), _converted("bool")
+    new_tensor = _new(lambda *given, **options: apply.tensor_namespace.tensor(*given, **options))
+    new_zeros = _new(lambda *given, **options: apply.tensor_namespace.zeros(*given, **options))
+    new_ones = _new(lambda *given, **options: apply.tensor_namespace.ones(*given, **options))
+    new_empty = _new(lambda *given, **options: apply.tensor_namespace.empty(*given, **options))
+    new_full = _new(lambda *given, **options: apply.tensor_namespace.full(*given, **options))
+
+    def type(self: Any, dtype: Any = None, non_blocking: builtins.bool = False) -> Any:
+        """Torch's old name for the dtype, such as "torch.FloatTensor"; with a dtype the tensor in it."""
+        typed = apply.tensor_namespace.creation.TYPED
+        if dtype is None:
+            return "torch." + next((name for name, kind in typed.items() if self.dtype == kind), f"{self.dtype}")
+        name = str(getattr(dtype, "__name__", dtype)).removeprefix("torch.")
+        return self.to(dtype=typed.get(name, dtype))
+
+    def type_as(self: Any, other: Tensor) -> Tensor:
+        """The tensor in the dtype and on the device of another."""
+        found: Tensor = self.to(other)
+        return found
+
+    def astype(self: Any, dtype: Any) -> Tensor:
+        """The tensor in another dtype, under NumPy's name."""
+        found: Tensor = self.to(dtype=dtype, copy=True)
+        return found
+
+
+class Methods(Conversions):
     """The methods of `Tensor` that are made from functions, in place or not."""
 
     __slots__ = ()
@@ -105,7 +157,8 @@ class Methods(Viewable):
     logical_and, logical_or = functions.logical_and, functions.logical_or
     logical_xor, logical_not = functions.logical_xor, functions.logical_not
     isnan, isinf, isfinite = functions.isnan, functions.isinf, functions.isfinite
-    isclose, allclose = functions.isclose, functions.allclose
+    isclose, allclose, equal = functions.isclose, functions.allclose, functions.equal
+    is_floating_point, is_nonzero = functions.is_floating_point, functions.is_nonzero
 
     # Reductions
 
@@ -148,7 +201,7 @@ class Methods(Viewable):
     tile, repeat, repeat_interleave = functions.tile, functions.joining.repeated, functions.repeat_interleave
     diag, diagonal, diag_embed = functions.diag, functions.diagonal, functions.diag_embed
     tril, triu = functions.tril, functions.triu
-    clone = functions.clone
+    clone = copy = functions.clone
 
     # Indexing
 
@@ -215,13 +268,25 @@ class Methods(Viewable):
         """Set every element to 0."""
         return assign(self, 0, "zero_()")
 
-    def uniform_(self, low: builtins.float = 0.0, to: builtins.float = 1.0) -> Self:
+    def uniform_(self, low: builtins.float = 0.0, to: builtins.float = 1.0, *, generator: Any = None) -> Self:
         """Set every element to a random number, uniform from `low` to `to`, as torch does for the same seed."""
-        return assign(self, apply.tensor_namespace.random.uniform_like(self, low, to), "uniform_()")
+        return assign(self, apply.tensor_namespace.random.uniform_like(self, low, to, generator), "uniform_()")
 
-    def normal_(self, mean: builtins.float = 0.0, std: builtins.float = 1.0) -> Self:
+    def normal_(self, mean: builtins.float = 0.0, std: builtins.float = 1.0, *, generator: Any = None) -> Self:
         """Set every element to a random number of the normal distribution."""
-        return assign(self, apply.tensor_namespace.random.normal_like(self, mean, std), "normal_()")
+        return assign(self, apply.tensor_namespace.random.normal_like(self, mean, std, generator), "normal_()")
+
+    def bernoulli_(self, p: Any = 0.5, *, generator: Any = None) -> Self:
+        """Set every element to 1 with probability p, a number or a tensor, else to 0."""
+        return assign(self, apply.tensor_namespace.random.bernoulli_like(self, p, generator), "bernoulli_()")
+
+    def exponential_(self, lambd: builtins.float = 1.0, *, generator: Any = None) -> Self:
+        """Set every element to a random number of the exponential distribution, whose mean is 1/`lambd`."""
+        return assign(self, apply.tensor_namespace.random.exponential_like(self, lambd, generator), "exponential_()")
+
+    def random_(self, low: Any = None, to: Any = None, *, generator: Any = None) -> Self:
+        """Set every element to a random whole number, `low` ≤ n < `to`; by default any ≥ 0 that the dtype holds."""
+        return assign(self, apply.tensor_namespace.random.whole_like(self, low, to, generator), "random_()")
 
     def squeeze_(self, *dim: int) -> Self:
         """Change the tensor itself as `squeeze` does."""

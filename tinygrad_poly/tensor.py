@@ -61,8 +61,9 @@ class Tensor(Methods):
     __array_ufunc__ = array_ufunc
     __array_function__ = array_function
 
-    def __init__(self, *_: Any) -> None:
-        raise TypeError("make tensors with tensor([1.0, 2.0]), zeros(3), linspace(...), or FloatTensor([1, 2])")
+    def __new__(cls, *data: Any) -> Any:
+        """A tensor of zeros with these lengths, or of the numbers in a list, in the default dtype; see `tensor`."""
+        return apply.tensor_namespace.creation.of_type(None, data)
 
     # Its gradient
 
@@ -311,6 +312,17 @@ class Tensor(Methods):
         """The number of elements."""
         return math.prod(self.shape)
 
+    nelement = numel
+
+    def element_size(self) -> int:
+        """The number of bytes of an element."""
+        return int(self.array.dtype.itemsize)
+
+    @property
+    def nbytes(self) -> int:
+        """The number of bytes of all elements."""
+        return self.numel() * self.element_size()
+
     def item(self) -> Any:
         """The only element, as a Python number.
 
@@ -392,6 +404,11 @@ class Tensor(Methods):
         return bool((self == value).any())
 
     def __format__(self, spec: str) -> str:
+        if self.array.shape and spec[-1:] in "bcdeEfFgGnoxX%" and spec:
+            raise DtypeError(
+                f"the format {spec!r} is for one number, and this tensor has shape {self.shape}: format its elements, "
+                "from .tolist(), or call set_printoptions(precision=3)"
+            )
         return format(str(self) if self.array.shape else self.item(), spec)
 
     def __repr__(self) -> str:
@@ -444,14 +461,6 @@ class Tensor(Methods):
             if not arrays.is_floating(tensor.dtype):
                 tensor.node = None
         return tensor.clone() if tensor is self and (copy or (len(flags) == 2 and flags[1])) else tensor
-
-    def float(self) -> Tensor:
-        """The tensor in float32."""
-        return self.to(np.float32)
-
-    def double(self) -> Tensor:
-        """The tensor in float64."""
-        return self.to(np.float64)
 
     def cpu(self) -> Tensor:
         """The tensor in NumPy's memory, after a GPU has finished computing it."""

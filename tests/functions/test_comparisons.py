@@ -46,8 +46,16 @@ def test_bad_arguments_are_refused(name):
         function(tg.zeros(2), tg.zeros(3))
 
 
-def test_equal_compares_each_element_as_in_the_array_api():
-    assert tg.equal(tg.tensor([1, 2]), tg.tensor([1, 3])).tolist() == [True, False]
+@both
+def test_equal_is_one_answer(m):
+    x = m.tensor([1.0, 2.0])
+    others = [x.clone(), m.tensor([1.0, 3.0]), x[:1], x.unsqueeze(0), m.tensor([1.0, math.nan])]
+    assert [m.equal(x, other) for other in others] == [x.equal(other) for other in others] == [True] + [False] * 4
+    assert not m.equal(others[-1], others[-1].clone())
+    assert m.equal(m.zeros(0), m.zeros(0))
+    assert [m.is_tensor(x), m.is_tensor([1.0]), m.is_floating_point(x), m.is_nonzero(x[0])] == [True, False, True, True]
+    with pytest.raises(TypeError):
+        m.equal(x, 1.0)
 
 
 @pytest.mark.parametrize("name", ["isnan", "isinf", "isfinite", "logical_not"])

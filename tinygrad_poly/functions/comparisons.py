@@ -47,7 +47,7 @@ def _compared(
     return described(function, name, text, call, result)
 
 
-eq = equal = _compared(operator.eq, operator.eq, "eq", "a = b", "eq(tensor([1, 2]), 2)", "tensor([False,  True])")
+eq = _compared(operator.eq, operator.eq, "eq", "a = b", "eq(tensor([1, 2]), 2)", "tensor([False,  True])")
 ne = not_equal = _compared(operator.ne, operator.ne, "ne", "a ≠ b", "ne(tensor([1, 2]), 2)", "tensor([ True, False])")
 lt = less = _compared(operator.lt, operator.gt, "lt", "a < b", "lt(tensor([1, 2]), 2)", "tensor([ True, False])")
 gt = greater = _compared(operator.gt, operator.lt, "gt", "a > b", "gt(tensor([1, 2]), 1)", "tensor([False,  True])")
@@ -112,6 +112,43 @@ def bitwise_not(input: Tensor) -> Tensor:
     if is_floating(input.dtype):
         raise DtypeError(f"~ is for booleans and integers, not {input.dtype}; compare first: ~(x > 0)")
     return wrap(~input.array, None)
+
+
+def equal(input: Tensor, other: Tensor) -> bool:
+    """Whether two tensors have the same shape and the same numbers; NaN is equal to nothing.
+
+    >>> equal(tensor([1, 2]), tensor([1, 2]))
+    True
+    """
+    a, b = checked(input, "equal").array, checked(other, "equal").array
+    return a.shape == b.shape and bool(eq(input, other).all())
+
+
+def is_tensor(obj: Any) -> bool:
+    """Whether something is a tensor.
+
+    >>> is_tensor([1.0])
+    False
+    """
+    return isinstance(obj, apply.tensor_class)
+
+
+def is_floating_point(input: Tensor) -> bool:
+    """Whether the elements are of a floating dtype, the only kind that carries gradients.
+
+    >>> is_floating_point(tensor([1.0]))
+    True
+    """
+    return is_floating(checked(input, "is_floating_point").dtype)
+
+
+def is_nonzero(input: Tensor) -> bool:
+    """Whether the only element of a tensor is another number than 0.
+
+    >>> is_nonzero(tensor([0.0]))
+    False
+    """
+    return bool(checked(input, "is_nonzero"))
 
 
 def isclose(input: Tensor, other: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Tensor:

@@ -61,6 +61,15 @@ def view(input: Tensor, *lengths_: Any, size: Any = None) -> Tensor:
     return found
 
 
+def numel(input: Tensor) -> int:
+    """The number of elements.
+
+    >>> numel(zeros(2, 3))
+    6
+    """
+    return checked(input, "numel").numel()
+
+
 def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     """The tensor with the dimensions from `start_dim` to `end_dim`, both included, merged into one.
 
