@@ -15,7 +15,7 @@ PACKAGE = ROOT / "tinygrad_poly"
 LAYERS = """
 __main__
 cli
-fitting, tutorials, checking
+fitting, tutorials, checking, explain
 compiler
 tinygrad_poly
 interop.jax
@@ -181,7 +181,7 @@ def test_the_guide_to_the_engine_prints_this_list():
 PUBLIC = (
     *("autograd", "cuda", "errors", "func", "linalg", "nn", "nn.functional", "nn.utils", "optim", "optim.lr_scheduler"),
     *("utils", "utils.data"),
-    *("fitting", "compiler", "checking", "tutorials"),
+    *("fitting", "compiler", "checking", "tutorials", "explain"),
 )
 
 

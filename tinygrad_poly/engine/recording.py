@@ -116,10 +116,16 @@ class Observer:
         return True
 
 
-def users_line(frame: FrameType | None) -> traceback.FrameSummary | None:
-    """The innermost line of a user's program, from `frame` outwards; None if all lines are of this package."""
+def users_frame(frame: FrameType | None) -> FrameType | None:
+    """The innermost frame of a user's program, from `frame` outwards; None if all frames are of this package."""
     while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
         frame = frame.f_back
+    return frame
+
+
+def users_line(frame: FrameType | None) -> traceback.FrameSummary | None:
+    """The innermost line of a user's program, from `frame` outwards; None if all lines are of this package."""
+    frame = users_frame(frame)
     if frame is None:
         return None
     return traceback.FrameSummary(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
