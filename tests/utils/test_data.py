@@ -20,7 +20,7 @@ def tools(m):
 
 
 def generator(m, seed):
-    return Generator(seed) if m is tg else torch.Generator().manual_seed(seed)
+    return Generator().manual_seed(seed) if m is tg else torch.Generator().manual_seed(seed)
 
 
 def plain(value):

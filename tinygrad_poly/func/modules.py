@@ -86,7 +86,7 @@ def stack_module_state(models: Sequence[Any]) -> tuple[dict[str, Tensor], dict[s
     >>> from tinygrad_poly import nn
     >>> parameters, buffers = stack_module_state([nn.Linear(2, 3) for _ in range(4)])
     >>> {name: x.shape for name, x in parameters.items()}
-    {'weight': (4, 3, 2), 'bias': (4, 3)}
+    {'weight': torch.Size([4, 3, 2]), 'bias': torch.Size([4, 3])}
     """
     if not models or any(type(model) is not type(models[0]) for model in models):
         raise StructureError("stack_module_state(): expected one or more models, all of the same class")

@@ -608,7 +608,7 @@ def tensorinv(A: Tensor, ind: int = 2) -> Tensor:
 
     >>> from tinygrad_poly.linalg import tensorinv
     >>> tensorinv(tensor([[[2.0]]])).shape
-    (1, 1, 1)
+    torch.Size([1, 1, 1])
     """
     n = math.prod(A.shape[ind:])
     return inv(A.reshape(-1, n)).reshape(*A.shape[ind:], *A.shape[:ind])
@@ -622,7 +622,7 @@ def tensorsolve(A: Tensor, B: Tensor, dims: tuple[int, ...] | None = None) -> Te
 
     >>> from tinygrad_poly.linalg import tensorsolve
     >>> tensorsolve(tensor([[[2.0]]]), tensor([[1.0]])).shape
-    (1,)
+    torch.Size([1])
     """
     A = A if dims is None else movedim(A, dims, tuple(range(-len(dims), 0)))
     shape = A.shape[B.ndim :]

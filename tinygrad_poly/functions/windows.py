@@ -115,7 +115,7 @@ def conv1d(
 
 
 conv2d: Function = _of_images(
-    conv1d, "conv2d(zeros(5, 3, 8, 6), zeros(4, 3, 3, 3), padding=1, stride=(2, 1)).shape", "(5, 4, 4, 6)"
+    conv1d, "conv2d(zeros(5, 3, 8, 6), zeros(4, 3, 3, 3), padding=1, stride=(2, 1)).shape", "torch.Size([5, 4, 4, 6])"
 )
 
 
@@ -259,7 +259,7 @@ def adaptive_avg_pool1d(input: Tensor, output_size: Any, _count: int = 1) -> Ten
 
 
 adaptive_avg_pool2d: Function = _of_images(
-    adaptive_avg_pool1d, "adaptive_avg_pool2d(zeros(5, 3, 9, 6), (2, None)).shape", "(5, 3, 2, 6)"
+    adaptive_avg_pool1d, "adaptive_avg_pool2d(zeros(5, 3, 9, 6), (2, None)).shape", "torch.Size([5, 3, 2, 6])"
 )
 
 
@@ -279,5 +279,5 @@ def adaptive_max_pool1d(input: Tensor, output_size: Any, return_indices: bool = 
 
 
 adaptive_max_pool2d: Function = _of_images(
-    adaptive_max_pool1d, "adaptive_max_pool2d(zeros(5, 3, 9, 6), 2).shape", "(5, 3, 2, 2)"
+    adaptive_max_pool1d, "adaptive_max_pool2d(zeros(5, 3, 9, 6), 2).shape", "torch.Size([5, 3, 2, 2])"
 )

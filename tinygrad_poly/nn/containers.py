@@ -36,7 +36,7 @@ class _Holder(Module):
         )
 
     def _type(self, parameter: Any) -> str:
-        return f"torch.{parameter.dtype}"
+        return str(parameter.dtype)
 
     def __len__(self) -> int:
         return len(self._held)
@@ -57,7 +57,7 @@ class Sequential(_Holder):
       (2): Linear(in_features=2, out_features=1, bias=True)
     )
     >>> model(zeros(5, 1)).shape
-    (5, 1)
+    torch.Size([5, 1])
     """
 
     def __init__(self, *modules: Any) -> None:
@@ -159,7 +159,7 @@ class ParameterList(ModuleList):
     """A list of parameters; a tensor becomes one.
 
     >>> ParameterList([zeros(2), zeros(3)])[1].shape
-    (3,)
+    torch.Size([3])
     """
 
     _kind = "_parameters"
@@ -202,5 +202,4 @@ class ParameterDict(ModuleDict):
     _kind = "_parameters"
 
     def _type(self, parameter: Any) -> str:
-        kinds = {"float32": "Float", "float64": "Double", "float16": "Half"}
-        return f"torch.{kinds.get(str(parameter.dtype), parameter.dtype)}Tensor"
+        return str(parameter.type())

@@ -71,7 +71,7 @@ class Conv2d(Conv1d):
     """A convolution of images, x of shape (N, C, H, W) or (C, H, W): see `Conv1d`.
 
     >>> Conv2d(1, 16, 3)(zeros(32, 1, 28, 28)).shape
-    (32, 16, 26, 26)
+    torch.Size([32, 16, 26, 26])
     """
 
     _count, _function = 2, staticmethod(functional.conv2d)
@@ -121,7 +121,7 @@ class MaxPool2d(MaxPool1d):
     """The largest element in each window of images: see `functional.max_pool2d`.
 
     >>> MaxPool2d(2)(zeros(5, 3, 8, 8)).shape
-    (5, 3, 4, 4)
+    torch.Size([5, 3, 4, 4])
     """
 
     _function = staticmethod(functional.max_pool2d)
@@ -131,7 +131,7 @@ class AvgPool2d(_Pooling):
     """The mean of each window of images: see `functional.avg_pool2d`.
 
     >>> AvgPool2d(2)(zeros(5, 3, 8, 8)).shape
-    (5, 3, 4, 4)
+    torch.Size([5, 3, 4, 4])
     """
 
     _function = staticmethod(functional.avg_pool2d)
@@ -168,7 +168,7 @@ class AdaptiveAvgPool2d(AdaptiveAvgPool1d):
     """The means of so many parts of images: see `functional.adaptive_avg_pool2d`.
 
     >>> AdaptiveAvgPool2d((1, None))(zeros(5, 3, 8, 6)).shape
-    (5, 3, 1, 6)
+    torch.Size([5, 3, 1, 6])
     """
 
     _function = staticmethod(functional.adaptive_avg_pool2d)
@@ -189,7 +189,7 @@ class AdaptiveMaxPool2d(AdaptiveMaxPool1d):
     """The largest elements of so many parts of images: see `functional.adaptive_max_pool2d`.
 
     >>> AdaptiveMaxPool2d(2)(zeros(5, 3, 8, 6)).shape
-    (5, 3, 2, 2)
+    torch.Size([5, 3, 2, 2])
     """
 
     _function = staticmethod(functional.adaptive_max_pool2d)

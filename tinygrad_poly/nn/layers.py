@@ -110,7 +110,7 @@ class Unflatten(Module):
     """A module that divides a dimension into several, one of which may be −1: what is left for it.
 
     >>> Unflatten(1, (2, -1))(zeros(5, 6)).shape
-    (5, 2, 3)
+    torch.Size([5, 2, 3])
     """
 
     def __init__(self, dim: int, unflattened_size: Sequence[int]) -> None:
@@ -155,7 +155,7 @@ class Dropout2d(Dropout):
     """Whole channels of zeros in training, for x of shape (N, C, …): see `Dropout`.
 
     >>> Dropout2d(1.0)(zeros(2, 3, 4, 4)).shape
-    (2, 3, 4, 4)
+    torch.Size([2, 3, 4, 4])
     """
 
     _function = staticmethod(functional.dropout2d)
@@ -179,7 +179,7 @@ class Embedding(Module):
         options: `device` and `dtype`; torch's others, such as `max_norm` and `sparse`, are refused.
 
     >>> Embedding(10, 3)(tensor([[1, 2, 9]])).shape
-    (1, 3, 3)
+    torch.Size([1, 3, 3])
     """
 
     def __init__(self, num_embeddings: int, embedding_dim: int, padding_idx: int | None = None, **options: Any) -> None:

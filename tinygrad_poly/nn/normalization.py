@@ -86,7 +86,7 @@ class BatchNorm2d(BatchNorm1d):
     """Batch normalization of images, x of shape (N, C, H, W): see `BatchNorm1d`.
 
     >>> BatchNorm2d(3)(zeros(5, 3, 8, 8)).shape
-    (5, 3, 8, 8)
+    torch.Size([5, 3, 8, 8])
     """
 
     _dimensions, _expected = (4,), "(N, C, H, W)"  # type: ignore[assignment]

@@ -14,7 +14,7 @@ from tinygrad_poly.tensor import Tensor
 
 def _check_numbers(input: Tensor, count: int | float, name: str) -> None:
     """Check that all elements are integers from 0 to `count` − 1, where they are known."""
-    if arrays.is_floating(checked(input, name).dtype) or str(input.dtype) == "bool":
+    if arrays.is_floating(checked(input, name).dtype) or input.dtype.kind == "b":
         raise DtypeError(f"{name} expects integers, and this tensor is {input.dtype}; use .to(int64)")
     if hasattr(input.array, "defer"):  # in a trace there are no numbers yet
         return

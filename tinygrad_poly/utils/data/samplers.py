@@ -28,12 +28,10 @@ def new_seed(generator: Generator | None = None) -> int:
 
 
 def permutation(n: int, generator: Generator | None = None) -> list[int]:
-    """The numbers from 0 to n − 1 in random order: each place swaps with one of those from it on."""
-    order = list(range(n))
-    for i, word in enumerate(words(max(n - 1, 0), generator)):
-        j = i + word % (n - i)
-        order[i], order[j] = order[j], order[i]
-    return order
+    """The numbers from 0 to n − 1 in random order."""
+    generator = generator or default_generator()
+    with generator.lock:
+        return generator.permutation(n)
 
 
 def check_count(value: Any, name: str) -> int:
@@ -95,7 +93,7 @@ class RandomSampler(Sampler[int]):
 
     def __iter__(self) -> Iterator[int]:
         n, left = len(self.data_source), self.num_samples
-        generator = Generator(new_seed()) if self.generator is None else self.generator
+        generator = Generator().manual_seed(new_seed()) if self.generator is None else self.generator
         while left > 0:
             some = [w % n for w in words(min(32, left), generator)] if self.replacement else permutation(n, generator)
             yield from some[:left]
