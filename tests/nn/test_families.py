@@ -266,8 +266,13 @@ def test_a_table_compiles_where_it_is_an_argument():
     table, index = tg.ones(3, 2, requires_grad=True), tg.tensor([0, 1, 0])
     for mine, reference in zip(tg.compile(loss)(table, index), loss(table, index), strict=True):
         assert mine.tolist() == reference.tolist()
+    for wrong in (3, -1):
+        with pytest.raises(IndexError):
+            tg.compile(loss)(table, tg.tensor([wrong]))
     with pytest.raises(TraceError):
         tg.compile(lambda index: loss(table, index))(index)
+    with pytest.raises(TraceError):
+        tg.compile(lambda index: tg.nn.functional.one_hot(index, 3))(index)
 
 
 # Dropout

@@ -16,11 +16,9 @@ def _check_numbers(input: Tensor, count: int | float, name: str) -> None:
     """Check that all elements are integers from 0 to `count` − 1, where they are known."""
     if arrays.is_floating(checked(input, name).dtype) or input.dtype.kind == "b":
         raise DtypeError(f"{name} expects integers, and this tensor is {input.dtype}; use .to(int64)")
-    if hasattr(input.array, "defer"):  # in a trace there are no numbers yet
-        return
     try:
         given = arrays.on_cpu(input.array)
-    except TypeError:  # nor in one of JAX's
+    except TypeError:  # inside jax.jit there are no numbers yet
         return
     for wrong in given[(given < 0) | (given >= count)].flat:
         raise IndexError(f"{name}: {wrong} does not exist: there are {count}, numbered from 0")
@@ -59,7 +57,10 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None, **o
     if checked(weight, "embedding").ndim != 2:
         raise ShapeError(f"embedding: weight is a matrix with a row for each number, not of shape {weight.shape}")
     count = weight.shape[0]
-    _check_numbers(input, count, "embedding")
+    if hasattr(input.array, "defer"):  # in a trace there are no numbers yet; those below 0 will be out of range
+        input = functions.where(input < 0, count, input)
+    else:
+        _check_numbers(input, count, "embedding")
     rows: Tensor = weight[input]
     if padding_idx is None:
         return rows
