@@ -206,7 +206,7 @@ def test_options_that_are_not_there_are_refused_by_name():
         with pytest.raises(DtypeError, match=name):
             tg.nn.Embedding(3, 2, **{name: 1})
     assert repr(tg.nn.Embedding(3, 2, max_norm=None, norm_type=2.0, sparse=False)) == "Embedding(3, 2)"
-    with pytest.raises(TypeError, match="takes 6 options"):
+    with pytest.raises(TypeError, match="too many positional arguments"):
         tg.nn.MaxPool2d(1, 1, 0, 1, False, False, 3)
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import inspect
 import re
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 from tinygrad_poly.engine.errors import DtypeError, ShapeError
 from tinygrad_poly.functions._shared import per_dimension
 from tinygrad_poly.nn import functional
+from tinygrad_poly.nn.applied import Applied
 from tinygrad_poly.nn.layers import Weighted
-from tinygrad_poly.nn.module import Module
 from tinygrad_poly.tensor import Tensor
 
 
@@ -77,119 +78,95 @@ class Conv2d(Conv1d):
     _count, _function = 2, staticmethod(functional.conv2d)
 
 
-class _Pooling(Module):
-    """A module that applies a function with options, which it takes in the order of `_order`, and prints."""
+class _Pooling(Applied):
+    """A module that applies a function with options, which it takes and prints in an order of its own."""
 
-    _function: Any
-    _order: tuple[str, ...]
-    _hidden: tuple[str, ...] = ("return_indices", "count_include_pad", "divisor_override")
+    def __init_subclass__(cls, function: Callable[..., Tensor], order: str, hidden: str = "") -> None:
+        super().__init_subclass__(function)
+        given = cls.__signature__.parameters
+        cls.__signature__ = inspect.Signature([given[name] for name in order.split()])
+        cls._printed = [name for name in order.split() if name not in ("return_indices", *hidden.split())]
 
-    def __init__(self, *given: Any, **options: Any) -> None:
-        super().__init__()
-        if len(given) > len(self._order):
-            raise TypeError(f"{type(self).__name__} takes {len(self._order)} options, {self._order}, not {len(given)}")
-        bound = inspect.signature(self._function).bind(None, **dict(zip(self._order, given)), **options)
-        bound.apply_defaults()
-        values = {name: bound.arguments[name] for name in self._order}
-        if "stride" in values and values["stride"] is None:
-            values["stride"] = values["kernel_size"]
-        self.__dict__.update(values)
+    _printed: ClassVar[list[str]]
 
-    def forward(self, input: Tensor) -> Tensor:
-        """The function of the input."""
-        result: Tensor = self._function(input, **{name: getattr(self, name) for name in self._order})
-        return result
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        if getattr(self, "stride", ()) is None:
+            self.stride = self.kernel_size
 
     def extra_repr(self) -> str:
         """The options, as torch prints them."""
-        order = sorted(self._order, key="ceil_mode".__eq__)
-        return ", ".join(f"{name}={getattr(self, name)}" for name in order if name not in self._hidden)
+        return ", ".join(f"{name}={getattr(self, name)}" for name in self._printed)
 
 
-class MaxPool1d(_Pooling):
+MAX = "kernel_size stride padding dilation return_indices ceil_mode"
+AVG = "kernel_size stride padding ceil_mode count_include_pad"
+AVG_HIDDEN = "ceil_mode count_include_pad divisor_override"
+
+
+class MaxPool1d(_Pooling, function=functional.max_pool1d, order=MAX):
     """The largest element in each window of signals: see `functional.max_pool1d`.
 
     >>> MaxPool1d(2)(tensor([[1.0, 3.0, 2.0, 0.0]]))
     tensor([[3., 2.]])
     """
 
-    _function = staticmethod(functional.max_pool1d)
-    _order = ("kernel_size", "stride", "padding", "dilation", "return_indices", "ceil_mode")
 
-
-class MaxPool2d(MaxPool1d):
+class MaxPool2d(_Pooling, function=functional.max_pool2d, order=MAX):
     """The largest element in each window of images: see `functional.max_pool2d`.
 
     >>> MaxPool2d(2)(zeros(5, 3, 8, 8)).shape
     torch.Size([5, 3, 4, 4])
     """
 
-    _function = staticmethod(functional.max_pool2d)
 
-
-class AvgPool2d(_Pooling):
+class AvgPool2d(_Pooling, function=functional.avg_pool2d, order=f"{AVG} divisor_override", hidden=AVG_HIDDEN):
     """The mean of each window of images: see `functional.avg_pool2d`.
 
     >>> AvgPool2d(2)(zeros(5, 3, 8, 8)).shape
     torch.Size([5, 3, 4, 4])
     """
 
-    _function = staticmethod(functional.avg_pool2d)
-    _order = ("kernel_size", "stride", "padding", "ceil_mode", "count_include_pad", "divisor_override")
-    _hidden = (*_Pooling._hidden, "ceil_mode")
 
-
-class AvgPool1d(AvgPool2d):
+class AvgPool1d(_Pooling, function=functional.avg_pool1d, order=AVG, hidden=AVG_HIDDEN):
     """The mean of each window of signals: see `functional.avg_pool1d`.
 
     >>> AvgPool1d(2)(tensor([[1.0, 3.0, 2.0, 0.0]]))
     tensor([[2., 1.]])
     """
 
-    _function = staticmethod(functional.avg_pool1d)
-
     def extra_repr(self) -> str:
         """The options, as torch prints them: as tuples."""
         return re.sub(r"=(\d+)", r"=(\1,)", super().extra_repr())
 
 
-class AdaptiveAvgPool1d(_Pooling):
+class AdaptiveAvgPool1d(_Pooling, function=functional.adaptive_avg_pool1d, order="output_size"):
     """The means of so many parts of signals: see `functional.adaptive_avg_pool1d`.
 
     >>> AdaptiveAvgPool1d(2)(tensor([[1.0, 3.0, 2.0, 0.0]]))
     tensor([[2., 1.]])
     """
 
-    _function = staticmethod(functional.adaptive_avg_pool1d)
-    _order = ("output_size",)
 
-
-class AdaptiveAvgPool2d(AdaptiveAvgPool1d):
+class AdaptiveAvgPool2d(_Pooling, function=functional.adaptive_avg_pool2d, order="output_size"):
     """The means of so many parts of images: see `functional.adaptive_avg_pool2d`.
 
     >>> AdaptiveAvgPool2d((1, None))(zeros(5, 3, 8, 6)).shape
     torch.Size([5, 3, 1, 6])
     """
 
-    _function = staticmethod(functional.adaptive_avg_pool2d)
 
-
-class AdaptiveMaxPool1d(_Pooling):
+class AdaptiveMaxPool1d(_Pooling, function=functional.adaptive_max_pool1d, order="output_size return_indices"):
     """The largest elements of so many parts of signals: see `functional.adaptive_max_pool1d`.
 
     >>> AdaptiveMaxPool1d(2)(tensor([[1.0, 3.0, 2.0, 0.0]]))
     tensor([[3., 2.]])
     """
 
-    _function = staticmethod(functional.adaptive_max_pool1d)
-    _order = ("output_size", "return_indices")
 
-
-class AdaptiveMaxPool2d(AdaptiveMaxPool1d):
+class AdaptiveMaxPool2d(_Pooling, function=functional.adaptive_max_pool2d, order="output_size return_indices"):
     """The largest elements of so many parts of images: see `functional.adaptive_max_pool2d`.
 
     >>> AdaptiveMaxPool2d(2)(zeros(5, 3, 8, 6)).shape
     torch.Size([5, 3, 2, 2])
     """
-
-    _function = staticmethod(functional.adaptive_max_pool2d)
