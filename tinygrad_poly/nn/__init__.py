@@ -1,67 +1,25 @@
-"""Neural networks: models made of layers, as in `torch.nn`."""
+"""Neural networks: models made of layers, as in `torch.nn`.
+
+Every module that a family's file defines without an underscore is public.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from tinygrad_poly.nn import functional as functional
 from tinygrad_poly.nn import utils as utils
-from tinygrad_poly.nn.activations import CELU as CELU
-from tinygrad_poly.nn.activations import ELU as ELU
-from tinygrad_poly.nn.activations import GELU as GELU
-from tinygrad_poly.nn.activations import GLU as GLU
-from tinygrad_poly.nn.activations import SELU as SELU
-from tinygrad_poly.nn.activations import Hardshrink as Hardshrink
-from tinygrad_poly.nn.activations import Hardsigmoid as Hardsigmoid
-from tinygrad_poly.nn.activations import Hardswish as Hardswish
-from tinygrad_poly.nn.activations import Hardtanh as Hardtanh
-from tinygrad_poly.nn.activations import LeakyReLU as LeakyReLU
-from tinygrad_poly.nn.activations import LogSigmoid as LogSigmoid
-from tinygrad_poly.nn.activations import LogSoftmax as LogSoftmax
-from tinygrad_poly.nn.activations import Mish as Mish
-from tinygrad_poly.nn.activations import PReLU as PReLU
-from tinygrad_poly.nn.activations import ReLU as ReLU
-from tinygrad_poly.nn.activations import ReLU6 as ReLU6
-from tinygrad_poly.nn.activations import RReLU as RReLU
-from tinygrad_poly.nn.activations import Sigmoid as Sigmoid
-from tinygrad_poly.nn.activations import SiLU as SiLU
-from tinygrad_poly.nn.activations import Softmax as Softmax
-from tinygrad_poly.nn.activations import Softmin as Softmin
-from tinygrad_poly.nn.activations import Softplus as Softplus
-from tinygrad_poly.nn.activations import Softshrink as Softshrink
-from tinygrad_poly.nn.activations import Softsign as Softsign
-from tinygrad_poly.nn.activations import Tanh as Tanh
-from tinygrad_poly.nn.activations import Tanhshrink as Tanhshrink
-from tinygrad_poly.nn.activations import Threshold as Threshold
-from tinygrad_poly.nn.containers import ModuleDict as ModuleDict
-from tinygrad_poly.nn.containers import ModuleList as ModuleList
-from tinygrad_poly.nn.containers import ParameterDict as ParameterDict
-from tinygrad_poly.nn.containers import ParameterList as ParameterList
-from tinygrad_poly.nn.containers import Sequential as Sequential
-from tinygrad_poly.nn.convolution import AdaptiveAvgPool1d as AdaptiveAvgPool1d
-from tinygrad_poly.nn.convolution import AdaptiveAvgPool2d as AdaptiveAvgPool2d
-from tinygrad_poly.nn.convolution import AdaptiveMaxPool1d as AdaptiveMaxPool1d
-from tinygrad_poly.nn.convolution import AdaptiveMaxPool2d as AdaptiveMaxPool2d
-from tinygrad_poly.nn.convolution import AvgPool1d as AvgPool1d
-from tinygrad_poly.nn.convolution import AvgPool2d as AvgPool2d
-from tinygrad_poly.nn.convolution import Conv1d as Conv1d
-from tinygrad_poly.nn.convolution import Conv2d as Conv2d
-from tinygrad_poly.nn.convolution import MaxPool1d as MaxPool1d
-from tinygrad_poly.nn.convolution import MaxPool2d as MaxPool2d
-from tinygrad_poly.nn.layers import Dropout as Dropout
-from tinygrad_poly.nn.layers import Dropout1d as Dropout1d
-from tinygrad_poly.nn.layers import Dropout2d as Dropout2d
-from tinygrad_poly.nn.layers import Embedding as Embedding
-from tinygrad_poly.nn.layers import Flatten as Flatten
-from tinygrad_poly.nn.layers import Identity as Identity
-from tinygrad_poly.nn.layers import Linear as Linear
-from tinygrad_poly.nn.layers import Unflatten as Unflatten
-from tinygrad_poly.nn.losses import BCEWithLogitsLoss as BCEWithLogitsLoss
-from tinygrad_poly.nn.losses import CrossEntropyLoss as CrossEntropyLoss
-from tinygrad_poly.nn.losses import HuberLoss as HuberLoss
-from tinygrad_poly.nn.losses import L1Loss as L1Loss
-from tinygrad_poly.nn.losses import MSELoss as MSELoss
-from tinygrad_poly.nn.losses import NLLLoss as NLLLoss
-from tinygrad_poly.nn.losses import SmoothL1Loss as SmoothL1Loss
 from tinygrad_poly.nn.module import Module as Module
 from tinygrad_poly.nn.module import Parameter as Parameter
-from tinygrad_poly.nn.normalization import BatchNorm1d as BatchNorm1d
-from tinygrad_poly.nn.normalization import BatchNorm2d as BatchNorm2d
-from tinygrad_poly.nn.normalization import GroupNorm as GroupNorm
-from tinygrad_poly.nn.normalization import LayerNorm as LayerNorm
+
+if TYPE_CHECKING:
+    from tinygrad_poly.nn.activations import *
+    from tinygrad_poly.nn.containers import *
+    from tinygrad_poly.nn.convolution import *
+    from tinygrad_poly.nn.layers import *
+    from tinygrad_poly.nn.losses import *
+    from tinygrad_poly.nn.normalization import *
+else:
+    for _family in ("activations", "containers", "convolution", "layers", "losses", "normalization"):
+        for _name, _value in vars(import_module(f"{__name__}.{_family}")).items():
+            if isinstance(_value, type) and _value.__module__ == f"{__name__}.{_family}" and _name[0] != "_":
+                globals()[_name] = _value

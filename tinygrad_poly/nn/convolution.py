@@ -11,11 +11,11 @@ from tinygrad_poly.engine.errors import DtypeError, ShapeError
 from tinygrad_poly.functions._shared import per_dimension
 from tinygrad_poly.nn import functional
 from tinygrad_poly.nn.applied import Applied
-from tinygrad_poly.nn.layers import Weighted
+from tinygrad_poly.nn.layers import _Weighted
 from tinygrad_poly.tensor import Tensor
 
 
-class Conv1d(Weighted):
+class Conv1d(_Weighted):
     """A convolution of signals, x of shape (N, C, L) or (C, L): see `functional.conv1d`.
 
     The weights have the shape (out_channels, in_channels/groups, kernel) and start as those of `Linear`: uniform in

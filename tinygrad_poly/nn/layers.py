@@ -17,7 +17,7 @@ from tinygrad_poly.random import randn, uniform_like
 from tinygrad_poly.tensor import Tensor
 
 
-class Weighted(Module):
+class _Weighted(Module):
     """A layer with weights of a shape that begins with the outputs and, if asked for, a bias for each output."""
 
     def __init__(self, shape: Shape, bias: bool, device: Any = None, dtype: Any = None) -> None:
@@ -35,7 +35,7 @@ class Weighted(Module):
                 p.copy_(uniform_like(zeros(p.shape, dtype=p.dtype), -bound, bound).to(p.device))
 
 
-class Linear(Weighted):
+class Linear(_Weighted):
     """A linear layer y = x Wᵀ + b, with W of shape (out_features, in_features) and b of shape (out_features,).
 
     The weights start uniform in ±1/√in_features, drawn in torch's order: the same seed gives the same
