@@ -87,6 +87,12 @@ def test_of_several_nan_the_result_is_nan(m):
     assert np.isnan(m.nn.functional.max_pool1d(m.tensor([[1.0, float("nan"), 2.0]]), 3).item())
 
 
+def test_the_border_of_integers_is_below_all_of_them():
+    for dtype in (tg.int64, tg.uint8):
+        y = tg.nn.functional.max_pool1d(tg.tensor([[0, 3, 1]], dtype=dtype), 2, padding=1)
+        assert (y.tolist(), y.dtype) == ([[0, 3]], dtype)
+
+
 REFUSALS = {
     "channels": (lambda f, m: f.conv2d(m.ones(1, 3, 5, 5), m.ones(4, 2, 3, 3)), "3 channels and a weight of shape"),
     "groups": (lambda f, m: f.conv1d(m.ones(1, 4, 5), m.ones(3, 2, 3), groups=2), "do not fit groups=2"),

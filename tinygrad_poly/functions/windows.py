@@ -14,7 +14,7 @@ import numpy as np
 
 from tinygrad_poly.derivatives import windows
 from tinygrad_poly.engine.apply import apply_operation, apply_unary, checked, wrap
-from tinygrad_poly.engine.arrays import Shape, namespace
+from tinygrad_poly.engine.arrays import Shape, is_floating, namespace
 from tinygrad_poly.engine.errors import DtypeError, ShapeError
 from tinygrad_poly.functions import ordering, reductions
 from tinygrad_poly.functions._shared import described, per_dimension
@@ -175,7 +175,9 @@ def max_pool1d(
     """
     name = f"max_pool{_count}d"
     _check_no_indices(return_indices, name)
-    padded, slide = _laid_out(input, kernel_size, stride, padding, dilation, ceil_mode, -np.inf, _count, name)
+    dtype = checked(input, name).array.dtype
+    least = -np.inf if is_floating(dtype) else np.iinfo(dtype).min
+    padded, slide = _laid_out(input, kernel_size, stride, padding, dilation, ceil_mode, least, _count, name)
     return apply_unary(windows.max_pool, padded, *slide)
 
 
