@@ -216,7 +216,7 @@ class Tensor(Methods):
         retain = create_graph if retain_graph is None else retain_graph
         walk.walk(
             [output],
-            targets=walk.inputs_of(inputs, "backward"),
+            targets=None if inputs is None else walk.inputs_of(inputs, "backward"),
             retain_graph=retain,
             create_graph=create_graph,
             accumulate=True,

@@ -51,7 +51,7 @@ def grad(
     >>> slope.item(), curvature.item()
     (12.0, 12.0)
     """
-    targets = inputs_of(inputs, "grad") or []
+    targets = inputs_of(inputs, "grad")
     starts = _starts("grad", outputs, grad_outputs, create_graph, "outputs", "grad_outputs")
     retain = create_graph if retain_graph is None else retain_graph
     found = walk(starts, targets=targets, retain_graph=retain, create_graph=create_graph)
@@ -102,7 +102,7 @@ def backward(
     """
     starts = _starts("backward", tensors, grad_tensors, create_graph, "tensors", "grad_tensors")
     retain = create_graph if retain_graph is None else retain_graph
-    targets = inputs_of(inputs, "backward")
+    targets = None if inputs is None else inputs_of(inputs, "backward")
     walk(starts, targets=targets, retain_graph=retain, create_graph=create_graph, accumulate=True)
 
 

@@ -47,15 +47,13 @@ def start(tensor: Any, gradient: Any, create_graph: bool) -> tuple[Node, Array]:
     return node, gradient if create_graph else gradient.array
 
 
-def inputs_of(inputs: Any, name: str) -> list[Node] | None:
-    """The nodes of one tensor or several, which the function `name` got as `inputs`; None for None.
+def inputs_of(inputs: Any, name: str) -> list[Node]:
+    """The nodes of one tensor or several, which the function `name` got as `inputs`.
 
     Raises:
         GraphError: where there are none, or one does not require grad.
         DtypeError: where one is no tensor.
     """
-    if inputs is None:
-        return None
     tensors = [inputs] if hasattr(inputs, "node") else list(inputs)
     if not tensors:
         raise GraphError(f"{name}(): inputs is empty; leave it out for the gradients of all leaves")
@@ -225,8 +223,8 @@ def _accumulate(node: Node, g: Array, create_graph: bool) -> None:
     else:
         # The same tensor with a new array, so that whoever holds `w.grad` sees the sum, as in torch.
         old.array = old.array + g
-    if node.keeps_grad not in (True, False):
-        node.keeps_grad.accumulated()
+    if (kept := node.keeps_grad) is not True and kept:
+        kept.accumulated()
 
 
 def _as_tensors(node: Node, operation: Operation, saved: tuple[Any, ...]) -> tuple[Any, ...]:

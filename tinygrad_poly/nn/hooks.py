@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from tinygrad_poly.autograd import Function
@@ -44,17 +44,13 @@ def _name(hook: Any) -> str:
     return repr(getattr(hook, "__name__", repr(hook)))
 
 
-def _tensors(values: Any) -> Iterable[Tensor]:
-    """The tensors in nested tuples, lists and dicts."""
-    if isinstance(values, Tensor):
-        yield values
-    elif isinstance(values, (tuple, list, dict)):
-        for value in values.values() if isinstance(values, dict) else values:
-            yield from _tensors(value)
+def _holds_tensors(value: Any) -> bool:
+    inside = value.values() if isinstance(value, dict) else value if isinstance(value, (tuple, list)) else ()
+    return isinstance(value, Tensor) or any(map(_holds_tensors, inside))
 
 
 def _check_tensors(what: str, new: Any, old: Any) -> None:
-    if any(True for _ in _tensors(old)) and not any(True for _ in _tensors(new)):
+    if _holds_tensors(old) and not _holds_tensors(new):
         raise DtypeError(
             f"{what} returned {new!r} in the place of tensors; it must return tensors, or None to change nothing"
         )
