@@ -42,7 +42,7 @@ def test_keyword_arguments_are_shared_by_all_examples(m):
     assert found.tolist() == [[3.0, 4.0], [6.0, 8.0]]
 
 
-@both
+@pytest.mark.parametrize("m", [tg, pytest.param(torch, marks=pytest.mark.slow)], ids=["tinygrad_poly", "torch"])
 def test_the_gradient_of_each_example(m):
     grad, vmap = (func.grad, func.vmap) if m is tg else (torch.func.grad, torch.func.vmap)
 

@@ -8,8 +8,6 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from typing import Any, NoReturn
 
-import numpy as np
-
 from tinygrad_poly.engine.apply import is_recording, wrap
 from tinygrad_poly.engine.arrays import Array, is_floating, namespace
 from tinygrad_poly.engine.errors import DtypeError, GraphError, ShapeError
@@ -218,7 +216,7 @@ _END = Operation("Error", _no_forward, _end, saves="nothing")
 
 
 class _Call:
-    """One call of a Function: it makes the rules of a row, which ask `backward` once in each walk.
+    """One call of a Function: it makes the rules of its row, which ask `backward` once in each walk.
 
     Args:
         function: the class.
@@ -231,12 +229,6 @@ class _Call:
     def __init__(self, function: type[Function], ctx: FunctionCtx, inputs: Any, outputs: Any, places: Any) -> None:
         self.function, self.ctx, self.name = function, ctx, function.__name__
         self.inputs, self.outputs, self.places = inputs, outputs, places
-
-    def row(self) -> Operation:
-        """The row of this call."""
-        row = Operation(self.name, _no_forward, saves="output", expands=True, named=f"{self.name}Backward")
-        row.rules, row.frees = Rules(len(self.inputs), self.rules), bool(self.places)
-        return row
 
     def rules(self) -> list[Any]:
         """The rules for one walk."""
@@ -307,24 +299,21 @@ class _Call:
                     f"{name} returned a gradient in {x.dtype} at index {i} for an input in {node.dtype}; "
                     f"use .to({node.dtype})"
                 )
-            if node and x.shape != node.shape and not _sums_to(x.shape, node.shape):
+            # The walk sums what has the shape that the input was broadcast to.
+            if node and (
+                x.ndim < len(node.shape) or any(n not in (1, m) for n, m in zip(node.shape[::-1], x.shape[::-1]))
+            ):
                 raise ShapeError(
                     f"{name} returned an invalid gradient at index {i} - got {list(x.shape)} but expected shape "
                     f"compatible with {list(node.shape)}"
                 )
 
 
-def _sums_to(shape: Any, target: Any) -> bool:
-    try:
-        return np.broadcast_shapes(shape, target) == tuple(shape)
-    except ValueError:
-        return False
-
-
 def _recorded(function: type[Function], ctx: FunctionCtx, args: Any, nodes: Any, outputs: Any, results: Any) -> None:
     """Give the results nodes, if operations are recorded."""
-    fixed = {id(y) for y in (*ctx._constant, *outputs) if not isinstance(y, Tensor) or not is_floating(y.dtype)}
-    fixed |= {id(y) for y in ctx._constant}
+    fixed = {id(y) for y in outputs if not isinstance(y, Tensor) or not is_floating(y.dtype)} | set(
+        map(id, ctx._constant)
+    )
     if not (mode := is_recording()) or all(id(y) in fixed for y in outputs):
         return
     numbers = {id(y): k for k, y in enumerate(outputs)}
@@ -336,7 +325,8 @@ def _recorded(function: type[Function], ctx: FunctionCtx, args: Any, nodes: Any,
     inputs = [node if isinstance(x, Tensor) else "" for x, node in zip(args, nodes)]
     made = [(y.array.shape, y.array.dtype) if isinstance(y, Tensor) else None for y in results]
     call = _Call(function, ctx, inputs, made, places)
-    row = call.row()
+    row = Operation(call.name, _no_forward, saves="output", expands=True, named=f"{call.name}Backward")
+    row.rules, row.frees = Rules(len(inputs), call.rules), bool(places)
     kept = _Several([y.array if k in places else None for k, y in enumerate(results)])
     node = Node(row, nodes, (kept, *saved), kept if len(outputs) > 1 else results[0].array)
     for k, (raw, y) in enumerate(zip(outputs, results)):
