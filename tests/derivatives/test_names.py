@@ -12,8 +12,8 @@ from .cases.table import CASES
 
 # What torch computes with several nodes, or has no function for.
 OWN = """
-Einsum cbrt cofactors cofactors_along lower_half on_diagonal one_minus_square
-pick pinv place polyval power_log recurrence shift vander
+Einsum binary_cross_entropy cbrt cofactors cofactors_along completed lower_half on_diagonal one_minus_square
+pick pinv place polyval power_log recurrence shift vander windows
 """
 
 

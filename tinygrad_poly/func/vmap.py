@@ -52,21 +52,18 @@ def vmap(
         values, structure = flatten(args)
         dims = _spread(in_dims, args, "in_dims", "the arguments")
         size = _batch_size(values, dims)
-        generator = random.default_generator()
-        before, second = generator._words.state, generator._second_normal
+        before = random.get_rng_state()
         results = []
         for i in range(size):
             if randomness == "same":
-                generator._words.state, generator._second_normal = before, second
+                random.set_rng_state(before)
             example = [x if dim is None else select(x, dim, i) for x, dim in zip(values, dims)]
             results.append(func(*structure.unflatten(example), **kwargs))
-            now = generator._words.state["state"]
-            drawn = now["pos"] != before["state"]["pos"] or generator._second_normal != second
-            if randomness == "error" and drawn:
-                raise RuntimeError(
-                    "vmap(): the function draws random numbers: say randomness='different' for others in each "
-                    "example, 'same' for the same in all, or draw them outside"
-                )
+        if randomness == "error" and (random.get_rng_state().array != before.array).any():
+            raise RuntimeError(
+                "vmap(): the function draws random numbers: say randomness='different' for others in each "
+                "example, 'same' for the same in all, or draw them outside"
+            )
         outputs = [flatten(result) for result in results]
         places = _spread(out_dims, results[0], "out_dims", "the result")
         stacked = []
