@@ -202,7 +202,183 @@ def test_losses_print_as_torchs(name):
     assert repr(getattr(tg.nn, name)(reduction="sum")) == repr(getattr(torch.nn, name)(reduction="sum"))
 
 
+OTHERS = [
+    ("BCELoss", "pq", {}),
+    ("KLDivLoss", "xq", {}),
+    ("KLDivLoss", "xx", {"log_target": True}),
+    ("CosineEmbeddingLoss", "xxr", {}),
+    ("CosineEmbeddingLoss", "xxr", {"margin": -0.25}),
+    ("HingeEmbeddingLoss", "xs", {}),
+    ("HingeEmbeddingLoss", "xs", {"margin": 0.75}),
+    ("MarginRankingLoss", "xxs", {}),
+    ("MarginRankingLoss", "xxs", {"margin": 0.75}),
+    ("SoftMarginLoss", "xs", {}),
+    ("MultiMarginLoss", "xc", {}),
+    ("MultiMarginLoss", "xc", {"p": 2, "margin": 0.75}),
+    ("MultiLabelSoftMarginLoss", "xq", {}),
+    ("TripletMarginLoss", "xxx", {"margin": 3.0}),
+    ("TripletMarginLoss", "xxx", {"margin": 4.0, "p": 1.0, "swap": True, "eps": 1e-3}),
+    ("GaussianNLLLoss", "xxp", {}),
+    ("GaussianNLLLoss", "xxp", {"full": True, "eps": 0.3}),
+    ("PoissonNLLLoss", "xk", {}),
+    ("PoissonNLLLoss", "pk", {"log_input": False, "full": True}),
+    ("PoissonNLLLoss", "xk", {"full": True}),
+    ("CosineSimilarity", "xx", {}),
+    ("CosineSimilarity", "xx", {"dim": 0, "eps": 3.0}),
+    ("PairwiseDistance", "xx", {}),
+    ("PairwiseDistance", "xx", {"p": 1.0, "eps": 0.25, "keepdim": True}),
+]
+KINDS = {
+    "x": lambda rng: rng.uniform(-2, 2, (4, 3)),
+    "p": lambda rng: rng.uniform(0.1, 0.9, (4, 3)),  # probabilities and other numbers above 0
+    "q": lambda rng: rng.integers(0, 3, (4, 3)) / 2,  # 0 and 1 among them
+    "s": lambda rng: rng.choice([-1.0, 1.0], (4, 3)),
+    "r": lambda rng: np.array([1, -1, -1, 1]),
+    "c": lambda rng: np.array([0, 2, 1, 2]),
+    "k": lambda rng: rng.integers(0, 4, (4, 3)) + 0.0,
+}
+
+
+@pytest.mark.filterwarnings("ignore:.*kl_div")
+@pytest.mark.filterwarnings("ignore:reduction. 'mean' divides")
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("name", "kinds", "options"), OTHERS, ids=str)
+def test_other_losses_are_torchs_with_every_reduction(name, kinds, options, dtype):
+    rng = np.random.default_rng(11)
+    arrays = [KINDS[kind](rng) for kind in kinds]
+    has_reduction = name not in ("CosineSimilarity", "PairwiseDistance")
+    for reduction in REDUCTIONS if has_reduction else [None]:
+        found = []
+        for m, make, kind in ((tg, ours, dtype), (torch, theirs, "float64")):
+            inputs = [
+                m.tensor(a) if k in "rc" else make(a, kind, k in "xp") for a, k in zip(arrays, kinds, strict=True)
+            ]
+            module = getattr(m.nn, name)(**options, **({"reduction": reduction} if has_reduction else {}))
+            y = module(*inputs)
+            tensors = [x for x in inputs if x.requires_grad]
+            weights = m.tensor(cotangent(rng, tuple(y.shape)) * 0 + 1.25, dtype=y.dtype)
+            gradients = m.autograd.grad(y, tensors, weights, create_graph=True)
+            found.append([repr(module), str(dict(module.state_dict())), y, *gradients])
+            # Torch has no second derivative of this one.
+            if name != "MultiMarginLoss" and gradients[0].requires_grad:
+                second = m.autograd.grad((gradients[0] * gradients[0]).sum(), tensors, allow_unused=True)
+                found[-1] += [m.zeros_like(t) if g is None else g.clone() for g, t in zip(second, tensors, strict=True)]
+        assert found[0][:2] == found[1][:2]
+        for mine, reference in zip(found[0][2:], found[1][2:], strict=False):
+            assert tuple(mine.shape) == tuple(reference.shape)
+            assert mine.dtype == np.dtype(dtype)
+            # A dozen library calls and divisions by numbers of at least 1/100, of at most twelve terms.
+            scale = max(1, abs(numbers(reference)).max())
+            np.testing.assert_allclose(numbers(mine), numbers(reference), atol=2000 * UNIT_ROUNDOFF[dtype] * scale)
+
+
+@pytest.mark.parametrize("name", ["BCELoss", "MultiMarginLoss", "MultiLabelSoftMarginLoss"])
+def test_weights_of_other_losses_are_torchs(name):
+    rng, found = np.random.default_rng(3), []
+    x, t = rng.uniform(0.1, 0.9, (4, 3)), np.array([0, 2, 1, 2]) if name == "MultiMarginLoss" else np.eye(4, 3)
+    for m in (tg, torch):
+        module = getattr(m.nn, name)(weight=m.tensor([0.5, 2.0, 3.0], dtype=m.float64))
+        given = m.tensor(x, requires_grad=True)
+        loss = module(given, m.tensor(t))
+        found.append([loss.item(), *m.autograd.grad(loss, given)[0].tolist(), list(module.state_dict())])
+    np.testing.assert_allclose(found[0][:-1][1:], found[1][:-1][1:], rtol=1e-14)
+    assert found[0][0] == pytest.approx(found[1][0], rel=1e-14)
+    assert found[0][-1] == found[1][-1] == ["weight"]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_torchs_special_points_of_the_new_losses():
+    inf = float("inf")
+    calls = {
+        "bce": lambda f, x: f.binary_cross_entropy(x[:2], x[:2].detach() * 0 + 1, reduction="none"),
+        "kl": lambda f, x: f.kl_div(x, x.detach() * 0, reduction="none"),
+        "hinge": lambda f, x: f.hinge_embedding_loss(x, x.detach() * 0 - 1, reduction="none"),
+        "none of both": lambda f, x: f.hinge_embedding_loss(x, x.detach() * 0, reduction="none"),
+        "ranking": lambda f, x: f.margin_ranking_loss(x, x.detach() * 0, x.detach() * 0 + 1, reduction="none"),
+        "cosine": lambda f, x: f.cosine_similarity(x[:2].reshape(1, 2), x[:2].detach().reshape(1, 2) * 0),
+        "distance": lambda f, x: f.pairwise_distance(x[:2].reshape(2, 1), x[:2].detach().reshape(2, 1), eps=0.0),
+    }
+    for name, call in calls.items():
+        found = []
+        for m in (tg, torch):
+            x = leaf(m, [0.0, 1.0, 2.0] if name == "cosine" else [0.0, 1.0, -1.0, inf, float("nan")])
+            y = call(m.nn.functional, x)
+            y.sum().backward()
+            found.append([y.tolist(), x.grad.tolist()])
+        np.testing.assert_array_equal(found[0][0], found[1][0], err_msg=name)
+        np.testing.assert_array_equal(found[0][1], found[1][1], err_msg=name)
+
+
+@both
+@pytest.mark.parametrize("name", ["mse_loss", "nll_loss", "poisson_nll_loss", "binary_cross_entropy"])
+def test_old_arguments_name_a_reduction_and_are_warned_of(m, name):
+    x, t = m.tensor([[0.5, 0.25]] * 4), m.ones(4, 2)
+    f, module = getattr(m.nn.functional, name), {"mse_loss": "MSELoss", "nll_loss": "NLLLoss"}.get(name)
+    t = m.tensor([0, 1, 0, 1]) if name == "nll_loss" else t
+    for old, reduction in (
+        ({"size_average": False}, "sum"), ({"reduce": False}, "none"), ({"size_average": True}, "mean"),
+        ({"size_average": False, "reduce": False}, "none"), ({"reduce": True}, "mean"),
+    ):  # fmt: skip
+        with pytest.warns(UserWarning, match="size_average and reduce"):
+            found = f(x, t, **old)
+        assert found.tolist() == f(x, t, reduction=reduction).tolist()
+        if module:
+            with pytest.warns(UserWarning, match="size_average and reduce"):
+                made = getattr(m.nn, module)(**old)
+            assert (made.reduction, made(x, t).tolist()) == (reduction, found.tolist())
+    before = {"mse_loss": (), "poisson_nll_loss": (True, False)}.get(name, (None,))
+    with pytest.warns(UserWarning, match="size_average and reduce"):
+        assert f(x, t, *before, False).tolist() == f(x, t, reduction="sum").tolist()
+
+
 # misuse
+
+
+def test_refusals_of_the_new_losses_say_what_is_wrong():
+    f, x = tg.nn.functional, tg.ones(4, 3)
+    for make, error, message in (
+        (
+            lambda: f.mse_loss(x, x, "sum"),
+            DtypeError,
+            "size_average, an old argument, is True, False or None, not 'sum'",
+        ),
+        (lambda: f.binary_cross_entropy(x * 2, x), ValueError, "needs probabilities from 0 to 1"),
+        (lambda: f.binary_cross_entropy(x * float("nan"), x), ValueError, "needs probabilities from 0 to 1"),
+        (lambda: f.binary_cross_entropy(x, x[0]), ShapeError, r"shape \(4, 3\) and the target \(3,\)"),
+        (lambda: f.soft_margin_loss(x, x[0]), ShapeError, r"shape \(4, 3\) and the target \(3,\)"),
+        (lambda: f.kl_div(x, x, reduction="batch"), ValueError, "'batchmean', 'mean', 'sum' or 'none', not 'batch'"),
+        (lambda: f.cosine_embedding_loss(x, x, x), ShapeError, "takes rows, and 1 or -1 for each"),
+        (lambda: f.margin_ranking_loss(x, x, x[0]), ShapeError, r"not \[2, 2, 1\]"),
+        (lambda: f.multi_margin_loss(x, tg.tensor([0, 1, 2, 3])), IndexError, "class 3 does not exist"),
+        (lambda: f.multi_margin_loss(x, tg.tensor([0, 1, 2, -100])), IndexError, "class -100 does not exist"),
+        (lambda: f.multi_margin_loss(x, tg.tensor([0, 1, 2, 0]), p=3), ValueError, "p must be 1 or 2, not 3"),
+        (lambda: f.multi_margin_loss(x, tg.tensor([0, 1, 2, 0]), weight=x[0, :2]), ShapeError, "each of the 3 classes"),
+        (lambda: f.triplet_margin_loss(x, x, x, margin=0), ValueError, "margin must be above 0, not 0"),
+        (lambda: f.gaussian_nll_loss(x, x, -x), ValueError, "one of these is negative"),
+        (lambda: f.gaussian_nll_loss(x, x, x[0]), ShapeError, r"variance of shape \(3,\) does not fit .* \(4, 3\)"),
+        (lambda: tg.nn.KLDivLoss(reduction="batch"), ValueError, "not 'batch'"),
+        (lambda: tg.nn.MSELoss(reduction="batchmean"), ValueError, "not 'batchmean'"),
+    ):
+        with pytest.raises(error, match=message):
+            make()
+    assert f.gaussian_nll_loss(x, x, 1.0).item() == f.gaussian_nll_loss(x, x, tg.ones(4)).item() == 0.0
+    assert tg.nn.KLDivLoss(reduction="batchmean")(x * 0, x).item() == 0.0
+
+
+def test_new_losses_compile_to_the_same_numbers():
+    f, rng = tg.nn.functional, np.random.default_rng(2)
+    x, t = tg.tensor(rng.uniform(0.1, 0.9, (4, 3))), tg.tensor(rng.uniform(0.1, 0.9, (4, 3)))
+
+    def losses(x, t):
+        found = [f.binary_cross_entropy(x, t), f.kl_div(x, t, reduction="sum"), f.cosine_similarity(x, t).sum()]
+        found += [f.soft_margin_loss(x, t), f.poisson_nll_loss(x, t), f.triplet_margin_loss(x, t, t * t)]
+        return tg.stack(found)
+
+    def gradient(x, t):
+        return tg.func.jacobian(losses, argnums=(0, 1))(x, t)
+
+    for mine, eager in zip(tg.compile(gradient)(x, t), gradient(x, t), strict=True):
+        np.testing.assert_allclose(mine.numpy(), eager.numpy(), rtol=1e-13, atol=1e-15)
 
 
 @pytest.mark.parametrize("name", ["MSELoss", "L1Loss", "HuberLoss", "SmoothL1Loss", "BCEWithLogitsLoss", "NLLLoss"])

@@ -60,7 +60,7 @@ OPTIONS = {
         {},
         {"betas": (0.6, 0.7)},
         {"betas": (0.5, 0.6), "eps": 1e-2, "weight_decay": 0.1, "maximize": True},
-        {"lr": 0.03, "weight_decay": 0.1, "decoupled_weight_decay": True},
+        {"weight_decay": 1.0, "decoupled_weight_decay": True},
     ],
     "Rprop": [{}, {"etas": (0.25, 2.0), "step_sizes": (1e-3, 0.1)}, {"maximize": True}],
     "ASGD": [{}, {"lambd": 0.1, "alpha": 0.5, "t0": 3}, {"weight_decay": 0.1, "maximize": True}],

@@ -104,7 +104,7 @@ def random_split(dataset: Any, lengths: Sequence[float], generator: Generator | 
         if not all(0 <= part <= 1 for part in counts):
             raise ValueError(f"fractions must be from 0 to 1, not {counts}")
         counts = [math.floor(n * part) for part in counts]
-        for i in range(n - sum(counts)):
+        for i in range(n - int(sum(counts))):
             counts[i % len(counts)] += 1
         if 0 in counts:
             warnings.warn(f"of {n} elements, part {counts.index(0)} gets none", UserWarning, stacklevel=2)

@@ -20,7 +20,7 @@ def _rebuilt(like: Any, items: Any) -> Any:
     """A container like another one, with other items: a tuple as a list, as in torch, unless it has names."""
     if isinstance(like, (Mapping, MutableSequence)):
         try:
-            made = copy.copy(like)
+            made: Any = copy.copy(like)
             if isinstance(made, MutableMapping):
                 made.update(items)
             else:
