@@ -19,7 +19,8 @@ fitting, tutorials, checking, explain
 compiler
 tinygrad_poly
 interop.jax
-func, nn, optim, utils, linalg, cuda
+func, nn, optim, linalg, cuda
+utils
 random
 autograd, creation, errors
 tensor
@@ -179,9 +180,9 @@ def test_the_guide_to_the_engine_prints_this_list():
 
 
 PUBLIC = (
-    *("autograd", "cuda", "errors", "func", "linalg", "nn", "nn.functional", "nn.utils", "optim", "optim.lr_scheduler"),
-    *("utils", "utils.data"),
-    *("fitting", "compiler", "checking", "tutorials", "explain"),
+    *("autograd", "cuda", "errors", "func", "linalg", "nn", "nn.functional", "nn.init", "nn.utils"),
+    *("optim", "optim.lr_scheduler", "utils", "utils.data", "fitting", "compiler", "checking", "tutorials"),
+    "explain",
 )
 
 

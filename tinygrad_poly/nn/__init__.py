@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from tinygrad_poly.nn import functional as functional
+from tinygrad_poly.nn import init as init
 from tinygrad_poly.nn import utils as utils
 from tinygrad_poly.nn.module import Module as Module
 from tinygrad_poly.nn.module import Parameter as Parameter
