@@ -43,6 +43,8 @@ def test_initial_weights_are_torchs(name, shape, options, dtype):
     for m in (tg, torch):
         m.manual_seed(5)
         w = m.nn.Parameter(m.zeros(*shape, dtype=getattr(m, dtype)))
+        if name in ("uniform_", "trunc_normal_", "xavier_normal_", "kaiming_uniform_", "sparse_"):
+            options = options | {"generator": m.Generator().manual_seed(7)}
         assert getattr(m.nn.init, name)(w, **options) is w
         assert w.requires_grad
         assert w.is_leaf

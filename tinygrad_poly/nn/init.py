@@ -19,9 +19,8 @@ from tinygrad_poly.creation import tensor as made
 from tinygrad_poly.engine import arrays
 from tinygrad_poly.engine.errors import ShapeError
 from tinygrad_poly.engine.recording import no_grad
-from tinygrad_poly.random import normal_like, uniform_like
+from tinygrad_poly.random import normal_like, randperm, uniform_like
 from tinygrad_poly.tensor import Tensor
-from tinygrad_poly.utils.data.samplers import permutation
 
 GAINS: dict[str, float] = {
     **dict.fromkeys(("linear", "conv1d", "conv2d", "conv3d", "sigmoid"), 1),
@@ -53,27 +52,29 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
 
 
 @no_grad()
-def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0) -> Tensor:
+def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Any = None) -> Tensor:
     """Random numbers, uniform from a to b.
 
     >>> uniform_(zeros(2), 3.0, 3.0)
     tensor([3., 3.])
     """
-    return tensor.uniform_(a, b)
+    return tensor.uniform_(a, b, generator=generator)
 
 
 @no_grad()
-def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0) -> Tensor:
+def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Any = None) -> Tensor:
     """Random numbers of the normal distribution.
 
     >>> normal_(zeros(2), 3.0, 0.0)
     tensor([3., 3.])
     """
-    return tensor.normal_(mean, std)
+    return tensor.normal_(mean, std, generator=generator)
 
 
 @no_grad()
-def trunc_normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0) -> Tensor:
+def trunc_normal_(
+    tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0, generator: Any = None
+) -> Tensor:
     """Random numbers of the normal distribution, drawn again until they lie from a to b.
 
     Where few of them would, uniform ones are drawn, and each is kept with a probability ∝ the density.
@@ -86,18 +87,18 @@ def trunc_normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float 
     below_b, below_a = ((1 + math.erf((end - mean) / std / math.sqrt(2))) / 2 for end in (b, a))
     if below_b - below_a > 0.3:
         low, high = (made(end, dtype=tensor.dtype).item() for end in (a, b))
-        tensor.normal_(mean, std)
+        tensor.normal_(mean, std, generator=generator)
         while (outside := (tensor < low) | (tensor > high)).any():
-            tensor.copy_(functions.where(outside, normal_like(tensor, mean, std), tensor))
+            tensor.copy_(functions.where(outside, normal_like(tensor, mean, std, generator), tensor))
         return tensor
     peak = -0.5 * ((max(a, min(mean, b)) - mean) / std) ** 2
     pending = ones_like(tensor) > 0
     while pending.any():
-        drawn = uniform_like(tensor, a, b)
+        drawn = uniform_like(tensor, a, b, generator)
         tensor.copy_(functions.where(pending, drawn, tensor))
         log_density = ((drawn - mean) / std) ** 2 * -0.5 - peak
         with np.errstate(divide="ignore"):
-            pending = pending & (functions.log(uniform_like(tensor, 0.0, 1.0)) > log_density)
+            pending = pending & (functions.log(uniform_like(tensor, 0.0, 1.0, generator)) > log_density)
     return tensor
 
 
@@ -172,23 +173,23 @@ def _fans(tensor: Tensor) -> tuple[int, int]:
     return tensor.shape[1] * field, tensor.shape[0] * field
 
 
-def xavier_uniform_(tensor: Tensor, gain: float = 1.0) -> Tensor:
+def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Any = None) -> Tensor:
     """Uniform numbers with the standard deviation gain · √(2/(fan_in + fan_out)). Glorot and Bengio, 2010.
 
     >>> bool((xavier_uniform_(zeros(3, 3)).abs() <= 1).all())
     True
     """
     bound = math.sqrt(3.0) * (gain * math.sqrt(2.0 / sum(_fans(tensor))))
-    return uniform_(tensor, -bound, bound)
+    return uniform_(tensor, -bound, bound, generator)
 
 
-def xavier_normal_(tensor: Tensor, gain: float = 1.0) -> Tensor:
+def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Any = None) -> Tensor:
     """Normal numbers with the standard deviation gain · √(2/(fan_in + fan_out)). Glorot and Bengio, 2010.
 
-    >>> xavier_normal_(zeros(3, 3)).shape
+    >>> tuple(xavier_normal_(zeros(3, 3)).shape)
     (3, 3)
     """
-    return normal_(tensor, 0.0, gain * math.sqrt(2.0 / sum(_fans(tensor))))
+    return normal_(tensor, 0.0, gain * math.sqrt(2.0 / sum(_fans(tensor))), generator)
 
 
 def _kaiming(tensor: Tensor, a: float, mode: str, nonlinearity: str, draw: Callable[[float], Any]) -> Tensor:
@@ -202,27 +203,31 @@ def _kaiming(tensor: Tensor, a: float, mode: str, nonlinearity: str, draw: Calla
     return tensor
 
 
-def kaiming_uniform_(tensor: Tensor, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu") -> Tensor:
+def kaiming_uniform_(
+    tensor: Tensor, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu", generator: Any = None
+) -> Tensor:
     """Uniform numbers with the standard deviation gain/√fan; a is the slope of "leaky_relu". He and others, 2015.
 
     >>> bool((kaiming_uniform_(zeros(2, 6)).abs() <= 1).all())
     True
     """
     root = math.sqrt(3.0)
-    return _kaiming(tensor, a, mode, nonlinearity, lambda std: uniform_(tensor, -root * std, root * std))
+    return _kaiming(tensor, a, mode, nonlinearity, lambda std: uniform_(tensor, -root * std, root * std, generator))
 
 
-def kaiming_normal_(tensor: Tensor, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu") -> Tensor:
+def kaiming_normal_(
+    tensor: Tensor, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu", generator: Any = None
+) -> Tensor:
     """Normal numbers with the standard deviation gain/√fan; a is the slope of "leaky_relu". He and others, 2015.
 
-    >>> kaiming_normal_(zeros(2, 6)).shape
+    >>> tuple(kaiming_normal_(zeros(2, 6)).shape)
     (2, 6)
     """
-    return _kaiming(tensor, a, mode, nonlinearity, lambda std: normal_(tensor, 0.0, std))
+    return _kaiming(tensor, a, mode, nonlinearity, lambda std: normal_(tensor, 0.0, std, generator))
 
 
 @no_grad()
-def orthogonal_(tensor: Tensor, gain: float = 1) -> Tensor:
+def orthogonal_(tensor: Tensor, gain: float = 1, generator: Any = None) -> Tensor:
     """Rows, or columns if there are fewer, that are orthogonal and of length `gain`. Saxe and others, 2013.
 
     >>> q = orthogonal_(zeros(2, 2))
@@ -233,7 +238,7 @@ def orthogonal_(tensor: Tensor, gain: float = 1) -> Tensor:
         raise ShapeError(f"orthogonal_ takes tensors with 2 dimensions or more, not {tensor.shape}")
     if not tensor.numel():
         return tensor
-    drawn = normal_like(tensor, 0.0, 1.0).reshape(tensor.shape[0], -1)
+    drawn = normal_like(tensor, 0.0, 1.0, generator).reshape(tensor.shape[0], -1)
     tall = drawn if drawn.shape[0] >= drawn.shape[1] else drawn.T
     xp = arrays.namespace(tall.array)
     q, r = xp.linalg.qr(tall.array)
@@ -242,7 +247,7 @@ def orthogonal_(tensor: Tensor, gain: float = 1) -> Tensor:
 
 
 @no_grad()
-def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01) -> Tensor:
+def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Any = None) -> Tensor:
     """Normal numbers, of which the part `sparsity` of each column, rounded up, is 0. Martens, 2010.
 
     >>> int((sparse_(zeros(4, 2), 0.5) == 0).sum())
@@ -250,7 +255,7 @@ def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01) -> Tensor:
     """
     _check_dims(tensor, (2,), "sparse_")
     rows, columns = tensor.shape
-    tensor.normal_(0.0, std)
+    tensor.normal_(0.0, std, generator=generator)
     for column in range(columns):
-        tensor[permutation(rows)[: math.ceil(sparsity * rows)], column] = 0
+        tensor[randperm(rows)[: math.ceil(sparsity * rows)], column] = 0
     return tensor
