@@ -5,7 +5,10 @@ import pytest
 import torch
 
 import tinygrad_poly as tg
+from tinygrad_poly.derivatives import activations, losses
+from tinygrad_poly.derivatives.elementwise import exp, where
 
+from ..engine.test_operation import cases_of, is_caught
 from ..helpers import DTYPES, UNIT_ROUNDOFF
 
 each_dtype = pytest.mark.parametrize("dtype", DTYPES)
@@ -79,3 +82,31 @@ def test_the_tail_of_gelu_keeps_its_digits():
 def test_a_sigmoid_keeps_its_digits_on_both_sides(dtype):
     y = tg.sigmoid(tg.tensor([-50.0, 50.0], dtype=getattr(tg, dtype)))
     np.testing.assert_allclose(y.tolist(), [math.exp(-50), 1.0], rtol=10 * UNIT_ROUNDOFF[dtype])
+
+
+WRONG_RULES = {
+    "hardtanh: slope 1 at its ends": (activations.hardtanh, 0, lambda g, x, a, b: where((x < a) | (x > b), 0.0, g)),
+    "threshold: slope 1 at its end": (activations.threshold, 0, lambda g, x, a, b, c: where((x > a) & (x < b), 0.0, g)),
+    "hardswish: half a slope": (
+        activations.hardswish,
+        0,
+        lambda g, x: where(x < 3, g * (x / 3), g),
+    ),
+    "elu: rate forgotten": (
+        activations.elu,
+        0,
+        lambda g, x, alpha, rate: where(x <= 0, g * (alpha * exp(where(x < 0, x * rate, 0.0))), g),
+    ),
+    "prelu: slope of the other side": (activations.prelu, 0, lambda g, x, w: where(x > 0, g * w, g)),
+    "prelu: weight of positive numbers": (activations.prelu, 1, lambda g, x, w: g * x),
+    "cross entropy: not divided": (losses.binary_cross_entropy, 0, lambda g, x, t: g * (x - t)),
+    "cross entropy: sign of the target's": (losses.binary_cross_entropy, 1, lambda g, x, t: g * (x - t)),
+}
+
+
+@pytest.mark.parametrize(("row", "i", "rule"), WRONG_RULES.values(), ids=WRONG_RULES)
+def test_a_wrong_rule_is_noticed(monkeypatch, row, i, rule):
+    rules = list(row.rules)
+    rules[i] = rule
+    monkeypatch.setattr(row, "rules", tuple(rules))
+    assert is_caught(cases_of(row))

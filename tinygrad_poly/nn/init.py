@@ -166,7 +166,7 @@ def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
 
 
 def _fans(tensor: Tensor) -> tuple[int, int]:
-    """How many numbers go into each output of a layer with these weights, and to how many outputs each input goes."""
+    """The fan in and the fan out of weights: the number of inputs of each output, and of outputs of each input."""
     if tensor.ndim < 2:
         raise ShapeError(f"weights of shape {tensor.shape} have no fan: they need 2 dimensions or more")
     field = math.prod(tensor.shape[2:])

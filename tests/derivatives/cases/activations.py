@@ -126,7 +126,7 @@ CASES: list[Case] = [
             (2, 3, 5),
             lambda x: np.where(x > 0, x, 1.5 * abs(np.expm1(x / 1.5))),
             lambda x: np.where(x > 0, 1, (1 + abs(x)) * np.exp(x / 1.5)),
-            lambda x: np.where(x < 0, (1 + abs(x)) * np.exp(x / 1.5), 0),
+            lambda x: (1 + abs(x)) * np.exp(x / 1.5),
         ),
         alpha=1.5,
     ),
