@@ -166,12 +166,14 @@ OTHERS = ["copy_", "fill_", "fill_diagonal_", "normal_", "uniform_", "zero_"]
 ARGUMENTS = dict.fromkeys(["addcdiv_", "addcmul_", "addmm_", "lerp_"], "bb") | {
     "clamp_": "01", "clip_": "01", "cumprod_": "0", "cumsum_": "0", "index_add_": "0ib", "index_put_": "tb",
     "masked_fill_": "m1", "scatter_": "0Ib", "scatter_add_": "0Ib", "swapaxes_": "01", "swapdims_": "01",
-    "transpose_": "01", "unsqueeze_": "0", "fill_": "1", "fill_diagonal_": "1", "copy_": "b",
+    "transpose_": "01", "unsqueeze_": "0", "fill_": "1", "fill_diagonal_": "1", "copy_": "b", "addbmm_": "33",
+    "addr_": "vv", "clamp_max_": "h", "clamp_min_": "h", "index_copy_": "0ib",
+    "index_fill_": "0i1", "masked_scatter_": "mb", "scatter_reduce_": "0Ibs",
 }  # fmt: skip
 TWO = [
     "add_", "sub_", "subtract_", "mul_", "multiply_", "div_", "divide_", "true_divide_", "floor_divide_", "fmod_",
     "remainder_", "pow_", "atan2_", "arctan2_", "hypot_", "heaviside_", "eq_", "ne_", "not_equal_", "lt_", "less_",
-    "le_",
+    "le_", "copysign_", "xlogy_",
     "less_equal_", "gt_", "greater_", "ge_", "greater_equal_", "logical_and_", "logical_or_", "logical_xor_",
 ]  # fmt: skip
 
@@ -185,8 +187,29 @@ def test_every_in_place_method_that_torch_has_for_a_function_of_ours_is_there():
 WITHOUT = {"floor_divide_", "heaviside_", "logical_and_", "logical_not_", "logical_or_", "logical_xor_"}
 
 
+BITS = [f"bitwise_{name}_" for name in ("and", "left_shift", "not", "or", "right_shift", "xor")]
+
+
+@pytest.mark.parametrize("name", BITS)
+def test_an_in_place_method_of_bits_writes_what_torchs_does(name):
+    results = []
+    for m in (tg, torch):
+        x = m.tensor([[6, 3], [12, 1]])
+        view = x.view(-1)
+        assert getattr(x, name)(*([] if name == "bitwise_not_" else [m.tensor([1, 2])])) is x
+        if name != "bitwise_not_":
+            x &= 29
+            x |= 4
+            x ^= 3
+            x <<= m.tensor(2)
+            x >>= 1
+        results.append(view.tolist())
+    assert results[0] == results[1]
+
+
 @pytest.mark.parametrize(
-    "name", sorted({*FUNCTIONS, *OTHERS} - {"requires_grad_", "normal_", "uniform_", "detach_", "bitwise_not_"})
+    "name",
+    sorted({*FUNCTIONS, *OTHERS} - {"requires_grad_", "normal_", "uniform_", "detach_", "addmv_", "baddbmm_", *BITS}),
 )
 def test_an_in_place_method_writes_what_torchs_does(name):
     numbers = np.array([[0.25, 0.5, 0.75], [0.5, 0.3, 0.9], [0.1, 0.6, 0.2]])
@@ -197,7 +220,8 @@ def test_an_in_place_method_writes_what_torchs_does(name):
         y = x * 1
         b = m.tensor(numbers.T + 1)
         values = {"b": b, "0": 0, "1": 1, "m": y.detach() > 0.4, "i": m.tensor([2, 0, 1]), "t": (m.tensor([2, 0, 1]),),
-                  "I": m.tensor([[0, 1, 2], [2, 0, 1], [1, 2, 0]])}  # fmt: skip
+                  "I": m.tensor([[0, 1, 2], [2, 0, 1], [1, 2, 0]]), "3": b[None], "v": b[0], "h": 0.45,
+                  "s": "sum"}  # fmt: skip
         given = [values[key] for key in ARGUMENTS.get(name, "b" if name in TWO else "")]
         view = y.view(-1)
         if m is torch and name.endswith(("osh_", "asinh_", "arcsinh_", "atanh_", "arctanh_")) and name != "cosh_":

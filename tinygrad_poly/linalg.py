@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from tinygrad_poly import functions
 from tinygrad_poly.engine.errors import ShapeError
-from tinygrad_poly.functions.diagonals import diagonal as diagonal
 from tinygrad_poly.functions.linalg import EighResult as EighResult
 from tinygrad_poly.functions.linalg import LstsqResult as LstsqResult
 from tinygrad_poly.functions.linalg import QRResult as QRResult
@@ -59,3 +59,12 @@ def norm(A: Tensor, ord: Any = None, dim: Any = None, keepdim: bool = False) -> 
     if len(axes) != 2:
         raise ShapeError(f"norm: ord={ord!r} is for one or two dimensions; in shape {A.shape} say which with dim=")
     return matrix_norm(A, ord, (axes[0], axes[1]), keepdim)
+
+
+def diagonal(A: Tensor, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
+    """The diagonals of matrices, as `tinygrad_poly.diagonal` of the last two dimensions.
+
+    >>> diagonal(tensor([[[1.0, 2.0], [3.0, 4.0]]]))
+    tensor([[1., 4.]])
+    """
+    return functions.diagonal(A, offset, dim1, dim2)

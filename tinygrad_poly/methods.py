@@ -13,6 +13,7 @@ from tinygrad_poly.derivatives import arithmetic
 from tinygrad_poly.engine import apply
 from tinygrad_poly.engine.apply import binary, comparison, is_recording
 from tinygrad_poly.engine.errors import GraphError, ShapeError
+from tinygrad_poly.functions.comparisons import on_bits
 from tinygrad_poly.writing import Viewable, assign, check_in_place, leave, like, turn, write
 
 if TYPE_CHECKING:
@@ -147,6 +148,9 @@ class Methods(Conversions):
     maximum, minimum, fmax, fmin = functions.maximum, functions.minimum, functions.fmax, functions.fmin
     clamp, clip, heaviside = functions.clamp, functions.clip, functions.heaviside
     hypot, atan2, arctan2, logaddexp = functions.hypot, functions.atan2, functions.arctan2, functions.logaddexp
+    logaddexp2, xlogy, logit, copysign = functions.logaddexp2, functions.xlogy, functions.logit, functions.copysign
+    clamp_min, clamp_max, frac = functions.clamp_min, functions.clamp_max, functions.frac
+    deg2rad, rad2deg = functions.deg2rad, functions.rad2deg
     lerp, addcmul, addcdiv = functions.lerp, functions.addcmul, functions.addcdiv
 
     # Comparing functions
@@ -159,6 +163,12 @@ class Methods(Conversions):
     isnan, isinf, isfinite = functions.isnan, functions.isinf, functions.isfinite
     isclose, allclose, equal = functions.isclose, functions.allclose, functions.equal
     is_floating_point, is_nonzero = functions.is_floating_point, functions.is_nonzero
+    bitwise_and, bitwise_or, bitwise_xor = functions.bitwise_and, functions.bitwise_or, functions.bitwise_xor
+    bitwise_left_shift, bitwise_right_shift = functions.bitwise_left_shift, functions.bitwise_right_shift
+    bitwise_not = functions.bitwise_not
+    __lshift__, __rshift__ = comparison(on_bits(operator.lshift, "<<")), comparison(on_bits(operator.rshift, ">>"))
+    __rlshift__ = comparison(on_bits(lambda a, b: b << a, "<<"))
+    __rrshift__ = comparison(on_bits(lambda a, b: b >> a, ">>"))
 
     # Reductions
 
@@ -168,6 +178,15 @@ class Methods(Conversions):
     amax, amin, aminmax = functions.amax, functions.amin, functions.aminmax
     any, all, count_nonzero = functions.any, functions.all, functions.count_nonzero
     cumsum, cumprod = functions.cumsum, functions.cumprod
+    cummax, cummin, logcumsumexp, diff = functions.cummax, functions.cummin, functions.logcumsumexp, functions.diff
+    quantile, nanquantile, cov, corrcoef = (
+        functions.quantile,
+        functions.nanquantile,
+        functions.cov,
+        functions.corrcoef,
+    )
+    dist, histc, bincount, unique = functions.dist, functions.histc, functions.bincount, functions.unique
+    unique_consecutive = functions.unique_consecutive
     softmax, log_softmax = functions.softmax, functions.log_softmax
 
     # Order
@@ -180,6 +199,7 @@ class Methods(Conversions):
 
     matmul, mm, mv, bmm = functions.matmul, functions.mm, functions.mv, functions.bmm
     dot, vdot, inner, outer = functions.dot, functions.vdot, functions.inner, functions.outer
+    addmv, addbmm, baddbmm, addr = functions.addmv, functions.addbmm, functions.baddbmm, functions.addr
     addmm, kron, cross, trace = functions.addmm, functions.kron, functions.cross, functions.trace
     det, slogdet, logdet = functions.det, functions.slogdet, functions.logdet
     inverse, pinverse, matrix_power = functions.inverse, functions.pinverse, functions.matrix_power
@@ -198,6 +218,8 @@ class Methods(Conversions):
     expand = broadcast_to = functions.expand
     expand_as, flip, roll, rot90 = functions.expand_as, functions.flip, functions.roll, functions.rot90
     split, chunk, tensor_split, unbind = functions.split, functions.chunk, functions.tensor_split, functions.unbind
+    hsplit, vsplit, dsplit = functions.hsplit, functions.vsplit, functions.dsplit
+    fliplr, flipud = functions.fliplr, functions.flipud
     tile, repeat, repeat_interleave = functions.tile, functions.joining.repeated, functions.repeat_interleave
     diag, diagonal, diag_embed = functions.diag, functions.diagonal, functions.diag_embed
     tril, triu = functions.tril, functions.triu
@@ -209,6 +231,8 @@ class Methods(Conversions):
     gather, take_along_dim = functions.gather, functions.take_along_dim
     scatter, scatter_add = functions.scatter, functions.scatter_add
     index_select, index_add, index_put = functions.index_select, functions.index_add, functions.index_put
+    index_fill, index_copy = functions.index_fill, functions.index_copy
+    masked_scatter, scatter_reduce = functions.masked_scatter, functions.scatter_reduce
     masked_select, nonzero = functions.masked_select, functions.nonzero
 
     # In place
@@ -218,9 +242,11 @@ class Methods(Conversions):
     __imul__, __itruediv__ = in_place(binary(arithmetic.multiply), "*="), in_place(binary(arithmetic.divide), "/=")
     __imod__, __ifloordiv__ = in_place(functions.remainder, "%="), in_place(functions.floor_divide, "//=")
     __ipow__ = in_place(functions.pow, "**=")
-    __iand__ = in_place(comparison(operator.and_), "&=")
-    __ior__ = in_place(comparison(operator.or_), "|=")
-    __ixor__ = in_place(comparison(operator.xor), "^=")
+    __iand__ = in_place(comparison(on_bits(operator.and_, "&")), "&=")
+    __ior__ = in_place(comparison(on_bits(operator.or_, "|")), "|=")
+    __ixor__ = in_place(comparison(on_bits(operator.xor, "^")), "^=")
+    __ilshift__ = in_place(comparison(on_bits(operator.lshift, "<<")), "<<=")
+    __irshift__ = in_place(comparison(on_bits(operator.rshift, ">>")), ">>=")
     add_, sub_, mul_, div_ = in_place(add), in_place(sub), in_place(mul), in_place(div)
     subtract_, multiply_, divide_, true_divide_ = sub_, mul_, div_, div_
     pow_, remainder_, fmod_, floor_divide_ = in_place(pow), in_place(remainder), in_place(fmod), in_place(floor_divide)
@@ -248,7 +274,14 @@ class Methods(Conversions):
     not_equal_, less_, less_equal_, greater_, greater_equal_ = ne_, lt_, le_, gt_, ge_
     logical_and_, logical_or_ = in_place(logical_and), in_place(logical_or)
     logical_xor_, logical_not_ = in_place(logical_xor), in_place(logical_not)
-    bitwise_not_ = in_place(functions.bitwise_not)
+    bitwise_not_, bitwise_and_, bitwise_or_ = in_place(bitwise_not), in_place(bitwise_and), in_place(bitwise_or)
+    bitwise_xor_, xlogy_, logit_ = in_place(bitwise_xor), in_place(xlogy), in_place(logit)
+    bitwise_left_shift_, bitwise_right_shift_ = in_place(bitwise_left_shift), in_place(bitwise_right_shift)
+    clamp_min_, clamp_max_, copysign_ = in_place(clamp_min), in_place(clamp_max), in_place(copysign)
+    frac_, deg2rad_, rad2deg_ = in_place(frac), in_place(deg2rad), in_place(rad2deg)
+    addmv_, addbmm_, baddbmm_, addr_ = in_place(addmv), in_place(addbmm), in_place(baddbmm), in_place(addr)
+    index_fill_, index_copy_ = in_place(index_fill), in_place(index_copy)
+    masked_scatter_, scatter_reduce_ = in_place(masked_scatter), in_place(scatter_reduce)
     masked_fill_, tril_, triu_ = in_place(masked_fill), in_place(tril), in_place(triu)
     scatter_, scatter_add_ = in_place(scatter), in_place(scatter_add)
     index_add_, index_put_ = in_place(index_add), in_place(index_put)

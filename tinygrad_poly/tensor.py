@@ -531,9 +531,9 @@ class Tensor(Methods):
     __le__ = comparison(operator.le)
     __gt__ = comparison(operator.gt)
     __ge__ = comparison(operator.ge)
-    __and__ = __rand__ = comparison(operator.and_)
-    __or__ = __ror__ = comparison(operator.or_)
-    __xor__ = __rxor__ = comparison(operator.xor)
+    __and__ = __rand__ = comparison(functions.comparisons.on_bits(operator.and_, "&"))
+    __or__ = __ror__ = comparison(functions.comparisons.on_bits(operator.or_, "|"))
+    __xor__ = __rxor__ = comparison(functions.comparisons.on_bits(operator.xor, "^"))
     __invert__ = functions.bitwise_not
     __hash__ = object.__hash__
 

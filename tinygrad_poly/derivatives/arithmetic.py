@@ -300,3 +300,16 @@ lerp = Operation(
     formula="a + w (b − a)",
     derivative="1 − w; w; b − a",
 )
+
+xlogy = Operation(
+    "Xlogy",
+    lambda a, b: together(a, b).where((a == 0) & (b == b), 0.0 * a, a * log(where((a == 0) & (b == b), 1.0, b))),
+    lambda g, a, b: where((a == 0) & (b <= 0), 0.0, g * log(where((a == 0) & (b <= 0), 1.0, b))),
+    lambda g, a, b: g * (a / b),
+    formula="a log b, and 0 where a = 0",
+    derivative="log b; a/b",
+    special=(
+        Point((0, 0), 0, (0, nan), [[0, 0], [inf, nan]], note="torch has NaN for y″"),
+        Point((0, 2), 0, (LOG_2, 0), [[0, 0.5], [0.5, 0]]),
+    ),
+)

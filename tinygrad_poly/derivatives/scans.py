@@ -163,9 +163,8 @@ def _product(x: Array, axis: Shape | None, keepdims: bool) -> Array:
         rows = rows[..., :half] * rows[..., half : 2 * half]
         if odd.shape[-1]:
             rows[..., :1] *= odd
-    return (
-        with_axes(rows.prod(-1), x.shape, range(x.ndim) if axis is None else axis, False) if keepdims else rows.prod(-1)
-    )
+    y = rows.prod(-1)
+    return with_axes(y, x.shape, tuple(range(x.ndim)) if axis is None else axis, False) if keepdims else y
 
 
 prod = Operation(

@@ -176,3 +176,16 @@ def check_nonempty(input: Tensor, axes: arrays.Shape | None, name: str) -> None:
                 f"{name}() of no elements does not exist: dimension {axis} of shape {shape} has length 0; "
                 "choose a dimension with elements, or leave out empty tensors"
             )
+
+
+def check_condition(value: Any, name: str, role: str) -> Any:
+    """The value itself, after a check that it is a boolean tensor.
+
+    Raises:
+        DtypeError: where it is none.
+    """
+    dtype = getattr(value, "dtype", None)
+    if dtype is None or "bool" not in str(dtype):
+        given = type(value).__name__ if dtype is None else f"one of {dtype}"
+        raise DtypeError(f"{name}: the {role} must be a boolean tensor, not {given}; compare: x != 0")
+    return value

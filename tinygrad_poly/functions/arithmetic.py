@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from tinygrad_poly.derivatives import arithmetic, piecewise
 from tinygrad_poly.engine import apply
 from tinygrad_poly.engine.apply import apply_operation, binary, checked
+from tinygrad_poly.engine.arrays import of_two, ones_like
 from tinygrad_poly.engine.errors import DtypeError
 from tinygrad_poly.engine.operation import Operation, special_text
 from tinygrad_poly.functions._shared import described
-from tinygrad_poly.functions.elementwise import where
+from tinygrad_poly.functions.elementwise import abs, log, log1p, trunc, where
 
 if TYPE_CHECKING:
     from tinygrad_poly.tensor import Tensor
@@ -208,3 +210,80 @@ def heaviside(input: Tensor, values: Any) -> Tensor:
     """
     zero_or_one = (checked(input, "heaviside") > 0).to(input.dtype)
     return where(input == 0, values, zero_or_one)
+
+
+xlogy = _pairwise(arithmetic.xlogy, "xlogy", "xlogy(tensor([0.0, 2.0]), tensor([0.0, 1.0]))", "tensor([0., 0.])")
+
+
+def logaddexp2(input: Any, other: Any) -> Tensor:
+    """The logarithm log₂(2ᵃ + 2ᵇ), with derivatives 2ᵃ/(2ᵃ + 2ᵇ) and 2ᵇ/(2ᵃ + 2ᵇ).
+
+    >>> logaddexp2(tensor(1000.0), 1000.0)
+    tensor(1001.)
+    """
+    return logaddexp(input * math.log(2), other * math.log(2)) / math.log(2)
+
+
+def logit(input: Tensor, eps: float | None = None) -> Tensor:
+    """The inverse of the sigmoid, log x − log(1 − x), with derivative 1/(x (1 − x)); `eps` limits x to eps … 1 − eps.
+
+    >>> logit(tensor([0.5, 0.5]))
+    tensor([0., 0.])
+    """
+    x = checked(input, "logit") if eps is None else clamp(input, eps, 1 - eps)
+    return log(x) - log1p(-x)
+
+
+def clamp_min(input: Tensor, min: Any) -> Tensor:
+    """The tensor limited to at least `min`: see `clamp`.
+
+    >>> clamp_min(tensor([-2.0, 2.0]), 0)
+    tensor([0., 2.])
+    """
+    return clamp(input, min=min)
+
+
+def clamp_max(input: Tensor, max: Any) -> Tensor:
+    """The tensor limited to at most `max`: see `clamp`.
+
+    >>> clamp_max(tensor([-2.0, 2.0]), 0)
+    tensor([-2.,  0.])
+    """
+    return clamp(input, max=max)
+
+
+def copysign(input: Tensor, other: Any) -> Tensor:
+    """The size of `input` with the sign of `other`, also that of 0: the slope is 1, −1 or (at 0) 0, and for `other` 0.
+
+    >>> copysign(tensor([1.0, -2.0]), tensor([-1.0, 0.0]))
+    tensor([-1.,  2.])
+    """
+    sign = of_two("copysign")(ones_like(checked(input, "copysign").array), getattr(other, "array", other))
+    return abs(input) * apply.wrap(sign, None)
+
+
+def frac(input: Tensor) -> Tensor:
+    """The part of x behind the point, x − trunc x, with derivative 1.
+
+    >>> frac(tensor([1.5, -1.5]))
+    tensor([ 0.5000, -0.5000])
+    """
+    return input - trunc(checked(input, "frac"))
+
+
+def deg2rad(input: Tensor) -> Tensor:
+    """Degrees in radians: π/180 · x.
+
+    >>> deg2rad(tensor(180.0))
+    tensor(3.1416)
+    """
+    return checked(input, "deg2rad") * (math.pi / 180)
+
+
+def rad2deg(input: Tensor) -> Tensor:
+    """Radians in degrees: 180/π · x.
+
+    >>> rad2deg(tensor(0.0))
+    tensor(0.)
+    """
+    return checked(input, "rad2deg") * (180 / math.pi)

@@ -188,3 +188,37 @@ def allclose(input: Tensor, other: Any, rtol: float = 1e-05, atol: float = 1e-08
     """
     array = isclose(input, other, rtol, atol, equal_nan).array
     return bool(namespace(array).all(array))
+
+
+def on_bits(combine: Callable[[Any, Any], Any], sign: str) -> Callable[[Any, Any], Any]:
+    """The operator `combine` for arrays of integers and booleans, which refuses floating-point numbers by name."""
+
+    def compute(a: Any, b: Any) -> Any:
+        for x in (a, b):
+            if isinstance(x, float) or is_floating(getattr(x, "dtype", bool)):
+                raise DtypeError(f"{sign} is for integers and booleans, not {getattr(x, 'dtype', x)}; use .to(int64)")
+        return combine(a, b)
+
+    return compute
+
+
+def _of_bits(combine: Callable[[Any, Any], Any], name: str, sign: str, call: str, result: str) -> Callable[..., Tensor]:
+    compute = on_bits(combine, sign)
+    function = _compared(compute, lambda a, b: compute(b, a), name, sign, call, result)
+    text = f"""The bits of a {sign} b, for a = `input` and b = `other`, tensors or numbers that broadcast.
+
+    Raises:
+        DtypeError: for floating-point numbers.
+        ShapeError: where the shapes do not broadcast."""
+    return described(function, name, text, call, result)
+
+
+bitwise_and = _of_bits(operator.and_, "bitwise_and", "&", "bitwise_and(tensor([6, 3]), 2)", "tensor([2, 2])")
+bitwise_or = _of_bits(operator.or_, "bitwise_or", "|", "bitwise_or(tensor([6, 3]), 1)", "tensor([7, 3])")
+bitwise_xor = _of_bits(operator.xor, "bitwise_xor", "^", "bitwise_xor(tensor([6, 3]), 2)", "tensor([4, 1])")
+bitwise_left_shift = _of_bits(
+    operator.lshift, "bitwise_left_shift", "<<", "bitwise_left_shift(tensor([1, 3]), 2)", "tensor([ 4, 12])"
+)
+bitwise_right_shift = _of_bits(
+    operator.rshift, "bitwise_right_shift", ">>", "bitwise_right_shift(tensor([4, 12]), 2)", "tensor([1, 3])"
+)

@@ -10,7 +10,7 @@ from tinygrad_poly.engine import arrays
 from tinygrad_poly.engine.apply import apply_operation, apply_unary, checked
 from tinygrad_poly.engine.errors import DtypeError, ShapeError
 from tinygrad_poly.engine.operation import Operation, special_text
-from tinygrad_poly.functions._shared import as_number, described
+from tinygrad_poly.functions._shared import as_number, check_condition, described
 
 if TYPE_CHECKING:
     from tinygrad_poly.tensor import Tensor
@@ -121,14 +121,6 @@ def nan_to_num(input: Tensor, nan: float = 0.0, posinf: float | None = None, neg
     return apply_unary(piecewise.nan_to_num, input, *[as_number(numbers[k], "nan_to_num", k) for k in numbers])
 
 
-def _condition(value: Any, name: str, role: str) -> Any:
-    dtype = getattr(value, "dtype", None)
-    if dtype is None or "bool" not in str(dtype):
-        given = type(value).__name__ if dtype is None else f"one of {dtype}"
-        raise DtypeError(f"{name}: the {role} must be a boolean tensor, not {given}; compare: x != 0")
-    return value
-
-
 def where(condition: Any, input: Any, other: Any) -> Tensor:
     """The elements of `input` where `condition` holds, of `other` elsewhere; the gradient goes where each came from.
 
@@ -142,7 +134,7 @@ def where(condition: Any, input: Any, other: Any) -> Tensor:
     >>> where(tensor([True, False]), tensor([1.0, 2.0]), 0.0)
     tensor([1., 0.])
     """
-    _condition(condition, "where", "condition")
+    check_condition(condition, "where", "condition")
     if not hasattr(input, "dtype") and not hasattr(other, "dtype"):
         # Two Python numbers: without this, they would be in NumPy's default dtype.
         xp = arrays.namespace(getattr(condition, "array", condition))
@@ -166,7 +158,7 @@ def masked_fill(input: Tensor, mask: Any, value: Any) -> Tensor:
     dtype = checked(input, "masked_fill").dtype
     if getattr(value, "ndim", 0):
         raise ShapeError(f"masked_fill: the value must be a number, not a tensor of shape {value.shape}")
-    result = apply_operation(elementwise.where, _condition(mask, "masked_fill", "mask"), value, input)
+    result = apply_operation(elementwise.where, check_condition(mask, "masked_fill", "mask"), value, input)
     if result.dtype != dtype and not arrays.is_floating(dtype):
         raise DtypeError(f"masked_fill: a {dtype} tensor cannot hold {value}; use .float() first")
     return result.to(dtype)

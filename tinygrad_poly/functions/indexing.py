@@ -18,7 +18,10 @@ from tinygrad_poly.engine import apply, arrays
 from tinygrad_poly.engine.apply import apply_operation, apply_unary, checked, wrap
 from tinygrad_poly.engine.arrays import Array, Index, Shape, is_floating, namespace
 from tinygrad_poly.engine.errors import DtypeError, ShapeError
-from tinygrad_poly.functions._shared import at_least_1d, broadcast_shape, one_dim
+from tinygrad_poly.functions import reductions
+from tinygrad_poly.functions._shared import at_least_1d, broadcast_shape, check_condition, one_dim
+from tinygrad_poly.functions.elementwise import where
+from tinygrad_poly.functions.joining import cat
 from tinygrad_poly.functions.shapes import expand, reshape
 from tinygrad_poly.writing import FOLLOWS, Mode, assign, check_in_place, is_current_view, view, write
 
@@ -491,3 +494,108 @@ def _scatter(input: Tensor, dim: int, index: Any, src: Any, accumulate: bool, na
             raise ShapeError(f"{name}: an index of shape {visited} is longer than its source, {source.shape}")
         source = _selected(source, tuple(slice(n) for n in visited))
     return _set(input, places, source, accumulate, name)
+
+
+def _slices(input: Tensor, dim: int, index: Any, name: str) -> Index:
+    """The index of the slices number `index` of dimension `dim`."""
+    numbers = _integers(index, name)
+    if len(numbers.shape) > 1:
+        raise ShapeError(f"{name}: the index has shape {numbers.shape}, and 1 dimensions are needed")
+    return indexing.at(one_dim(dim, input.ndim, name), numbers.reshape(-1))
+
+
+def index_fill(input: Tensor, dim: int, index: Any, value: Any) -> Tensor:
+    """The tensor `input` with `value`, a number or a 0-d tensor, in the slices number `index` of dimension `dim`.
+
+    >>> index_fill(tensor([1, 2, 3]), 0, tensor([0, 2]), 9)
+    tensor([9, 2, 9])
+    """
+    if not checked(input, "index_fill").ndim:
+        return reshape(index_fill(reshape(input, 1), 0, index, value), ())
+    return _set(input, _slices(input, dim, index, "index_fill"), value, False, "index_fill")
+
+
+def index_copy(input: Tensor, dim: int, index: Any, source: Tensor) -> Tensor:
+    """The tensor `input` with slice i of `source` as its slice number index[i] of dimension `dim`.
+
+    >>> index_copy(tensor([1, 2, 3]), 0, tensor([2, 0]), tensor([30, 10]))
+    tensor([10,  2, 30])
+    """
+    if not checked(input, "index_copy").ndim:
+        return reshape(index_copy(reshape(input, 1), 0, index, reshape(source, -1)), ())
+    return _set(input, _slices(input, dim, index, "index_copy"), source, False, "index_copy")
+
+
+def masked_scatter(input: Tensor, mask: Any, source: Tensor) -> Tensor:
+    """The tensor `input` with the elements of `source`, row by row, where `mask` holds.
+
+    Raises:
+        ShapeError: where the mask does not broadcast, or `source` has too few elements.
+
+    >>> masked_scatter(tensor([1, 2, 3]), tensor([True, False, True]), tensor([7, 8, 9]))
+    tensor([7, 2, 8])
+    """
+    check_condition(mask, "masked_scatter", "mask")
+    chosen = expand(mask, broadcast_shape([input.shape, mask.shape], "masked_scatter"))
+    count = int(namespace(chosen.array).count_nonzero(chosen.array))
+    if count > source.numel():
+        raise ShapeError(f"masked_scatter: the mask chooses {count} elements, and the source has {source.numel()}")
+    values = reshape(source, -1)[:count]
+    return _set(expand(input, chosen.shape), chosen.array, values, False, "masked_scatter")
+
+
+def scatter_reduce(
+    input: Tensor, dim: int, index: Any, src: Tensor, reduce: str, *, include_self: bool = True
+) -> Tensor:
+    """The tensor `input` with all srcᵢⱼ of one index combined to one element at y[indexᵢⱼ, j] (for dimension 0).
+
+    Their derivatives are those of the functions of the same names: equal extremes share it.
+
+    Args:
+        input: the tensor.
+        dim: the dimension that the index counts in.
+        index: integers, of the shape of `src` or smaller.
+        src: the elements.
+        reduce: "sum", "prod", "mean", "amax" or "amin".
+        include_self: whether the element of `input` is one of them.
+
+    Raises:
+        ValueError: for another `reduce`.
+        ShapeError: where `index` has another number of dimensions than `input`, or is longer than `src`.
+        IndexError: for a number out of range.
+
+    >>> scatter_reduce(tensor([1.0, 2.0]), 0, tensor([0, 0]), tensor([5.0, 3.0]), "amax")
+    tensor([5., 2.])
+    """
+    if reduce not in ("sum", "prod", "mean", "amax", "amin"):
+        raise ValueError(f"scatter_reduce: reduce must be sum, prod, mean, amax or amin, not {reduce!r}")
+    if not checked(input, "scatter_reduce").ndim:
+        given = reshape(input, 1), dim, index, src, reduce
+        return reshape(scatter_reduce(*given, include_self=include_self), ())
+    _, places, visited = _along(input.shape, dim, index, "scatter_reduce")
+    source = _selected(_source(src, input, "scatter_reduce"), tuple(slice(n) for n in visited))
+    target = indexing.positions(input.shape, places).reshape(-1)
+    # The k-th element for one target comes into layer k; the layers are combined.
+    counts = np.bincount(target, minlength=input.numel())
+    order = np.argsort(target, kind="stable")
+    layer = np.empty(len(target), np.int64)
+    layer[order] = np.arange(len(target)) - (np.cumsum(counts) - counts)[target[order]]
+    xp, first = namespace(input.array), reshape(input, (1, -1))
+    neutral = _neutral(reduce, input.dtype)
+    if not include_self:
+        first = where(wrap(xp.asarray(counts == 0), None), first, neutral)
+    empty = wrap(xp.full((max(counts.max(initial=0), 1), input.numel()), neutral, dtype=input.dtype), None)
+    layers = _set(empty, (xp.asarray(layer), xp.asarray(target)), reshape(source, -1), False, "scatter_reduce")
+    result = getattr(reductions, "sum" if reduce == "mean" else reduce)(cat([first, layers]), 0)
+    if reduce == "mean":
+        size = wrap(xp.asarray(np.maximum(counts + include_self, 1)), None)
+        result = result / size if is_floating(input.dtype) else result // size
+    return reshape(result, input.shape)
+
+
+def _neutral(reduce: str, dtype: Any) -> Any:
+    """The number that a reduction does not notice."""
+    if reduce not in ("amax", "amin"):
+        return int(reduce == "prod")
+    ends = (-math.inf, math.inf) if is_floating(dtype) else (np.iinfo(str(dtype)).min, np.iinfo(str(dtype)).max)
+    return ends[reduce == "amin"]

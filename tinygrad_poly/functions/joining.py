@@ -6,6 +6,7 @@ repeated the sum over its repetitions.
 
 from __future__ import annotations
 
+import builtins
 import itertools
 import math
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ from tinygrad_poly.engine import arrays
 from tinygrad_poly.engine.apply import apply_operation, apply_unary, checked, wrap
 from tinygrad_poly.engine.errors import DtypeError, ShapeError
 from tinygrad_poly.functions._shared import as_number, broadcast_shape, lengths, one_dim
-from tinygrad_poly.functions.shapes import expand, movedim, reshape, unsqueeze
+from tinygrad_poly.functions.shapes import expand, flip, movedim, reshape, unsqueeze
 from tinygrad_poly.writing import FOLLOWS, SEVERAL, Mode, view
 
 if TYPE_CHECKING:
@@ -183,7 +184,8 @@ def unbind(input: Tensor, dim: int = 0, *, axis: int | None = None) -> tuple[Ten
     (tensor([1, 3]), tensor([2, 4]))
     """
     at = one_dim(dim if axis is None else axis, checked(input, "unbind").ndim, "unbind")
-    count, parts = input.shape[at], (input,)
+    count = input.shape[at]
+    parts: tuple[Tensor, ...] = (input,)
     if count > 32 and input.requires_grad:
         # Each slice's gradient is one of its part first: of the whole tensor, all together would be as many as n².
         size = math.isqrt(count)
@@ -342,3 +344,168 @@ def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
     columns = [reshape(x, (-1,) + (1,) * (len(given) - 1 - i)) for i, x in enumerate(given)]
     grids = tuple(expand(x, shape) for x in columns)
     return tuple(movedim(grid, 0, 1) for grid in grids) if indexing == "xy" and len(grids) > 1 else grids
+
+
+def _raised(ndim: int, tensors: tuple[Any, ...]) -> Any:
+    """Tensors with `ndim` dimensions at least: before those of a vector one, after those of a matrix."""
+    given = tuple(tensors[0]) if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)) else tensors
+
+    def raised(x: Tensor) -> Tensor:
+        before = (1,) * (ndim - 1 if not x.ndim else 1) if x.ndim < min(ndim, 2) else ()
+        after = (1,) * (ndim - len(before) - x.ndim)
+        return reshape(x, (*before, *x.shape, *after)) if x.ndim < ndim else x
+
+    found = tuple(raised(checked(x, f"atleast_{ndim}d")) for x in given)
+    return found[0] if len(tensors) == 1 and hasattr(tensors[0], "array") else found
+
+
+def atleast_1d(*tensors: Any) -> Any:
+    """The tensor, a number as a vector; of several tensors a tuple.
+
+    >>> atleast_1d(tensor(1))
+    tensor([1])
+    """
+    return _raised(1, tensors)
+
+
+def atleast_2d(*tensors: Any) -> Any:
+    """The tensor, a number or a vector as a matrix with one row; of several tensors a tuple.
+
+    >>> atleast_2d(tensor([1, 2]))
+    tensor([[1, 2]])
+    """
+    return _raised(2, tensors)
+
+
+def atleast_3d(*tensors: Any) -> Any:
+    """The tensor with three dimensions: (n) as (1, n, 1), (m, n) as (m, n, 1); of several tensors a tuple.
+
+    >>> atleast_3d(zeros(2)).shape
+    (1, 2, 1)
+    """
+    return _raised(3, tensors)
+
+
+row_stack = vstack
+
+
+def column_stack(tensors: Sequence[Tensor]) -> Tensor:
+    """The tensors joined along dimension 1, with vectors as columns.
+
+    >>> column_stack([tensor([1, 2]), tensor([3, 4])])
+    tensor([[1, 3],
+            [2, 4]])
+    """
+    return cat([x if x.ndim > 1 else reshape(x, (-1, 1)) for x in _each(tensors, "column_stack")], 1)
+
+
+def dstack(tensors: Sequence[Tensor]) -> Tensor:
+    """The tensors joined along dimension 2, after `atleast_3d`.
+
+    >>> dstack([tensor([1, 2]), tensor([3, 4])]).shape
+    (1, 2, 2)
+    """
+    return cat([atleast_3d(x) for x in _each(tensors, "dstack")], 2)
+
+
+def fliplr(input: Tensor) -> Tensor:
+    """The columns in reverse order.
+
+    >>> fliplr(tensor([[1, 2]]))
+    tensor([[2, 1]])
+    """
+    return flip(input, 1)
+
+
+def flipud(input: Tensor) -> Tensor:
+    """The rows in reverse order.
+
+    >>> flipud(tensor([1, 2]))
+    tensor([2, 1])
+    """
+    return flip(input, 0)
+
+
+def _cut(input: Tensor, where: Any, dim: int, ndim: int, name: str) -> tuple[Tensor, ...]:
+    if checked(input, name).ndim < ndim:
+        raise ShapeError(f"{name}: expects {ndim} dimensions or more, and the shape is {input.shape}")
+    if isinstance(where, int) and (where < 1 or input.shape[dim] % where):
+        raise ShapeError(f"{name}: {input.shape[dim]} elements of dimension {dim} are not {where} equal parts")
+    return tensor_split(input, where, dim)
+
+
+def hsplit(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
+    """The parts of the columns (of a vector: of its elements), equally many, or cut at indices.
+
+    Raises:
+        ShapeError: where the parts would not be equal.
+
+    >>> hsplit(tensor([1, 2, 3, 4]), 2)
+    (tensor([1, 2]), tensor([3, 4]))
+    """
+    return _cut(input, indices_or_sections, int(input.ndim > 1), 1, "hsplit")
+
+
+def vsplit(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
+    """The parts of the rows, equally many, or cut at indices.
+
+    Raises:
+        ShapeError: for a vector, or where the parts would not be equal.
+
+    >>> vsplit(tensor([[1], [2]]), 2)
+    (tensor([[1]]), tensor([[2]]))
+    """
+    return _cut(input, indices_or_sections, 0, 2, "vsplit")
+
+
+def dsplit(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
+    """The parts along dimension 2, equally many, or cut at indices.
+
+    Raises:
+        ShapeError: for fewer than three dimensions, or where the parts would not be equal.
+
+    >>> [part.shape for part in dsplit(zeros(1, 1, 4), 2)]
+    [(1, 1, 2), (1, 1, 2)]
+    """
+    return _cut(input, indices_or_sections, 2, 3, "dsplit")
+
+
+def block_diag(*tensors: Tensor) -> Tensor:
+    """The matrix with the given ones (or rows, or numbers) on its diagonal and zeros elsewhere.
+
+    >>> block_diag(tensor([[1, 2]]), tensor(3))
+    tensor([[1, 2, 0],
+            [0, 0, 3]])
+    """
+    blocks = [atleast_2d(x) for x in tensors]
+    total, start, rows = builtins.sum(x.shape[1] for x in blocks), 0, []
+    for x in blocks:
+        rows.append(pad(x, (start, total - start - x.shape[1])))
+        start += x.shape[1]
+    return cat(rows)
+
+
+def cartesian_prod(*tensors: Tensor) -> Tensor:
+    """All choices of one element of each vector, as rows.
+
+    >>> cartesian_prod(tensor([1, 2]), tensor([3]))
+    tensor([[1, 3],
+            [2, 3]])
+    """
+    columns = [reshape(grid, -1) for grid in meshgrid(*tensors)]
+    return columns[0] if len(columns) == 1 else stack(columns, 1)
+
+
+def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> Tensor:
+    """All choices of r elements of a vector in its order, as rows.
+
+    >>> combinations(tensor([1, 2, 3]))
+    tensor([[1, 2],
+            [1, 3],
+            [2, 3]])
+    """
+    if checked(input, "combinations").ndim != 1:
+        raise ShapeError(f"combinations: expects a vector, and the shape is {input.shape}")
+    choose = itertools.combinations_with_replacement if with_replacement else itertools.combinations
+    found = list(choose(range(len(input)), r))
+    return input[np.asarray(found, np.int64).reshape(len(found), r)]

@@ -479,7 +479,7 @@ def cond(A: Tensor, p: float | str | None = None) -> Tensor:
     if p in (None, 2, -2):
         values = svdvals(A)
         return values[..., 0] / values[..., -1] if p != -2 else values[..., -1] / values[..., 0]
-    return matrix_norm(A, p) * matrix_norm(inv(A), p)  # type: ignore[arg-type]
+    return matrix_norm(A, p) * matrix_norm(inv(A), p)
 
 
 def matrix_rank(A: Tensor, tol: Any = None, hermitian: bool = False, *, atol: Any = None, rtol: Any = None) -> Tensor:
@@ -645,7 +645,7 @@ def matrix_exp(A: Tensor) -> Tensor:
     squarings = math.frexp(largest / 5.37)[1] if 5.37 < largest < math.inf else 0
     x, term = A * 0.5**squarings, arrays.namespace(A.array).eye(A.shape[-1], dtype=A.dtype)
     # The coefficients of Padé's approximation of degree 13: 1, and each from the last.
-    even, odd, coefficient = term * 1.0, 0.0, 1.0
+    even, odd, coefficient = term * 1.0, 0.0 * x, 1.0
     for k in range(13):
         coefficient *= (13 - k) / ((26 - k) * (k + 1))
         term = x if not k else term @ x

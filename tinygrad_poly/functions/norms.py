@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tinygrad_poly.derivatives import norms
 from tinygrad_poly.engine.apply import apply_unary, checked
-from tinygrad_poly.engine.errors import DtypeError
+from tinygrad_poly.engine.errors import DtypeError, ShapeError
 from tinygrad_poly.functions._shared import check_floating, check_nonempty, reduced
 
 if TYPE_CHECKING:
@@ -66,3 +66,32 @@ def vector_norm(
     tensor(7.)
     """
     return norm(x, ord, dim, keepdim, dtype, axis=axis, keepdims=keepdims)
+
+
+def dist(input: Tensor, other: Any, p: float = 2) -> Tensor:
+    """The p-norm of the difference of two tensors that broadcast.
+
+    >>> dist(tensor([0.0, 0.0]), tensor([3.0, 4.0]))
+    tensor(5.)
+    """
+    return norm(input - other, p)
+
+
+def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str | None = None) -> Tensor:
+    """The distances ‖aᵢ − bⱼ‖ₚ of all rows of `x1` from all rows of `x2`; the slope at distance 0 is 0.
+
+    Args:
+        x1: a, of shape (…, m, k).
+        x2: b, of shape (…, n, k).
+        p: which norm.
+        compute_mode: torch's ways to compute them; here the differences are.
+
+    Raises:
+        ShapeError: for fewer than two dimensions, or rows of different lengths.
+
+    >>> cdist(tensor([[0.0, 0.0]]), tensor([[3.0, 4.0], [0.0, 1.0]]))
+    tensor([[5., 1.]])
+    """
+    if checked(x1, "cdist").ndim < 2 or checked(x2, "cdist").ndim < 2 or x1.shape[-1] != x2.shape[-1]:
+        raise ShapeError(f"cdist: expected shapes (…, m, k) and (…, n, k), not {x1.shape} and {x2.shape}")
+    return norm(x1[..., :, None, :] - x2[..., None, :, :], p, -1)

@@ -18,9 +18,10 @@ from tinygrad_poly.engine.apply import apply_unary, checked, wrap
 from tinygrad_poly.engine.arrays import Array, astype, is_floating, namespace
 from tinygrad_poly.engine.errors import ShapeError
 from tinygrad_poly.functions import arithmetic
-from tinygrad_poly.functions._shared import at_least_1d, check_nonempty, one_axis
+from tinygrad_poly.functions._shared import at_least_1d, check_floating, check_nonempty, one_axis
+from tinygrad_poly.functions.elementwise import where
 from tinygrad_poly.functions.indexing import take_along_dim
-from tinygrad_poly.functions.shapes import reshape
+from tinygrad_poly.functions.shapes import movedim, reshape
 
 if TYPE_CHECKING:
     from tinygrad_poly.tensor import Tensor
@@ -295,3 +296,205 @@ def _ends(array: Array, k: int, axis: int, largest: bool) -> Array:
             first = np.take_along_axis(found, _order(values, 1, largest)[:, :k], 1)
             return np.moveaxis(first.reshape(*moved.shape[:-1], k), -1, axis)
     return _order(array, axis, largest)[along_axis(axis, slice(k))]
+
+
+def quantile(
+    input: Tensor, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear"
+) -> Tensor:
+    """The numbers below which the fractions q of the elements lie: at q (n − 1) in their order, between neighbours.
+
+    The derivative goes to the elements that were taken. NaN where one is among the elements.
+
+    Args:
+        input: a floating-point tensor.
+        q: a number from 0 to 1, or a vector of them, which becomes the first dimension of the result.
+        dim: the dimension; without one, all elements.
+        keepdim: keep it with length 1.
+        interpolation: "linear", "lower", "higher", "midpoint" or "nearest".
+
+    Raises:
+        ValueError: for q outside 0 to 1, or another interpolation.
+        ShapeError: for no elements.
+
+    >>> quantile(tensor([1.0, 2.0, 4.0]), 0.75)
+    tensor(3.)
+    """
+    return _quantile(input, q, dim, keepdim, interpolation, False)
+
+
+def nanquantile(
+    input: Tensor, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear"
+) -> Tensor:
+    """The `quantile` of the elements that are not NaN; NaN where all are.
+
+    >>> nanquantile(tensor([1.0, float("nan"), 3.0]), 0.5)
+    tensor(2.)
+    """
+    return _quantile(input, q, dim, keepdim, interpolation, True)
+
+
+_BETWEEN = {
+    "linear": lambda t, xp: t,
+    "lower": lambda t, xp: t * 0,
+    "higher": lambda t, xp: xp.ceil(t),
+    "midpoint": lambda t, xp: xp.ceil(t) / 2,
+    "nearest": lambda t, xp: xp.round(t),
+}
+
+
+def _quantile(input: Tensor, q: Any, dim: int | None, keepdim: bool, interpolation: str, skips: bool) -> Tensor:
+    check_floating(checked(input, "quantile"), "quantile")
+    if interpolation not in _BETWEEN:
+        raise ValueError(f"quantile: interpolation must be one of {', '.join(_BETWEEN)}, not {interpolation!r}")
+    at = 0 if dim is None else one_axis(input, dim, "quantile")
+    x = reshape(input, -1) if dim is None else at_least_1d(input)
+    check_nonempty(x, (at,), "quantile")
+    xp = namespace(x.array)
+    fractions = xp.asarray(getattr(q, "array", q), dtype=x.dtype)
+    if not bool(xp.all((fractions >= 0) & (fractions <= 1))):
+        raise ValueError(f"quantile: q must be from 0 to 1, not {q}")
+    ordered = movedim(sort(x, at).values, at, 0)
+    missing = ordered.array != ordered.array
+    # NaN is sorted to the end: what is left out is a shorter row.
+    last = xp.sum(astype(~missing, x.dtype), axis=0, keepdims=True) - 1 if skips else x.shape[at] - 1
+    place = xp.reshape(fractions, (-1, *[1] * (x.ndim - 1))) * last
+    place = xp.where(place < 0, xp.zeros_like(place), place)
+    place = xp.broadcast_to(
+        xp.round(place) if interpolation == "nearest" else place, (place.shape[0], *ordered.shape[1:])
+    )
+    lower = xp.floor(place)
+    first, then = [take_along_dim(ordered, wrap(astype(i, xp.int64), None), 0) for i in (lower, xp.ceil(place))]
+    result = arithmetic.lerp(first, then, wrap(_BETWEEN[interpolation](place - lower, xp), None))
+    if not skips:
+        result = where(wrap(xp.any(missing, axis=0), None), float("nan"), result)
+    shape = result.shape[1:] if dim is not None else ()
+    kept = (*shape[:at], *([1] if input.ndim else []), *shape[at:]) if dim is not None else (1,) * input.ndim
+    return reshape(result, (*fractions.shape, *(kept if keepdim else shape if input.ndim else ())))
+
+
+# Functions of numbers alone, computed by NumPy
+
+
+def _by_numpy(function: Any, *given: Any, **options: Any) -> Any:
+    """The results of NumPy's function for the numbers of tensors, as tensors on their device, without a gradient."""
+    place = checked(next((x for x in given if hasattr(x, "array")), given[0]), function.__name__).device
+    found = function(*[arrays.on_cpu(getattr(x, "array", x)) for x in given], **options)
+    return [wrap(place.asarray(np.asarray(x)), None) for x in (found if isinstance(found, tuple) else (found,))]
+
+
+def bincount(input: Tensor, weights: Any = None, minlength: int = 0) -> Tensor:
+    """The counts of the numbers 0, 1, … in a vector of integers; or the sums of their `weights`.
+
+    Raises:
+        ValueError: for negative integers, or more than one dimension.
+
+    >>> bincount(tensor([0, 2, 2]))
+    tensor([1, 0, 2])
+    """
+    if checked(input, "bincount").ndim != 1 or is_floating(input.dtype) or (input.numel() and input.min().item() < 0):
+        raise ValueError(f"bincount: expected a vector of integers from 0 on, not {input}")
+    if weights is None:
+        return _by_numpy(np.bincount, input, minlength=minlength)[0]  # type: ignore[no-any-return]
+    found = _by_numpy(np.bincount, input, weights, minlength=minlength)[0]
+    return found.to(weights.dtype) if is_floating(weights.dtype) else found  # type: ignore[no-any-return]
+
+
+def unique(
+    input: Tensor,
+    sorted: bool = True,
+    return_inverse: bool = False,
+    return_counts: bool = False,
+    dim: int | None = None,
+) -> Any:
+    """The different elements in order (or, along `dim`, slices); with their places in the result, and their numbers.
+
+    >>> unique(tensor([3, 1, 3]), return_counts=True)
+    (tensor([1, 3]), tensor([1, 2]))
+    """
+    values, inverse, counts = _by_numpy(np.unique, input, return_inverse=True, return_counts=True, axis=dim)
+    return _chosen(values, inverse.reshape(input.shape if dim is None else -1), counts, return_inverse, return_counts)
+
+
+def _chosen(values: Tensor, inverse: Tensor, counts: Tensor, with_inverse: bool, with_counts: bool) -> Any:
+    found = (values, *[inverse] * with_inverse, *[counts] * with_counts)
+    return found if len(found) > 1 else values
+
+
+def unique_consecutive(
+    input: Tensor, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None
+) -> Any:
+    """The elements (or, along `dim`, slices) without those that equal the one before them.
+
+    >>> unique_consecutive(tensor([1, 1, 2, 1]))
+    tensor([1, 2, 1])
+    """
+
+    def runs(array: Any) -> tuple[Any, Any, Any]:
+        x = array.reshape(-1) if dim is None else np.moveaxis(array, dim, 0)
+        new = np.ones(len(x), bool)
+        new[1:] = (x[1:] != x[:-1]).any(axis=tuple(range(1, x.ndim)))
+        starts = np.flatnonzero(new)
+        kept = x[new] if dim is None else np.moveaxis(x[new], 0, dim)
+        return kept, np.cumsum(new) - 1, np.diff(np.append(starts, len(x)))
+
+    values, inverse, counts = _by_numpy(runs, input)
+    inverse = inverse.reshape(input.shape) if dim is None else inverse
+    return _chosen(values, inverse, counts, return_inverse, return_counts)
+
+
+def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0) -> Tensor:
+    """The numbers of elements in equal intervals from `min` to `max`; if these are equal, from the least to the most.
+
+    >>> histc(tensor([0.0, 1.0, 2.0]), bins=2, min=0, max=2)
+    tensor([1., 2.])
+    """
+    lo, hi = (min, max) if min != max else (input.min().item(), input.max().item()) if input.numel() else (0, 1)
+    ends = (lo, hi) if lo < hi else (lo - 1, hi + 1)
+    return _by_numpy(lambda x: np.histogram(x, bins, ends)[0].astype(x.dtype), input)[0]  # type: ignore[no-any-return]
+
+
+def searchsorted(
+    sorted_sequence: Tensor, input: Any, *, out_int32: bool = False, right: bool = False, side: Any = None
+) -> Tensor:
+    """The places where `input` keeps a sorted sequence in order: before equal elements, or (`right`) after them.
+
+    `side="right"` is another way to say `right`. Of several sequences, along the last dimension, each has its own row
+    of `input`.
+
+    Raises:
+        ShapeError: where sequences and rows do not fit.
+
+    >>> searchsorted(tensor([1, 3, 5]), tensor([3, 4]))
+    tensor([1, 2])
+    """
+    side = side or ("right" if right else "left")
+
+    def places(rows: Any, values: Any) -> Any:
+        if rows.ndim == 1:
+            return np.searchsorted(rows, values, side)
+        if rows.shape[:-1] != values.shape[:-1]:
+            raise ShapeError(f"searchsorted: sequences of shape {rows.shape} do not fit values of shape {values.shape}")
+        found = np.empty(values.shape, np.int64)
+        for i in np.ndindex(rows.shape[:-1]):
+            found[i] = np.searchsorted(rows[i], values[i], side)
+        return found
+
+    return _by_numpy(places, sorted_sequence, input)[0].to(np.int32 if out_int32 else np.int64)  # type: ignore[no-any-return]
+
+
+def bucketize(input: Any, boundaries: Tensor, *, out_int32: bool = False, right: bool = False) -> Tensor:
+    """The intervals between sorted `boundaries` in which the elements lie: `searchsorted` with its arguments exchanged.
+
+    >>> bucketize(tensor([0.5, 2.0]), tensor([1.0, 2.0]))
+    tensor([0, 1])
+    """
+    return searchsorted(boundaries, input, out_int32=out_int32, right=right)
+
+
+def isin(elements: Any, test_elements: Any, *, assume_unique: bool = False, invert: bool = False) -> Tensor:
+    """Whether each element is among `test_elements`.
+
+    >>> isin(tensor([1, 2, 3]), tensor([2, 5]))
+    tensor([False,  True, False])
+    """
+    return _by_numpy(np.isin, elements, test_elements, invert=invert)[0]  # type: ignore[no-any-return]

@@ -156,9 +156,13 @@ def addmm(input: Any, mat1: Tensor, mat2: Tensor, *, beta: float = 1, alpha: flo
     >>> addmm(tensor([1.0, 2.0]), tensor([[3.0]]), tensor([[10.0, 20.0]]))
     tensor([[31., 62.]])
     """
-    result = mm(mat1, mat2)
-    scaled = checked(input, "addmm") if beta == 1 else input * beta
-    return scaled + (result if alpha == 1 else result * alpha)
+    return _added(checked(input, "addmm"), mm(mat1, mat2), beta, alpha)
+
+
+def _added(input: Tensor, product: Tensor, beta: float, alpha: float) -> Tensor:
+    """The sum β C + α P; for β = 0, which may stand beside a C of NaN, α P."""
+    product = product if alpha == 1 else product * alpha
+    return (input if beta == 1 else input * beta) + product if beta else product
 
 
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -179,3 +183,39 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         return apply_operation(products.linear, input, weight, bias)
     product = input @ weight.T
     return product if bias is None else product + bias
+
+
+def baddbmm(input: Any, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
+    """The sum β C + α A B for stacks of matrices, one by one.
+
+    >>> baddbmm(zeros(1, 1, 1), tensor([[[3.0]]]), tensor([[[2.0]]]))
+    tensor([[[6.]]])
+    """
+    return _added(checked(input, "baddbmm"), bmm(batch1, batch2), beta, alpha)
+
+
+def addbmm(input: Any, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
+    """The sum β C + α Σ A B of the products in two stacks of matrices.
+
+    >>> addbmm(zeros(1, 1), tensor([[[3.0]], [[1.0]]]), tensor([[[2.0]], [[5.0]]]))
+    tensor([[11.]])
+    """
+    return _added(checked(input, "addbmm"), bmm(batch1, batch2).sum(0), beta, alpha)
+
+
+def addmv(input: Any, mat: Tensor, vec: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
+    """The sum β b + α A x for a matrix and a vector.
+
+    >>> addmv(zeros(1), tensor([[3.0]]), tensor([2.0]))
+    tensor([6.])
+    """
+    return _added(checked(input, "addmv"), mv(mat, vec), beta, alpha)
+
+
+def addr(input: Any, vec1: Tensor, vec2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
+    """The sum β C + α x yᵀ for two vectors.
+
+    >>> addr(zeros(1, 1), tensor([3.0]), tensor([2.0]))
+    tensor([[6.]])
+    """
+    return _added(checked(input, "addr"), outer(vec1, vec2), beta, alpha)

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tinygrad_poly.derivatives import reductions, scans
+from tinygrad_poly.derivatives import piecewise, reductions, scans
 from tinygrad_poly.engine import arrays
 from tinygrad_poly.engine.apply import apply_operation, apply_unary, checked, wrap
 from tinygrad_poly.engine.arrays import HALF
+from tinygrad_poly.engine.errors import ShapeError
 from tinygrad_poly.engine.operation import Operation
 from tinygrad_poly.functions._shared import as_number, check_floating, check_nonempty, reduced, signed
-from tinygrad_poly.functions.elementwise import where
+from tinygrad_poly.functions.elementwise import sqrt, where
 
 if TYPE_CHECKING:
     from tinygrad_poly.tensor import Tensor
@@ -303,3 +304,70 @@ def mse_loss(input: Tensor, target: Tensor) -> Tensor:
     tensor(2.)
     """
     return apply_operation(reductions.mse_loss, checked(input, "mse_loss"), checked(target, "mse_loss"))
+
+
+def var_mean(input: Tensor, dim: Any = None, **options: Any) -> tuple[Tensor, Tensor]:
+    """The results of `var` and of `mean` over the same dimensions.
+
+    >>> var_mean(tensor([1.0, 3.0]))
+    (tensor(2.), tensor(2.))
+    """
+    return _with_mean(var, input, dim, options)
+
+
+def std_mean(input: Tensor, dim: Any = None, **options: Any) -> tuple[Tensor, Tensor]:
+    """The results of `std` and of `mean` over the same dimensions.
+
+    >>> std_mean(tensor([1.0, 1.0]))
+    (tensor(0.), tensor(1.))
+    """
+    return _with_mean(std, input, dim, options)
+
+
+def _with_mean(spread: Any, input: Tensor, dim: Any, options: Any) -> tuple[Tensor, Tensor]:
+    kept = {key: options[key] for key in ("keepdim", "axis", "keepdims") if key in options}
+    return spread(input, dim, **options), mean(input, None if isinstance(dim, bool) else dim, **kept)
+
+
+def cov(input: Tensor, *, correction: int = 1, fweights: Any = None, aweights: Any = None) -> Tensor:
+    """The covariances Σₖ wₖ (xᵢₖ − x̄ᵢ)(xⱼₖ − x̄ⱼ)/n of the rows of a matrix (of a vector: its variance).
+
+    Args:
+        input: a vector, or a matrix with a variable in each row.
+        correction: what is taken from the number of observations, as in `var`.
+        fweights: how often each observation counts, in integers.
+        aweights: how much each counts.
+
+    Raises:
+        ShapeError: for more than two dimensions.
+
+    >>> cov(tensor([[0.0, 1.0, 2.0], [2.0, 1.0, 0.0]]))
+    tensor([[ 1., -1.],
+            [-1.,  1.]])
+    """
+    if checked(input, "cov").ndim > 2:
+        raise ShapeError(f"cov: expected a vector or a matrix, and the shape is {input.shape}")
+    rows = input.to(arrays.get_default_dtype()) if not arrays.is_floating(input.dtype) else input
+    rows = rows.reshape(-1, rows.shape[-1] if rows.ndim else 1)
+    w = rows[0].detach() * 0 + 1
+    for weights in (fweights, aweights):
+        w = w if weights is None else w * weights
+    total, left = sum(w), sum(w * (1 if aweights is None else aweights))
+    deviations = rows - (sum(rows * w, 1) / total)[:, None]
+    size = total - correction * left / total if aweights is not None else total - correction
+    result = (deviations * w) @ deviations.mT / where(size > 0, size, 0.0)
+    return result if input.ndim == 2 else result.reshape(())
+
+
+def corrcoef(input: Tensor) -> Tensor:
+    """The correlations cᵢⱼ/√(cᵢᵢ cⱼⱼ) of the rows of a matrix, with c from `cov`.
+
+    >>> corrcoef(tensor([[0.0, 1.0, 2.0], [4.0, 2.0, 0.0]]))
+    tensor([[ 1., -1.],
+            [-1.,  1.]])
+    """
+    c = cov(input)
+    if not c.ndim:
+        return c / c
+    spreads = sqrt(c.diagonal())
+    return apply_operation(piecewise.clamp, c / spreads[:, None] / spreads, -1, 1)

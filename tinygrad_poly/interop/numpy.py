@@ -53,7 +53,7 @@ OPERATORS: dict[str, Callable[..., Any]] = {
 }
 
 # Elementwise functions that have another name here; the others have NumPy's too.
-RENAMED = {"rint": "round", "fabs": "abs"}
+RENAMED = {"rint": "round", "fabs": "abs", "expit": "sigmoid"}
 
 
 def _total_dtype(a: Any, dtype: Any) -> Any:
@@ -165,6 +165,55 @@ def _solve(a: Any, b: Any) -> Any:
     return ours.linalg.solve(a, b[None] if b.ndim == a.ndim - 1 > 1 else b)
 
 
+def _diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Any:
+    ends = [x if getattr(x, "ndim", 1) else ours.full_like(a.narrow(axis, 0, 1), x.item()) for x in (prepend, append)]
+    return ours.diff(a, n, axis, *ends)
+
+
+def _gradient(f: Any, *varargs: Any, axis: Any = None) -> Any:
+    axes = normalize_axis_tuple(range(f.ndim) if axis is None else axis, f.ndim)
+    steps = varargs * len(axes) if len(varargs) == 1 else varargs or (1.0,) * len(axes)
+    if len(steps) != len(axes) or any(np.ndim(step) for step in steps):
+        raise TypeError(f"np.gradient: expects one step, or one for each of the {len(axes)} dimensions, as numbers")
+
+    def slope(at: int, step: Any) -> Any:
+        x = ours.movedim(f, at, 0)
+        parts = [x[1:2] - x[:1], (x[2:] - x[:-2]) / 2, x[-1:] - x[-2:-1]]
+        return ours.movedim(ours.cat(parts) / step, 0, at)
+
+    found = [slope(at, step) for at, step in zip(axes, steps)]
+    return found[0] if len(found) == 1 else tuple(found)
+
+
+def _linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, *, axis: int = 0) -> Any:
+    way = (start if hasattr(start, "array") else stop) * 0 + (stop - start)
+    place = np.arange(num) / max(num - 1 if endpoint else num, 1)
+    return ours.movedim(start + way * place.reshape(-1, *[1] * way.ndim).astype(way.dtype), 0, axis)
+
+
+def _select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
+    for condition, choice in zip(condlist[::-1], choicelist[::-1], strict=True):
+        default = ours.where(condition, choice, default)
+    return default
+
+
+def _partition(a: Any, kth: Any, axis: int | None = -1) -> Any:
+    a, axis = (a.reshape(-1), 0) if axis is None else (a, axis)
+    return ours.take_along_dim(a, ours.as_tensor(np.argpartition(a.detach().numpy(), kth, axis)), axis)
+
+
+def _shifted(sign: int) -> Callable[..., Any]:
+    def shift(x: Any, axes: Any = None) -> Any:
+        at = normalize_axis_tuple(range(x.ndim) if axes is None else axes, x.ndim)
+        return ours.roll(x, tuple(sign * (x.shape[i] // 2) for i in at), at)
+
+    return shift
+
+
+def _svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False) -> Any:
+    return ours.linalg.svd(a, full_matrices) if compute_uv else ours.linalg.svdvals(a)
+
+
 # How NumPy's functions, with NumPy's arguments, read here.
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     **{name: _reduction(name) for name in ("amax", "amin", "all", "any", "nansum", "nanmean")},
@@ -245,6 +294,27 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "vander": lambda x, N=None, increasing=False: ours.vander(x, N, increasing),
     "convolve": _convolve,
     "linalg.solve": _solve,
+    "linalg.svd": _svd,
+    "linalg.qr": lambda a, mode="reduced": ours.linalg.qr(a, mode) if mode != "r" else ours.linalg.qr(a, mode).R,
+    "linalg.tensorsolve": lambda a, b, axes=None: ours.linalg.tensorsolve(a, b, axes),
+    **{f"atleast_{n}d": lambda *arys, n=n: getattr(ours, f"atleast_{n}d")(*arys) for n in (1, 2, 3)},
+    "astype": lambda x, dtype, *, copy=True: x.to(dtype),
+    "append": lambda arr, values, axis=None: ours.cat([arr, values], axis),
+    "column_stack": lambda tup: ours.column_stack(list(tup)),
+    "dstack": lambda tup: ours.dstack(list(tup)),
+    **{
+        name: lambda ary, indices_or_sections, name=name: getattr(ours, name)(ary, indices_or_sections)
+        for name in ("hsplit", "vsplit", "dsplit")
+    },
+    "diff": _diff,
+    "fft.fftshift": _shifted(1),
+    "fft.ifftshift": _shifted(-1),
+    "gradient": _gradient,
+    "linspace": _linspace,
+    "partition": _partition,
+    "rollaxis": lambda a, axis, start=0: ours.movedim(a, axis, start - ((start % (a.ndim + 1)) > axis % a.ndim)),
+    "select": _select,
+    "trapezoid": lambda y, x=None, dx=1.0, axis=-1: ours.trapezoid(y, x, dx=dx, dim=axis),
     "linalg.trace": lambda x, *, offset=0: ours.diagonal(x, offset, -2, -1).sum(-1),
 }
 

@@ -215,6 +215,20 @@ CASES: list[Case] = [
             ((lambda a, b: 1 + 0 * (a + b),) * 2,) * 2,
         ),
     ),
+    Case(
+        arithmetic.xlogy,
+        "xlogy(a, b)",
+        lambda m, a, b: m.xlogy(a, b),
+        TWO,
+        draw=(halves, positive_halves),
+        bound=Bound(
+            (1, 1, 1),
+            (1, 2, 5),
+            lambda a, b: abs(a * log(b)),
+            (lambda a, b: abs(log(b)) + 0 * a, lambda a, b: abs(a / b)),
+            ((zero, lambda a, b: 1 / b), (lambda a, b: 1 / b, lambda a, b: abs(a) / b**2)),
+        ),
+    ),
     Case(arithmetic.lerp, "lerp(a, b, w)", lambda m, a, b, w: m.lerp(a, b, w), THREE),
     *(
         Case(arithmetic.lerp, f"lerp(a, b, {w})", lambda m, a, b, w=w: m.lerp(a, b, w), TWO)
