@@ -91,13 +91,13 @@ def test_running_products_agree_with_torchs_in_float32():
 
 def powers_and_zeros(n, zeros):
     rng = np.random.default_rng(n)
-    at = 2.0 ** rng.integers(-1, 2, n)
+    at = 2.0 ** rng.choice([-1, 0, 0, 0, 0, 0, 0, 0, 1], n)
     at[rng.choice(n, zeros, replace=False)] = 0.0
     return at
 
 
 @pytest.mark.parametrize("zeros", [0, 1, 2])
-@pytest.mark.parametrize("n", [1024, 1025, 3071])
+@pytest.mark.parametrize("n", [8192, 8193, 24571])
 def test_slopes_of_long_products_are_exact_beside_zeros_too(n, zeros):
     at = powers_and_zeros(n, zeros)
     x = tg.tensor(np.stack([at, at[::-1]], axis=1), requires_grad=True)
@@ -111,7 +111,7 @@ def test_slopes_of_long_products_are_exact_beside_zeros_too(n, zeros):
 
 
 @pytest.mark.parametrize("backwards", [False, True])
-@pytest.mark.parametrize("n", [64, 65, 2001])
+@pytest.mark.parametrize("n", [128, 129, 2001])
 def test_a_long_recurrence_is_computed_as_a_short_one_is(monkeypatch, n, backwards):
     rng = np.random.default_rng(n)
     b, a = rng.integers(-2, 3, (2, n, 2)).astype(float), rng.choice([-1.0, 0.0, 1.0], (2, n, 2))
@@ -128,11 +128,11 @@ def test_a_recurrence_whose_links_overflow_together_is_right():
 
 def test_second_derivatives_of_a_long_product_are_those_of_short_ones():
     # d²(x₁ ⋯ xₙ)/dxᵢdxⱼ is the product of the other n − 2; all are 1 but for two that are 2 and 4.
-    x = tg.ones(1500, dtype=tg.float64)
+    x = tg.ones(9000, dtype=tg.float64)
     x[3], x[700] = 2.0, 4.0
     x.requires_grad_()
     (first,) = tg.grad(x.prod(), x, create_graph=True)
     (second,) = tg.grad(first[3], x)
-    expected = np.full(1500, 4.0)
+    expected = np.full(9000, 4.0)
     expected[3], expected[700] = 0.0, 1.0
     np.testing.assert_array_equal(second.numpy(), expected)

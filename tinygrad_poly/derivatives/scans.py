@@ -51,7 +51,7 @@ shift: Operation = Operation(
 )
 
 
-LONG = 1024
+LONG = 8192
 """The length from which on NumPy's loops over elements take longer than the same by several operations on arrays."""
 
 
@@ -72,7 +72,7 @@ def _recurrence(b: Array, a: Array, axis: int, backwards: bool) -> Array:
     length = b.shape[axis]
     if not length:
         return b
-    if length >= LONG // 16 and library(b) is NUMPY:
+    if length >= LONG // 64 and library(b) is NUMPY:
         turn = slice(None, None, -1 if backwards else 1)
         order = np.moveaxis(b, axis, 0)[turn]
         links = np.moveaxis(np.roll(a, -1, axis) if backwards else a, axis, 0)[turn]

@@ -264,15 +264,19 @@ def topk(
     if not isinstance(k, int) or not 0 <= k <= length:
         raise ShapeError(f"topk: k must be a whole number from 0 to {length}, the length of dimension {at}, not {k}")
     raised = at_least_1d(input)
-    index = _ends(raised.array, k, at, largest)
-    values = take_along_dim(raised, wrap(index, None), at) if k else raised[along_axis(at, slice(0))]
-    if not k:
-        return ValuesAndIndices(values, wrap(index, None))
-    return ValuesAndIndices(_as_given(values, input), _as_given(wrap(index, None), input))
+    found = _ends(raised.array, k, at, largest)
+    if found is not None:
+        return ValuesAndIndices(take_along_dim(raised, wrap(found, None), at), wrap(found, None))
+    values, indices = (x[along_axis(at, slice(k))] for x in sort(raised, at, descending=largest))
+    return (
+        ValuesAndIndices(_as_given(values, input), _as_given(indices, input))
+        if k
+        else ValuesAndIndices(values, indices)
+    )
 
 
-def _ends(array: Array, k: int, axis: int, largest: bool) -> Array:
-    """The indices of the k first elements in order.
+def _ends(array: Array, k: int, axis: int, largest: bool) -> Array | None:
+    """The indices of the k first elements in order, of long rows; else None.
 
     A row's 4k parts have 4k largest elements, and the k-th of these is a bound: k elements at least are not below it.
     In NumPy's memory, where sorting takes long, only what is not below the bound is sorted.
@@ -295,7 +299,7 @@ def _ends(array: Array, k: int, axis: int, largest: bool) -> Array:
             found[row, slot], values[row, slot] = column, rows[row, column]
             first = np.take_along_axis(found, _order(values, 1, largest)[:, :k], 1)
             return np.moveaxis(first.reshape(*moved.shape[:-1], k), -1, axis)
-    return _order(array, axis, largest)[along_axis(axis, slice(k))]
+    return None
 
 
 def quantile(
