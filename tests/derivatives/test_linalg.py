@@ -31,6 +31,24 @@ DROPPED = {
         linalg.cholesky, 0, lambda g, y: linalg.solve(y.mT, linalg.solve(y.mT, y.mT @ g).mT) / 2,
     ),
     "pinv as if A were square": (linalg.pinv, 0, lambda g, a, y, rtol: -(y.mT @ g @ y.mT)),
+    "eigenvalues by the vectors' transpose": (
+        linalg.eigenvalues, 0, lambda g, a, p: (v := linalg.eigenvectors(a, p)).mT * g[..., None, :] @ v,
+    ),
+    "eigenvectors without the gaps": (
+        linalg.eigenvectors, 0, lambda g, a, v, p: v @ ((v.mT @ g - g.mT @ v) / 2) @ v.mT,
+    ),
+    "singular values without V": (
+        linalg.svdvals, 0, lambda g, a, p: ((u := linalg.left_vectors(a, p)) * g[..., None, :]) @ u.mT @ a,
+    ),
+    "left vectors within their space alone": (
+        linalg.left_vectors, 0, lambda g, a, u, p: u @ u.mT @ linalg._singular_slope(
+            g, u, linalg.svdvals(a, p), linalg.right_vectors(a, p), p),
+    ),
+    "right vectors as left ones": (
+        linalg.right_vectors, 0, lambda g, a, v, p: linalg._singular_slope(
+            g, v, linalg.svdvals(a, p), linalg.left_vectors(a, p), p),
+    ),
+    "Q without its rotation": (linalg.orthonormal, 0, lambda g, a, q: linalg.solve(q.mT @ a, g.mT).mT),
     "lstsq without the residual": (
         linalg.lstsq, 0, lambda g, a, b, y, rtol: -(linalg.pinv(a, rtol).mT @ g @ y.mT),
     ),

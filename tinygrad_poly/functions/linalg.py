@@ -453,7 +453,7 @@ def qr(A: Tensor, mode: str = "reduced") -> QRResult:
     q = apply_unary(linalg.orthonormal, A if rows >= columns else A[..., :rows])
     q = _completed(q) if mode == "complete" else q
     r = triu(q.mT @ A)
-    return QRResult(q[..., :0, :0] if mode == "r" else q, r)
+    return QRResult(q.detach().reshape(-1)[:0] if mode == "r" else q, r)
 
 
 def older_qr(input: Tensor, some: bool = True) -> QRResult:
@@ -641,7 +641,9 @@ def matrix_exp(A: Tensor) -> Tensor:
     tensor([[1., 1.],
             [0., 1.]])
     """
-    largest = float(max(matrix_norm(_square(A, "matrix_exp").detach(), 1).reshape(-1).tolist(), default=0.0))
+    if not _square(A, "matrix_exp").numel():
+        return A
+    largest = float(max(matrix_norm(A.detach(), 1).reshape(-1).tolist(), default=0.0))
     squarings = math.frexp(largest / 5.37)[1] if 5.37 < largest < math.inf else 0
     x, term = A * 0.5**squarings, arrays.namespace(A.array).eye(A.shape[-1], dtype=A.dtype)
     # The coefficients of Padé's approximation of degree 13: 1, and each from the last.
