@@ -9,7 +9,7 @@ import torch
 import tinygrad_poly as tg
 from tinygrad_poly.engine.errors import DtypeError, ShapeError
 
-from ..helpers import UNIT_ROUNDOFF, numbers
+from ..helpers import UNIT_ROUNDOFF, dtype_name, numbers
 
 inf, nan = math.inf, math.nan
 
@@ -194,9 +194,9 @@ def answers(m, call):
 def test_a_composed_function_gives_what_it_gives_in_torch(call):
     for mine, reference in zip(answers(tg, call), answers(torch, call), strict=True):
         assert tuple(mine.shape) == tuple(reference.shape)
-        assert str(mine.dtype) == str(reference.dtype).removeprefix("torch.")
+        assert dtype_name(mine) == dtype_name(reference)
         # Numbers of a few hundred at most, and some tens of roundings.
-        unit = UNIT_ROUNDOFF.get(str(mine.dtype), 0.0)
+        unit = UNIT_ROUNDOFF.get(dtype_name(mine), 0.0)
         mine, reference = numbers(mine), numbers(reference)
         if not unit:
             np.testing.assert_array_equal(mine, reference)

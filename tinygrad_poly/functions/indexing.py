@@ -597,5 +597,6 @@ def _neutral(reduce: str, dtype: Any) -> Any:
     """The number that a reduction does not notice."""
     if reduce not in ("amax", "amin"):
         return int(reduce == "prod")
-    ends = (-math.inf, math.inf) if is_floating(dtype) else (np.iinfo(str(dtype)).min, np.iinfo(str(dtype)).max)
+    whole = None if is_floating(dtype) else np.iinfo(arrays.as_dtype(dtype))
+    ends = (-math.inf, math.inf) if whole is None else (whole.min, whole.max)
     return ends[reduce == "amin"]

@@ -381,7 +381,7 @@ def atleast_3d(*tensors: Any) -> Any:
     """The tensor with three dimensions: (n) as (1, n, 1), (m, n) as (m, n, 1); of several tensors a tuple.
 
     >>> atleast_3d(zeros(2)).shape
-    (1, 2, 1)
+    torch.Size([1, 2, 1])
     """
     return _raised(3, tensors)
 
@@ -403,7 +403,7 @@ def dstack(tensors: Sequence[Tensor]) -> Tensor:
     """The tensors joined along dimension 2, after `atleast_3d`.
 
     >>> dstack([tensor([1, 2]), tensor([3, 4])]).shape
-    (1, 2, 2)
+    torch.Size([1, 2, 2])
     """
     return cat([atleast_3d(x) for x in _each(tensors, "dstack")], 2)
 
@@ -465,7 +465,7 @@ def dsplit(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
         ShapeError: for fewer than three dimensions, or where the parts would not be equal.
 
     >>> [part.shape for part in dsplit(zeros(1, 1, 4), 2)]
-    [(1, 1, 2), (1, 1, 2)]
+    [torch.Size([1, 1, 2]), torch.Size([1, 1, 2])]
     """
     return _cut(input, indices_or_sections, 2, 3, "dsplit")
 
