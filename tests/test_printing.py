@@ -172,3 +172,49 @@ def test_the_default_dtype_is_not_mentioned():
         finally:
             m.set_default_dtype(m.float32)
     assert texts[0] == texts[1]
+
+
+OPTIONS = [
+    {"precision": 2},
+    {"precision": 0},
+    {"precision": 7, "linewidth": 40},
+    {"threshold": 5},
+    {"threshold": 5, "edgeitems": 1},
+    {"threshold": math.inf, "linewidth": 200},
+    {"sci_mode": True},
+    {"sci_mode": False},
+    {"profile": "short", "threshold": 10},
+    {"profile": "full"},
+]
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+def test_print_options_are_torchs(options):
+    tensors = [
+        [1.12345678, -2.5], [1e-6, 1.0], [1.0, 2.0, 1e9], [0.0, math.nan, math.inf], 3.25, [[1, 2], [3, 4]], [True],
+    ]  # fmt: skip
+    made = {m: [*map(m.tensor, tensors), m.arange(12.0) / 7, m.arange(24).reshape(2, 3, 4)] for m in (tg, torch)}
+    made = {m: [*xs, m.zeros(2, 0), m.linspace(0, 1, 1100, requires_grad=True)] for m, xs in made.items()}
+    printed = []
+    for m, xs in made.items():
+        try:
+            m.set_printoptions(**options)
+            printed.append([repr(x) for x in xs])
+        finally:
+            m.set_printoptions(profile="default")
+    assert printed[0] == printed[1]
+
+
+def test_impossible_print_options_are_refused_and_change_nothing():
+    for options in ({"precision": -1}, {"edgeitems": 1.5}, {"linewidth": "wide"}, {"profile": "long", "precision": 2}):
+        with pytest.raises(ValueError, match=r"set_printoptions\(\)"):
+            tg.set_printoptions(**options)
+    assert repr(tg.tensor([1.12345])) == "tensor([1.1235])"
+
+
+def test_a_state_prints_as_torchs():
+    layers = []
+    for m in (tg, torch):
+        m.manual_seed(0)
+        layers.append(m.nn.Linear(2, 1).state_dict())
+    assert repr(layers[0]) == repr(layers[1])

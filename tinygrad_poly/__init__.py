@@ -22,6 +22,7 @@ from math import pi as pi
 import numpy as _np
 
 from tinygrad_poly import autograd as autograd
+from tinygrad_poly._printing import set_printoptions as set_printoptions
 from tinygrad_poly.autograd import grad as grad
 from tinygrad_poly.autograd.grad_mode import inference_mode as inference_mode
 from tinygrad_poly.autograd.grad_mode import is_inference_mode_enabled as is_inference_mode_enabled

@@ -1,3 +1,5 @@
+import pickle
+
 import numpy as np
 import pytest
 import torch
@@ -116,8 +118,22 @@ def test_k_must_be_a_number_of_elements(k):
         tg.tensor(X).topk(k)
 
 
-def test_the_pair_has_names():
-    assert repr(tg.tensor([3.0, 7.0]).max(0)) == "ValuesAndIndices(values=tensor(7.), indices=tensor(1))"
+def test_results_of_several_tensors_print_as_torchs():
+    x = [[3.0, 7.0, 5.0], [1.0, 2.0, 0.0]]
+    for call in (
+        lambda x: x.max(0),
+        lambda x: x.min(dim=1, keepdim=True),
+        lambda x: x.median(1),
+        lambda x: x.sort(descending=True),
+        lambda x: x.topk(2),
+        lambda x: x.topk(0),
+        lambda x: x.aminmax(),
+    ):
+        mine = call(tg.tensor(x))
+        assert repr(mine) == str(mine) == repr(call(torch.tensor(x)))
+    again = pickle.loads(pickle.dumps(tg.tensor(x).max(0)))
+    assert repr(again) == repr(tg.tensor(x).max(0))
+    assert again.indices.tolist() == again[1].tolist() == [0, 0, 0]
 
 
 @pytest.mark.parametrize("largest", [True, False])

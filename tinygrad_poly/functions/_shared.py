@@ -49,6 +49,16 @@ def described(function: Function, name: str, text: str, call: str, result: str) 
     return function
 
 
+def as_printed(name: str = "") -> Callable[[Any], str]:
+    """The `__repr__` of a named tuple that torch's function `name`, or the one its class is called by, returns."""
+
+    def text(self: Any) -> str:
+        fields = ",\n".join(f"{field}={value!r}" for field, value in zip(self._fields, self))
+        return f"torch.return_types.{name or type(self).__name__}(\n{fields})"
+
+    return text
+
+
 def lengths(given: Sequence[Any]) -> Shape:
     """The lengths of a shape, given one by one or as one sequence, as in `view(2, 3)` and `view((2, 3))`."""
     inner = given[0] if len(given) == 1 and isinstance(given[0], (tuple, list, range)) else given

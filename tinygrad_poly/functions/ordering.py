@@ -7,6 +7,7 @@ is among the elements. Indices are int64 and have no derivative.
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 import numpy as np
@@ -18,7 +19,7 @@ from tinygrad_poly.engine.apply import apply_unary, checked, wrap
 from tinygrad_poly.engine.arrays import Array, astype, is_floating, namespace
 from tinygrad_poly.engine.errors import ShapeError
 from tinygrad_poly.functions import arithmetic
-from tinygrad_poly.functions._shared import at_least_1d, check_floating, check_nonempty, one_axis
+from tinygrad_poly.functions._shared import as_printed, at_least_1d, check_floating, check_nonempty, one_axis
 from tinygrad_poly.functions.elementwise import where
 from tinygrad_poly.functions.indexing import take_along_dim
 from tinygrad_poly.functions.shapes import movedim, reshape
@@ -33,19 +34,34 @@ class ValuesAndIndices(NamedTuple):
     values: Tensor
     indices: Tensor
 
+    __repr__ = as_printed()
+
+    def __reduce__(self) -> Any:
+        return _result, (type(self).__name__, *self)
+
+
+@functools.cache
+def _kind(name: str) -> type[ValuesAndIndices]:
+    return type(name, (ValuesAndIndices,), {"__slots__": (), "__doc__": ValuesAndIndices.__doc__})
+
+
+def _result(name: str, values: Tensor, indices: Tensor) -> ValuesAndIndices:
+    """The pair as the function `name` returns it, which is seen when it is printed."""
+    return _kind(name)(values, indices)
+
 
 def _as_given(result: Tensor, input: Tensor) -> Tensor:
     """The result, as a 0-d tensor if `input` is 0-d and was treated as a vector."""
     return result if input.ndim else reshape(result, ())
 
 
-def _picked(input: Tensor, index: Array, axis: int, keepdim: bool) -> ValuesAndIndices:
+def _picked(input: Tensor, index: Array, axis: int, keepdim: bool, name: str) -> ValuesAndIndices:
     """The elements at `index`, which has length 1 along `axis`."""
     values = apply_unary(ordering.pick, at_least_1d(input), index, axis)
     shape: tuple[int, ...] = ()
     if input.ndim:
         shape = (*index.shape[:axis], *[1] * keepdim, *index.shape[axis + 1 :])
-    return ValuesAndIndices(reshape(values, shape), reshape(wrap(index, None), shape))
+    return _result(name, reshape(values, shape), reshape(wrap(index, None), shape))
 
 
 def _extreme(input: Tensor, dim: Any, keepdim: bool, name: str) -> Any:
@@ -58,7 +74,7 @@ def _extreme(input: Tensor, dim: Any, keepdim: bool, name: str) -> Any:
     check_nonempty(wrap(array, None), (axis,), name)
     xp = namespace(array)
     index = (xp.argmax if name == "max" else xp.argmin)(array, axis=axis, keepdims=True)
-    return _picked(input, index, axis, keepdim)
+    return _picked(input, index, axis, keepdim, name)
 
 
 @overload
@@ -84,7 +100,9 @@ def max(input: Tensor, dim: Any = None, keepdim: bool = False, *, axis: Any = No
     >>> max(tensor([3.0, 7.0, 5.0]))
     tensor(7.)
     >>> max(tensor([[3.0, 7.0, 5.0]]), dim=1)
-    ValuesAndIndices(values=tensor([7.]), indices=tensor([1]))
+    torch.return_types.max(
+    values=tensor([7.]),
+    indices=tensor([1]))
     """
     dim = axis if dim is None else dim
     if hasattr(dim, "array"):
@@ -115,7 +133,9 @@ def min(input: Tensor, dim: Any = None, keepdim: bool = False, *, axis: Any = No
     >>> min(tensor([3.0, 7.0, 5.0]))
     tensor(3.)
     >>> min(tensor([[3.0, 7.0, 5.0]]), dim=1)
-    ValuesAndIndices(values=tensor([3.]), indices=tensor([0]))
+    torch.return_types.min(
+    values=tensor([3.]),
+    indices=tensor([0]))
     """
     dim = axis if dim is None else dim
     if hasattr(dim, "array"):
@@ -160,7 +180,7 @@ def median(input: Tensor, dim: Any = None, keepdim: bool = False, *, axis: Any =
     if is_floating(array.dtype):
         nan = astype(array != array, array.dtype)
         index = xp.where(xp.max(nan, axis=at, keepdims=True) > 0, xp.argmax(nan, axis=at, keepdims=True), index)
-    return _picked(input, index, at, keepdim or keepdims)
+    return _picked(input, index, at, keepdim or keepdims, "median")
 
 
 def _place(input: Tensor, dim: Any, keepdim: bool, name: str) -> Tensor:
@@ -222,14 +242,16 @@ def sort(
         DimensionError: for a dimension out of range.
 
     >>> sort(tensor([3.0, 1.0, 2.0]))
-    ValuesAndIndices(values=tensor([1., 2., 3.]), indices=tensor([1, 2, 0]))
+    torch.return_types.sort(
+    values=tensor([1., 2., 3.]),
+    indices=tensor([1, 2, 0]))
     """
     at = one_axis(input, dim if axis is None else axis, "sort")
     raised = at_least_1d(input)
     order = _order(raised.array, at, descending)
     inverse = namespace(order).argsort(order, axis=at) if raised.requires_grad else None
     values, indices = apply_unary(ordering.rearrange, raised, order, inverse, at), wrap(order, None)
-    return ValuesAndIndices(_as_given(values, input), _as_given(indices, input))
+    return _result("sort", _as_given(values, input), _as_given(indices, input))
 
 
 def argsort(input: Tensor, dim: Any = -1, descending: bool = False, stable: bool = True, *, axis: Any = None) -> Tensor:
@@ -257,7 +279,9 @@ def topk(
         DimensionError: for a dimension out of range.
 
     >>> topk(tensor([3.0, 1.0, 2.0]), 2)
-    ValuesAndIndices(values=tensor([3., 2.]), indices=tensor([0, 2]))
+    torch.return_types.topk(
+    values=tensor([3., 2.]),
+    indices=tensor([0, 2]))
     """
     at = one_axis(input, dim if axis is None else axis, "topk")
     length = at_least_1d(input).shape[at]
@@ -266,13 +290,11 @@ def topk(
     raised = at_least_1d(input)
     found = _ends(raised.array, k, at, largest)
     if found is not None:
-        return ValuesAndIndices(take_along_dim(raised, wrap(found, None), at), wrap(found, None))
+        return _result("topk", take_along_dim(raised, wrap(found, None), at), wrap(found, None))
     values, indices = (x[along_axis(at, slice(k))] for x in sort(raised, at, descending=largest))
-    return (
-        ValuesAndIndices(_as_given(values, input), _as_given(indices, input))
-        if k
-        else ValuesAndIndices(values, indices)
-    )
+    if not k:
+        return _result("topk", values, indices)
+    return _result("topk", _as_given(values, input), _as_given(indices, input))
 
 
 def _ends(array: Array, k: int, axis: int, largest: bool) -> Array | None:

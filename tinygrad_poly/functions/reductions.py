@@ -15,7 +15,7 @@ from tinygrad_poly.engine.apply import apply_operation, apply_unary, checked, wr
 from tinygrad_poly.engine.arrays import HALF
 from tinygrad_poly.engine.errors import ShapeError
 from tinygrad_poly.engine.operation import Operation
-from tinygrad_poly.functions._shared import as_number, check_floating, check_nonempty, reduced, signed
+from tinygrad_poly.functions._shared import as_number, as_printed, check_floating, check_nonempty, reduced, signed
 from tinygrad_poly.functions.elementwise import sqrt, where
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ class Extremes(NamedTuple):
 
     min: Tensor
     max: Tensor
+
+    __repr__ = as_printed("aminmax")
 
 
 def sum(
@@ -258,7 +260,9 @@ def aminmax(input: Tensor, *, dim: Any = None, keepdim: bool = False) -> Extreme
     """The results of `amin` and `amax`, together.
 
     >>> aminmax(tensor([3.0, 1.0, 2.0]))
-    Extremes(min=tensor(1.), max=tensor(3.))
+    torch.return_types.aminmax(
+    min=tensor(1.),
+    max=tensor(3.))
     """
     smallest = _extreme(reductions.amin, input, dim, keepdim, "aminmax")
     return Extremes(smallest, _extreme(reductions.amax, input, dim, keepdim, "aminmax"))

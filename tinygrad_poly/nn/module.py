@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, ParamSpec, Protocol, Self, TypeVar
 
@@ -291,9 +292,9 @@ class Module:
                     found[f"{path}.{name}" if path else name] = value
         return found
 
-    def state_dict(self) -> dict[str, Tensor]:
+    def state_dict(self) -> OrderedDict[str, Tensor]:
         """All parameters and buffers by name, detached, and with their memory: copy them to keep what they are now."""
-        return {name: value.detach() for name, value in self._saved().items()}
+        return OrderedDict((name, value.detach()) for name, value in self._saved().items())
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> IncompatibleKeys:
         """Set all parameters and buffers to the numbers in a state from `state_dict`.
