@@ -32,6 +32,7 @@ from benchmarks.pairing import torch_threads
 from benchmarks.problems import SIN
 from benchmarks.report.measured import RESULTS
 from benchmarks.running.machine import machine, versions
+from tinygrad_poly import _files as files
 from tinygrad_poly.compiler.loops import numba_runner, threads
 from tinygrad_poly.compiler.loops.fuse import fuse
 from tinygrad_poly.compiler.loops.numpy_runner import NumpyProgram
@@ -40,7 +41,6 @@ from tinygrad_poly.compiler.loops.printer import Printer
 from tinygrad_poly.compiler.trace.program import Program
 from tinygrad_poly.compiler.trace.symbols import placeholder
 from tinygrad_poly.engine.apply import wrap
-from tinygrad_poly.fitting import files
 
 FILE = RESULTS / "experiments.json"
 LIBRARIES = ("python", "tinygrad_poly", "numpy", "numba", "llvmlite", "torch")

@@ -18,11 +18,11 @@ cli
 fitting, tutorials, checking, explain
 compiler
 tinygrad_poly
-interop.jax
+interop.jax, saving
 func, nn, optim, linalg, cuda
 utils
 random
-autograd, creation, errors
+autograd, creation, errors, _files
 tensor
 methods
 functions

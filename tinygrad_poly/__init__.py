@@ -97,6 +97,8 @@ if _typing.TYPE_CHECKING:
     from tinygrad_poly.fitting import FitResult as FitResult
     from tinygrad_poly.fitting import fit as fit
     from tinygrad_poly.func import vmap as vmap
+    from tinygrad_poly.saving import load as load
+    from tinygrad_poly.saving import save as save
 
 __version__ = "0.1.0"
 
@@ -120,6 +122,7 @@ _register("jax", _jax)
 # What a program may not need is imported when it is asked for: whole modules, and names in modules.
 _MODULES = ("cuda", "func", "linalg", "nn", "optim", "utils")
 _NAMES = {"fit": "fitting", "FitResult": "fitting", "compile": "compiler", "vmap": "func"}
+_NAMES |= {"save": "saving", "load": "saving"}
 
 
 if not _typing.TYPE_CHECKING:  # a checker would take every name for one of the package's

@@ -11,7 +11,7 @@ from typing import Any
 
 from benchmarks.report.measured import FORMAT
 from benchmarks.running.machine import machine, versions
-from tinygrad_poly.fitting import files
+from tinygrad_poly import _files as files
 
 Row = dict[str, Any]
 

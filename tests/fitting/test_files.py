@@ -10,8 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from tinygrad_poly import _files as files
 from tinygrad_poly.engine.errors import DataError
-from tinygrad_poly.fitting import files
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="no such processes")
 
@@ -133,7 +133,7 @@ def test_a_failure_leaves_what_was_there(tmp_path, monkeypatch):
 
 WRITER = """
 import sys
-from tinygrad_poly.fitting import files
+from tinygrad_poly import _files as files
 print("ready", flush=True)
 while True:
     for letter in b"ab":

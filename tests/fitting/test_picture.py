@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 import tinygrad_poly as tg
+from tinygrad_poly import _files as files
 from tinygrad_poly.engine.errors import DataError, ShapeError
-from tinygrad_poly.fitting import files, fit
+from tinygrad_poly.fitting import fit
 
 
 @pytest.fixture

@@ -10,9 +10,10 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
+from tinygrad_poly import _files as files
 from tinygrad_poly.cli.options import COUNT, DONE, FAILED, INTERRUPTED, RATE, SEED, WEIGHTS, UsageError, number_type
 from tinygrad_poly.engine.errors import DataError
-from tinygrad_poly.fitting import files, formatting, progress, saved
+from tinygrad_poly.fitting import formatting, progress, saved
 from tinygrad_poly.fitting.descent import fit, program, resume
 from tinygrad_poly.fitting.formatting import names, polynomial, text
 from tinygrad_poly.fitting.optimizers import OPTIMIZERS

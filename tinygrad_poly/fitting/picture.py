@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_poly import _files as files
 from tinygrad_poly.creation import tensor
 from tinygrad_poly.engine.arrays import on_cpu
 from tinygrad_poly.engine.errors import DataError, ShapeError
-from tinygrad_poly.fitting import files
 from tinygrad_poly.tensor import Tensor
 
 Model = Callable[[Any, Tensor], Tensor]

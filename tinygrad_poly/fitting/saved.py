@@ -12,18 +12,17 @@ import json
 import math
 import platform
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tinygrad_poly.creation import tensor
-from tinygrad_poly.engine.arrays import on_cpu
+from tinygrad_poly import _files as files
 from tinygrad_poly.engine.errors import DataError
-from tinygrad_poly.fitting import files
-from tinygrad_poly.tensor import Tensor
+from tinygrad_poly.saving import plain, rich
 
 FORMAT = "tinygrad_poly fit"
 VERSION = 1
@@ -174,43 +173,15 @@ def _a(kind: type, what: str) -> Callable[[Any], Any]:
     return check
 
 
-# The state of an optimizer is numbers, texts, arrays and tensors, in lists and dicts. JSON knows neither
-# arrays nor keys that are numbers; a key that starts with "=" says what stands for them.
+# Arrays are written with their numbers into the same file.
 
 
-def _plain(value: Any) -> Any:
-    """`value` in a form that JSON can hold."""
-    if isinstance(value, Tensor):
-        return {"=tensor": _plain(np.asarray(on_cpu(value.array)))}
-    if isinstance(value, np.ndarray | np.generic):
-        array = np.asarray(value)
-        if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
-            raise TypeError(f"an array of {array.dtype} cannot be saved exactly")
-        return {"=array": array.dtype.name, "shape": list(array.shape), "values": array.ravel().tolist()}
-    if isinstance(value, Mapping):
-        if all(isinstance(key, str) and not key.startswith("=") for key in value):
-            return {key: _plain(item) for key, item in value.items()}
-        return {"=dict": [{"key": _plain(key), "value": _plain(item)} for key, item in value.items()]}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    raise TypeError(f"the state of the optimizer holds a {type(value).__name__}, which cannot be saved")
+def _listed(array: Any) -> dict[str, Any]:
+    return {"=array": array.dtype.name, "shape": list(array.shape), "values": array.ravel().tolist()}
 
 
-def _rich(value: Any) -> Any:
-    """The value behind a form that `_plain` returned."""
-    if isinstance(value, list):
-        return [_rich(item) for item in value]
-    if not isinstance(value, dict):
-        return value
-    if "=array" in value:
-        return _array(np.dtype(value["=array"]), value["shape"], value["values"])
-    if "=tensor" in value:
-        return tensor(_rich(value["=tensor"]))
-    if "=dict" in value:
-        return {_rich(pair["key"]): _rich(pair["value"]) for pair in value["=dict"]}
-    return {key: _rich(item) for key, item in value.items()}
+_plain = partial(plain, keep=_listed)
+_rich = partial(rich, find=lambda form: _array(np.dtype(form["=array"]), form["shape"], form["values"]))
 
 
 def _array(dtype: np.dtype[Any], shape: list[int], values: list[Any]) -> np.ndarray[Any, Any]:
