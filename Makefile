@@ -53,6 +53,7 @@ wheel: $(VENV)/.installed  ## Build the wheel and try it alone, outside the chec
 
 docs: $(VENV)/.test  ## Write the pages that are made from the code
 	$(BIN)/python -m tinygrad_poly.derivatives > docs/derivatives.md
+	$(BIN)/python -W ignore -m tests.names > docs/names.md
 	$(BIN)/python -m benchmarks.report
 
 bench: $(VENV)/.bench  ## Measure speed against torch (half an hour; goes on where it was interrupted)

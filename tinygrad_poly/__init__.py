@@ -12,6 +12,7 @@ from tinygrad_poly import _start as _start  # before what takes time
 
 # isort: split
 
+import sys as _sys
 import typing as _typing
 from importlib import import_module as _import_module
 from math import e as e
@@ -22,6 +23,7 @@ from math import pi as pi
 import numpy as _np
 
 from tinygrad_poly import autograd as autograd
+from tinygrad_poly._missing import refuse as _refuse
 from tinygrad_poly._printing import set_printoptions as set_printoptions
 from tinygrad_poly.autograd import grad as grad
 from tinygrad_poly.autograd.grad_mode import inference_mode as inference_mode
@@ -132,7 +134,7 @@ if not _typing.TYPE_CHECKING:  # a checker would take every name for one of the 
             return _import_module(f"tinygrad_poly.{name}")
         if name in _NAMES:
             return getattr(_import_module(f"tinygrad_poly.{_NAMES[name]}"), name)
-        raise AttributeError(f"module 'tinygrad_poly' has no attribute {name!r}")
+        _refuse(__name__, name, __dir__(), _sys._getframe(1))
 
 
 def __dir__() -> list[str]:

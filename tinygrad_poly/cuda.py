@@ -12,6 +12,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from typing import Any
 
+from tinygrad_poly._missing import explain as _explain
 from tinygrad_poly.engine import arrays
 from tinygrad_poly.engine.errors import DeviceError
 
@@ -137,3 +138,6 @@ def manual_seed(seed: int) -> None:
     from tinygrad_poly import random
 
     random.seed_devices(seed)
+
+
+_explain(__name__)

@@ -3,6 +3,7 @@
 from typing import Any
 
 from tinygrad_poly import functions
+from tinygrad_poly._missing import explain as _explain
 from tinygrad_poly.engine.errors import ShapeError
 from tinygrad_poly.functions.linalg import EighResult as EighResult
 from tinygrad_poly.functions.linalg import LstsqResult as LstsqResult
@@ -68,3 +69,6 @@ def diagonal(A: Tensor, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> T
     tensor([[1., 4.]])
     """
     return functions.diagonal(A, offset, dim1, dim2)
+
+
+_explain(__name__)

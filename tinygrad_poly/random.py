@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_poly._missing import explain as _explain
 from tinygrad_poly.creation import made, on_device, sized
 from tinygrad_poly.engine import arrays
 from tinygrad_poly.engine.apply import checked, wrap
@@ -509,3 +510,6 @@ def whole_like(input: Tensor, low: Any, high: Any, generator: Any = None) -> Ten
     elif high is None:
         low, high = 0, low
     return made(_whole(low, high, input.shape, dtype, generator, wide), None, input.device, False)
+
+
+_explain(__name__)

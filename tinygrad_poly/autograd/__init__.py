@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tinygrad_poly._missing import explain as _explain
 from tinygrad_poly.autograd.anomaly import detect_anomaly as detect_anomaly
 from tinygrad_poly.autograd.anomaly import set_detect_anomaly as set_detect_anomaly
 from tinygrad_poly.autograd.function import Function as Function
@@ -130,3 +131,6 @@ def _several(
         if not isinstance(tensor, Tensor) and not (optional and tensor is None):
             raise DtypeError(f"{function}(): {name} must be tensors, not {type(tensor).__name__}")
     return several  # type: ignore[return-value]
+
+
+_explain(__name__)

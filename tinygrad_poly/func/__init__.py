@@ -4,6 +4,7 @@ Each takes a function and returns its derivative, or values of it. None of them 
 none touches a `grad`, and each may be used inside another.
 """
 
+from tinygrad_poly._missing import explain as _explain
 from tinygrad_poly.func.gradients import grad as grad
 from tinygrad_poly.func.gradients import grad_and_value as grad_and_value
 from tinygrad_poly.func.gradients import value_and_grad as value_and_grad
@@ -18,3 +19,5 @@ from tinygrad_poly.func.products import jvp as jvp
 from tinygrad_poly.func.products import linearize as linearize
 from tinygrad_poly.func.products import vjp as vjp
 from tinygrad_poly.func.vmap import vmap as vmap
+
+_explain(__name__)

@@ -18,7 +18,7 @@ from tinygrad_poly.functions.comparisons import isfinite
 from tinygrad_poly.functions.elementwise import exp, log, where
 from tinygrad_poly.functions.indexing import take_along_dim
 from tinygrad_poly.functions.joining import cat
-from tinygrad_poly.functions.ordering import ValuesAndIndices
+from tinygrad_poly.functions.ordering import ValuesAndIndices, _result
 from tinygrad_poly.functions.reductions import sum
 from tinygrad_poly.functions.shapes import reshape
 
@@ -67,7 +67,7 @@ def _running(input: Tensor, dim: int, accumulate: Any, name: str) -> ValuesAndIn
     index = np.maximum.accumulate(np.where((array == best) | (array != array), positions, 0), at)
     values = take_along_dim(raised, wrap(found.xp.asarray(index), None), at)
     shape = input.shape
-    return ValuesAndIndices(reshape(values, shape), reshape(wrap(found.xp.asarray(index), None), shape))
+    return _result(name, reshape(values, shape), reshape(wrap(found.xp.asarray(index), None), shape))
 
 
 def cummax(input: Tensor, dim: int) -> ValuesAndIndices:

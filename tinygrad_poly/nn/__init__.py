@@ -6,6 +6,7 @@ Every module that a family's file defines without an underscore is public.
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from tinygrad_poly._missing import explain as _explain
 from tinygrad_poly.nn import functional as functional
 from tinygrad_poly.nn import init as init
 from tinygrad_poly.nn import utils as utils
@@ -24,3 +25,5 @@ else:
         for _name, _value in vars(import_module(f"{__name__}.{_family}")).items():
             if isinstance(_value, type) and _value.__module__ == f"{__name__}.{_family}" and _name[0] != "_":
                 globals()[_name] = _value
+
+_explain(__name__)

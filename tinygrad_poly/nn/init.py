@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_poly import functions
+from tinygrad_poly._missing import explain as _explain
 from tinygrad_poly.creation import eye, ones_like
 from tinygrad_poly.creation import tensor as made
 from tinygrad_poly.engine import arrays
@@ -259,3 +260,6 @@ def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Any =
     for column in range(columns):
         tensor[randperm(rows)[: math.ceil(sparsity * rows)], column] = 0
     return tensor
+
+
+_explain(__name__)

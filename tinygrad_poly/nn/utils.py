@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
+from tinygrad_poly._missing import explain as _explain
 from tinygrad_poly.engine import arrays
 from tinygrad_poly.engine.apply import wrap
 from tinygrad_poly.engine.arrays import Array, namespace, total
@@ -114,3 +115,6 @@ def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
     for p in tensors:
         start, end = end, end + p.numel()
         p.data = wrap(vec.array[start:end], None).reshape(p.shape).to(p.dtype)
+
+
+_explain(__name__)

@@ -1,5 +1,6 @@
 """Optimizers, as in `torch.optim`: how a gradient changes the weights."""
 
+from tinygrad_poly._missing import explain as _explain
 from tinygrad_poly.optim import lr_scheduler as lr_scheduler
 from tinygrad_poly.optim.adagrad import Adagrad as Adagrad
 from tinygrad_poly.optim.adam import Adam as Adam
@@ -14,3 +15,5 @@ from tinygrad_poly.optim.variants import Adamax as Adamax
 from tinygrad_poly.optim.variants import NAdam as NAdam
 from tinygrad_poly.optim.variants import RAdam as RAdam
 from tinygrad_poly.optim.variants import Rprop as Rprop
+
+_explain(__name__)

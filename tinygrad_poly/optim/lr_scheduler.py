@@ -7,6 +7,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from tinygrad_poly._missing import explain as _explain
 from tinygrad_poly.engine.errors import DtypeError
 from tinygrad_poly.optim.optimizer import Group, Optimizer
 
@@ -760,3 +761,6 @@ class ReduceLROnPlateau:
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Restore a state that `state_dict` returned."""
         self.__dict__.update(state_dict)
+
+
+_explain(__name__)

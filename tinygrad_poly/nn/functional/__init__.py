@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tinygrad_poly import functions
+from tinygrad_poly._missing import explain as _explain
 from tinygrad_poly.creation import zeros_like
 from tinygrad_poly.derivatives import activations
 from tinygrad_poly.engine.apply import apply_operation, checked
@@ -213,3 +214,5 @@ def dropout2d(input: Tensor, p: float = 0.5, training: bool = True, inplace: boo
 
 
 dropout1d = dropout2d
+
+_explain(__name__)

@@ -1,5 +1,6 @@
 """Data in batches, as in `torch.utils.data`: data sets, samplers, and the loader that puts them together."""
 
+from tinygrad_poly._missing import explain as _explain
 from tinygrad_poly.utils.data.datasets import ConcatDataset as ConcatDataset
 from tinygrad_poly.utils.data.datasets import Dataset as Dataset
 from tinygrad_poly.utils.data.datasets import Subset as Subset
@@ -14,3 +15,5 @@ from tinygrad_poly.utils.data.samplers import Sampler as Sampler
 from tinygrad_poly.utils.data.samplers import SequentialSampler as SequentialSampler
 from tinygrad_poly.utils.data.samplers import SubsetRandomSampler as SubsetRandomSampler
 from tinygrad_poly.utils.data.samplers import WeightedRandomSampler as WeightedRandomSampler
+
+_explain(__name__)
