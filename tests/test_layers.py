@@ -19,7 +19,7 @@ fitting, tutorials, checking, explain
 compiler
 tinygrad_poly
 interop.jax, saving
-func, nn, optim, linalg, cuda
+func, nn, optim, linalg, cuda, testing
 utils
 random
 autograd, creation, errors, _files
@@ -182,7 +182,7 @@ def test_the_guide_to_the_engine_prints_this_list():
 PUBLIC = (
     *("autograd", "cuda", "errors", "func", "linalg", "nn", "nn.functional", "nn.init", "nn.utils"),
     *("optim", "optim.lr_scheduler", "utils", "utils.data", "fitting", "compiler", "checking", "tutorials"),
-    "explain",
+    *("explain", "testing"),
 )
 
 

@@ -94,6 +94,7 @@ if _typing.TYPE_CHECKING:
     from tinygrad_poly import linalg as linalg
     from tinygrad_poly import nn as nn
     from tinygrad_poly import optim as optim
+    from tinygrad_poly import testing as testing
     from tinygrad_poly import utils as utils
     from tinygrad_poly.compiler import compile as compile
     from tinygrad_poly.fitting import FitResult as FitResult
@@ -122,7 +123,7 @@ _register("cupy", lambda _: _cupy, device="cuda")
 _register("jax", _jax)
 
 # What a program may not need is imported when it is asked for: whole modules, and names in modules.
-_MODULES = ("cuda", "func", "linalg", "nn", "optim", "utils")
+_MODULES = ("cuda", "func", "linalg", "nn", "optim", "testing", "utils")
 _NAMES = {"fit": "fitting", "FitResult": "fitting", "compile": "compiler", "vmap": "func"}
 _NAMES |= {"save": "saving", "load": "saving"}
 
