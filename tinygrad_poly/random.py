@@ -135,7 +135,8 @@ class Generator:
         if count % 16:
             last = self._box_muller(self.uniform(16, dtype).reshape(1, 2, 8)).ravel()
             blocks = np.concatenate([blocks[: count - 16], last])
-        return _scaled(blocks, mean, std)
+        scaled: np.ndarray[Any, Any] = _scaled(blocks, mean, std)
+        return scaled
 
     @staticmethod
     def _box_muller(pairs: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -398,7 +399,8 @@ def normal(
             raise ValueError("normal() expects a std of 0 or more in each element")
         found = _normal(shape, 0.0, 1.0, kind, place, False, generator) * std.detach()
         return found + (mean.detach() if isinstance(mean, Tensor) else mean)
-    return _normal(shape, 0.0, std, kind, place, False, generator) + mean.detach()
+    shifted: Tensor = _normal(shape, 0.0, std, kind, place, False, generator) + mean.detach()
+    return shifted
 
 
 def _normal(shape: Shape, mean: Any, std: Any, dtype: Any, device: Any, requires_grad: bool, generator: Any) -> Tensor:

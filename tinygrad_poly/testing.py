@@ -56,7 +56,7 @@ def assert_close(
         if checked and getattr(a, name) != getattr(b, name):
             raise AssertionError(msg or f"the {name}s differ: {getattr(a, name)} and {getattr(b, name)}")
     found = [_TOLERANCES.get(str(x.array.dtype), (0.0, 0.0)) for x in (a, b)]
-    relative, absolute = (max(pair) for pair in zip(*found)) if rtol is None else (rtol, atol)
+    relative, absolute = (rtol, atol) if rtol is not None and atol is not None else map(max, zip(*found))
     x, y = (np.asarray(on_cpu(t.array)) for t in (a, b))
     close = np.isclose(x, y, rtol=relative, atol=absolute, equal_nan=equal_nan)
     if not close.all():

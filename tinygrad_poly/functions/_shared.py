@@ -49,14 +49,10 @@ def described(function: Function, name: str, text: str, call: str, result: str) 
     return function
 
 
-def as_printed(name: str = "") -> Callable[[Any], str]:
-    """The `__repr__` of a named tuple that torch's function `name`, or the one its class is called by, returns."""
-
-    def text(self: Any) -> str:
-        fields = ",\n".join(f"{field}={value!r}" for field, value in zip(self._fields, self))
-        return f"torch.return_types.{name or type(self).__name__}(\n{fields})"
-
-    return text
+def as_printed(result: Any, name: str) -> str:
+    """The text for the named tuple that torch's function `name` returns."""
+    fields = ",\n".join(f"{field}={value!r}" for field, value in zip(result._fields, result))
+    return f"torch.return_types.{name}(\n{fields})"
 
 
 def lengths(given: Sequence[Any]) -> Shape:

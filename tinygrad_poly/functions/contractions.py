@@ -98,7 +98,7 @@ def einsum(equation: Any, *operands: Any) -> Tensor:
         equation, operands = _equation_of((equation, *operands))
     if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
         operands = tuple(operands[0])
-    shapes = [checked(operand, "einsum").shape for operand in operands]
+    shapes = [checked(operand, "einsum").array.shape for operand in operands]
     return apply_operation(contractions.einsum.of(len(operands)), *operands, _explicit(equation, shapes))
 
 

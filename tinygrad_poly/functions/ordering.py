@@ -34,7 +34,8 @@ class ValuesAndIndices(NamedTuple):
     values: Tensor
     indices: Tensor
 
-    __repr__ = as_printed()
+    def __repr__(self) -> str:
+        return as_printed(self, type(self).__name__)
 
     def __reduce__(self) -> Any:
         return _result, (type(self).__name__, *self)

@@ -28,7 +28,8 @@ class Extremes(NamedTuple):
     min: Tensor
     max: Tensor
 
-    __repr__ = as_printed("aminmax")
+    def __repr__(self) -> str:
+        return as_printed(self, "aminmax")
 
 
 def sum(
