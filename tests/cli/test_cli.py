@@ -167,7 +167,7 @@ def test_a_damaged_run_is_refused(run, folder, old, new):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((), "required: fit | explain | tutorials"),
+        ((), "required: fit | explain | play | tutorials"),
         (("fit",), "required: sin | line | poly"),
         (("fit", "cos"), "invalid choice: 'cos'"),
         ((*SIN, "--steps", -1), "--steps: expected a whole number from 1 to 1000000000, but got '-1'"),

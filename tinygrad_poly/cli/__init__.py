@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import TextIO
 
 from tinygrad_poly import __version__, _start
-from tinygrad_poly.cli import bench, explain, fit, tutorials
+from tinygrad_poly.cli import bench, explain, fit, play, tutorials
 from tinygrad_poly.cli.options import FAILED, INTERRUPTED, MISUSED, Parser, UsageError
 from tinygrad_poly.engine.errors import DataError, DeviceError, DivergenceError
 
@@ -25,6 +25,7 @@ examples:
   tinygrad-poly fit sin --resume run.json --steps 4000
   tinygrad-poly tutorials T1 T8
   tinygrad-poly explain "((a + b*x - y)**2).sum()" --at a=0.5,b=2,x=1:2:3,y=2:4:6 --html steps.html
+  tinygrad-poly play sin
   tinygrad-poly bench --quick
 """
 
@@ -122,11 +123,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"tinygrad-poly {__version__}")
     commands = parser.add_subparsers(
-        required=True, title="commands", metavar="fit | explain | tutorials | bench", dest="command"
+        required=True, title="commands", metavar="fit | explain | play | tutorials | bench", dest="command"
     )
 
     fit.add(commands)
     explain.add(commands)
+    play.add(commands)
     tutorials.add(commands)
     # Its options are those of the benchmarks, which are not part of the package.
     commands.add_parser("bench", help="measure the speed beside torch and others (in a checkout)", add_help=False)

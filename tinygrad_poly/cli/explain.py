@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from tinygrad_poly.cli.options import DONE, UsageError
-from tinygrad_poly.explain.expression import FUNCTIONS, parse
 
 
 def add(commands: Any) -> None:
@@ -16,7 +15,6 @@ def add(commands: Any) -> None:
         "explain",
         help="show the backward pass of an expression step by step",
         description="Show every value and gradient of an expression: as text, or as a picture or page.",
-        epilog=f"An expression has names, numbers, + - * / ** @, and these functions: {', '.join(FUNCTIONS)}.",
     )
     parser.add_argument("expression", help='such as "((a + b*x - y)**2).sum()"')
     parser.add_argument(
@@ -31,6 +29,7 @@ def add(commands: Any) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     from tinygrad_poly import explain
+    from tinygrad_poly.explain.expression import parse
 
     variables = values(options.at)
     function = parse(options.expression)

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from tinygrad_poly import _files as files
@@ -75,6 +76,8 @@ def _add_curve(kinds: Any, name: str, problem: Problem) -> None:
     add("--compile", action="store_true", help="run the steps as one compiled program, many times faster")
     add("--hoist", choices=("algebra",), help="sum over the points once, and take the steps from the sums")
     add("--show-program", action="store_true", help="print that program: forward, backward and update in one loop")
+    add("--target", choices=("python", "js"), default="python", help="its language (default: python)")
+    add("--explain", metavar="FILE", help="explain one step: print it, and write a page to look at it")
     add("--quiet", action="store_true", help="print the result only")
 
 
@@ -118,7 +121,16 @@ def run(options: argparse.Namespace) -> FitResult:
     say(f"{settings['steps']} steps of {settings['optimizer']} from {plan.origin}, learning rate {settings['lr']}{how}")
     if options.show_program:
         wanted = {name: settings[name] for name in ("lr", "optimizer")}
-        highlighted(program(task.loss, task.start, task.x, task.y, **wanted, hoist=options.hoist))
+        source = program(task.loss, task.start, task.x, task.y, **wanted, hoist=options.hoist, target=options.target)
+        highlighted(source, options.target)
+    if options.explain:
+        from tinygrad_poly import explain
+
+        weights = {name: w.detach().requires_grad_() for name, w in task.start.items()}
+        steps = explain.steps(task.loss, weights, task.x, task.y)
+        print(steps)
+        Path(options.explain).write_text(steps.to_html(f"One step of {about}"), encoding="utf-8")
+        print(f"Written: {options.explain}")
     result = _descend(plan, options)
     print(f"Result: {text(_numbers(result.params.values()))}")
     if result.interrupted:

@@ -11,6 +11,7 @@ import numpy as np
 from tinygrad_poly.compiler.loops import numba_runner, threads
 from tinygrad_poly.compiler.loops.driver import printer
 from tinygrad_poly.compiler.loops.fuse import NotFusable, Plan, fuse
+from tinygrad_poly.compiler.loops.js_printer import JsPrinter
 from tinygrad_poly.compiler.loops.numpy_runner import NumpyProgram
 from tinygrad_poly.compiler.loops.parts import PartsPrinter
 from tinygrad_poly.compiler.moments.algebra import NotFinite
@@ -80,12 +81,15 @@ class CompiledSteps:
 
             self._run = self._on_gpu = Steps(self.step, self.captured, self.data, gpu.active())
 
-    def source(self, pretty: bool = False) -> str:
+    def source(self, pretty: bool = False, target: str = "python") -> str:
         """The program as source: a loop in Python with everything that Numba runs, or kernels in CUDA C++.
 
         Args:
+            target: "js" for JavaScript.
             pretty: leave out the dtypes of numbers, which only Numba needs, and the functions that kernels call.
         """
+        if target == "js":
+            return JsPrinter(fuse(self.step.program), self.captured).steps(self.step.carried)
         if self._on_gpu is not None:
             return self._on_gpu.source(pretty)
         if self.plan is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import traceback
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any
@@ -65,12 +66,14 @@ class Recording(Observer):
             self.name(frame.f_locals)
         self._frames.clear()
 
-    def name(self, variables: dict[str, Any]) -> None:
-        """Remember the names of tensors, and of the parameters of modules, among a program's variables."""
+    def name(self, variables: Mapping[str, Any]) -> None:
+        """Remember the names of tensors, of what dicts hold and of the parameters of modules, among variables."""
         for name, value in variables.items():
             if isinstance(value, Module):
                 prefix = "" if name == "self" else f"{name}."
                 self.name({f"{prefix}{inner}": p for inner, p in value.named_parameters()})
+            elif isinstance(value, Mapping):
+                self.name({key: inner for key, inner in value.items() if isinstance(key, str)})
             elif isinstance(value, Tensor) and not name.startswith("_"):
                 self.names.setdefault(id(value.array) if value.node is None else value.node, name)
 

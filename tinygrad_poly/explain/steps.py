@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from html import escape
 from typing import Any
@@ -84,10 +86,12 @@ def steps(what: Tensor | Callable[..., Any], *arguments: Any, recording: Recordi
                                a   1                 2      4
     3     a          4
     """
+    result: Any = what
     if not isinstance(what, Tensor) and callable(what):
         with Recording() as recording:
-            what = what(*arguments)
-    result: Any = what
+            result = what(*arguments)
+        with suppress(ValueError, TypeError):  # some functions do not tell their parameters
+            recording.name(inspect.signature(what).bind(*arguments).arguments)
     if isinstance(result, Tensor) and result.numel() != 1:
         raise GraphError(f"a backward pass starts from one number, not from shape {result.shape}: sum() or mean() it")
     return Steps(graph(result, recording))

@@ -146,8 +146,9 @@ def program(
     lr: float = 1e-6,
     optimizer: str | Factory = "sgd",
     hoist: str | None = None,
+    target: str = "python",
 ) -> str:
-    """The compiled program of a fit as Python source, to be read: forward, backward and update in one loop.
+    """The compiled program of a fit as source, to be read: forward, backward and update in one loop.
 
     Args:
         loss: as for `fit`, like all arguments.
@@ -157,6 +158,7 @@ def program(
         lr: the learning rate.
         optimizer: a name or what makes one.
         hoist: as for `fit`.
+        target: "python", or "js" for what a browser can run.
 
     >>> print(program(lambda params, x, y: (params["w"] * x - y).pow(2).sum(), {"w": 0.5}, [1.0, 2.0], [2.0, 4.0]))
     def run(first, last, log_every, losses, x, y, w):
@@ -177,12 +179,14 @@ def program(
         return (w,)
     """
     lr = _checked_lr(lr)
-    target, start = objective(loss, params, x, y)
-    if target.in_blocks:
+    if target not in ("python", "js"):
+        raise ValueError(f"target must be 'python' or 'js', not {target!r}")
+    function, start = objective(loss, params, x, y)
+    if function.in_blocks:
         raise ValueError("there is a program for each length of a block of Dask arrays: pass one block of x and y")
     _, factory = name_and_factory(optimizer)
-    weights = leaves(start, target.device)
-    state = State(target, weights, factory(list(weights.values()), lr=lr), range(1))
+    weights = leaves(start, function.device)
+    state = State(function, weights, factory(list(weights.values()), lr=lr), range(1))
     compiled = compiled_steps(state, hoist)
     if compiled is None:
         # What the optimizer remembers appears with its first step, if that can be taken.
@@ -191,7 +195,7 @@ def program(
         compiled = compiled_steps(state, hoist)
     if compiled is None:
         raise TraceError("the optimizer remembers something else after each step, so there is no program of its steps")
-    return compiled.source(pretty=True)
+    return compiled.source(pretty=True, target=target)
 
 
 def _descend(

@@ -40,8 +40,8 @@ def shown(completed: int, steps: int) -> Iterator[Report]:
     yield print
 
 
-def highlighted(source: str) -> None:
-    """Print Python source, in colours if there is a terminal and Rich is installed."""
+def highlighted(source: str, language: str = "python") -> None:
+    """Print source, in colours if there is a terminal and Rich is installed."""
     if _on_a_terminal():
         try:
             from rich.console import Console
@@ -49,6 +49,6 @@ def highlighted(source: str) -> None:
         except ImportError:
             pass
         else:
-            Console().print(Syntax(source.rstrip(), "python", background_color="default"))
+            Console().print(Syntax(source.rstrip(), language, background_color="default"))
             return
     print(source.rstrip())

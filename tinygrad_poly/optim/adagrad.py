@@ -7,7 +7,7 @@ from typing import Unpack
 from tinygrad_poly.creation import zeros_like
 from tinygrad_poly.engine.apply import wrap
 from tinygrad_poly.engine.arrays import namespace
-from tinygrad_poly.optim.optimizer import Group, Optimizer, Params, TorchsOptions, gradients, not_negative
+from tinygrad_poly.optim.optimizer import Group, Optimizer, Params, TorchsOptions, gradients, not_negative, rate
 
 
 class Adagrad(Optimizer):
@@ -70,7 +70,7 @@ class Adagrad(Optimizer):
             if not state:
                 state.update(step=0, sum=zeros_like(p) + group["initial_accumulator_value"])
             state["step"] += 1
-            lr = float(group["lr"]) / (1 + (state["step"] - 1) * group["lr_decay"])
+            lr = rate(group) / (1 + (state["step"] - 1) * group["lr_decay"])
             v = state["sum"].array + g * g
             state["sum"] = wrap(v, None)
             p.array = p.array - lr * (g / (namespace(v).sqrt(v) + group["eps"]))

@@ -7,7 +7,16 @@ from typing import Unpack
 from tinygrad_poly.creation import zeros_like
 from tinygrad_poly.engine.apply import wrap
 from tinygrad_poly.engine.arrays import Array, namespace
-from tinygrad_poly.optim.optimizer import Group, Optimizer, Params, TorchsOptions, check_betas, gradients, not_negative
+from tinygrad_poly.optim.optimizer import (
+    Group,
+    Optimizer,
+    Params,
+    TorchsOptions,
+    check_betas,
+    gradients,
+    not_negative,
+    rate,
+)
 
 
 class Adam(Optimizer):
@@ -72,7 +81,7 @@ class Adam(Optimizer):
         check_betas(group)
 
     def _update(self, group: Group) -> None:
-        lr, eps, weight_decay = float(group["lr"]), group["eps"], group["weight_decay"]
+        lr, eps, weight_decay = rate(group), group["eps"], group["weight_decay"]
         beta1, beta2 = group["betas"]
         decoupled = group["decoupled_weight_decay"]
         for p, g in gradients(group, 0 if decoupled else weight_decay):

@@ -266,6 +266,12 @@ def _content(value: Any) -> Any:
     return value.array if isinstance(value, Tensor) else _copied(value)
 
 
+def rate(group: Group) -> Any:
+    """The learning rate of a group: a number, or a traced number of a program that takes its rate as an input."""
+    lr = group["lr"]
+    return lr if type(lr) is float or hasattr(lr, "weak") else float(lr)
+
+
 def gradients(group: Group, weight_decay: float) -> Iterator[tuple[Tensor, Array]]:
     """The parameters of a group that have a gradient, each with its direction of ascent.
 

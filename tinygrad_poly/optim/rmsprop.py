@@ -7,7 +7,7 @@ from typing import Unpack
 from tinygrad_poly.creation import zeros_like
 from tinygrad_poly.engine.apply import wrap
 from tinygrad_poly.engine.arrays import namespace
-from tinygrad_poly.optim.optimizer import Group, Optimizer, Params, TorchsOptions, gradients, not_negative
+from tinygrad_poly.optim.optimizer import Group, Optimizer, Params, TorchsOptions, gradients, not_negative, rate
 
 
 class RMSprop(Optimizer):
@@ -66,7 +66,7 @@ class RMSprop(Optimizer):
         not_negative(group, "lr", "alpha", "eps", "weight_decay", "momentum")
 
     def _update(self, group: Group) -> None:
-        lr, alpha, momentum = float(group["lr"]), group["alpha"], group["momentum"]
+        lr, alpha, momentum = rate(group), group["alpha"], group["momentum"]
         for p, g in gradients(group, group["weight_decay"]):
             state = self.state[p]
             if not state:

@@ -6,7 +6,16 @@ import math
 from typing import Unpack
 
 from tinygrad_poly.engine.apply import wrap
-from tinygrad_poly.optim.optimizer import Group, Optimizer, Params, TorchsOptions, gradients, in_range, not_negative
+from tinygrad_poly.optim.optimizer import (
+    Group,
+    Optimizer,
+    Params,
+    TorchsOptions,
+    gradients,
+    in_range,
+    not_negative,
+    rate,
+)
 
 
 class SGD(Optimizer):
@@ -81,7 +90,7 @@ class SGD(Optimizer):
         return not extended and not more and len({group["lr"] for group in self.param_groups}) == 1
 
     def _update(self, group: Group) -> None:
-        lr, momentum, weight_decay = float(group["lr"]), group["momentum"], group["weight_decay"]
+        lr, momentum, weight_decay = rate(group), group["momentum"], group["weight_decay"]
         if not (momentum or weight_decay or group["maximize"]):
             for p in group["params"]:
                 node = p.node

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from tinygrad_poly.engine.apply import wrap
 from tinygrad_poly.engine.arrays import Array, namespace
-from tinygrad_poly.optim.optimizer import Group, TabledOptimizer, gradients
+from tinygrad_poly.optim.optimizer import Group, TabledOptimizer, gradients, rate
 from tinygrad_poly.tensor import Tensor
 
 ADAM = {"lr": 2e-3, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0}
@@ -22,7 +22,7 @@ def _chosen(condition: Any, a: Any, b: Any) -> Any:
 def _decayed(p: Tensor, group: Group) -> Array:
     """The weight, made smaller where `weight_decay` is decoupled from the gradient."""
     decays = group["decoupled_weight_decay"] and group["weight_decay"]
-    return p.array * (1 - float(group["lr"]) * group["weight_decay"]) if decays else p.array
+    return p.array * (1 - rate(group) * group["weight_decay"]) if decays else p.array
 
 
 def _averages(state: dict[str, Any], g: Array, group: Group) -> tuple[Array, Array]:
@@ -61,7 +61,7 @@ class Adadelta(TabledOptimizer):
             v = rho * state["square_avg"].array + (1 - rho) * (g * g)
             d = sqrt(u + eps) / sqrt(v + eps) * g
             state["square_avg"], state["acc_delta"] = wrap(v, None), wrap(rho * u + (1 - rho) * (d * d), None)
-            p.array = p.array - float(group["lr"]) * d
+            p.array = p.array - rate(group) * d
 
 
 class Adamax(TabledOptimizer):
@@ -87,7 +87,7 @@ class Adamax(TabledOptimizer):
             m = m + (1 - beta1) * (g - m)
             u = namespace(g).maximum(beta2 * state["exp_inf"].array, abs(g) + group["eps"])
             state["exp_avg"], state["exp_inf"] = wrap(m, None), wrap(u, None)
-            p.array = p.array - float(group["lr"]) / (1 - beta1 ** state["step"]) * (m / u)
+            p.array = p.array - rate(group) / (1 - beta1 ** state["step"]) * (m / u)
 
 
 class NAdam(TabledOptimizer):
@@ -107,7 +107,7 @@ class NAdam(TabledOptimizer):
     options: ClassVar = ADAM | {"momentum_decay": 4e-3, "decoupled_weight_decay": False}
 
     def _update(self, group: Group) -> None:
-        lr, (beta1, beta2), decay = float(group["lr"]), group["betas"], group["momentum_decay"]
+        lr, (beta1, beta2), decay = rate(group), group["betas"], group["momentum_decay"]
         for p, g in gradients(group, 0 if group["decoupled_weight_decay"] else group["weight_decay"]):
             state = self._at_next_step(p, ("exp_avg", "exp_avg_sq"), mu_product=1.0)
             t = state["step"]
@@ -148,7 +148,7 @@ class RAdam(TabledOptimizer):
             state = self._at_next_step(p, ("exp_avg", "exp_avg_sq"))
             t = state["step"]
             m, v = _averages(state, g, group)
-            step = m / (1 - beta1**t) * float(group["lr"])
+            step = m / (1 - beta1**t) * rate(group)
             if longest > 5:
                 seen = 1 - beta2**t
                 rho = longest - 2 * t * beta2**t / seen
@@ -186,7 +186,7 @@ class Rprop(TabledOptimizer):
         for p, g in gradients(group, 0):
             is_new = not self.state[p]
             state, xp = self._at_next_step(p, ("prev", "step_size")), namespace(g)
-            size = state["step_size"].array + (float(group["lr"]) if is_new else 0.0)
+            size = state["step_size"].array + (rate(group) if is_new else 0.0)
             turn = g * state["prev"].array
             size = size * xp.where(turn > 0, more, xp.where(turn < 0, less, xp.ones_like(g)))
             size = xp.where(size < least, least, xp.where(size > most, most, size))
@@ -211,7 +211,7 @@ class ASGD(TabledOptimizer):
     options: ClassVar = {"lr": 1e-2, "lambd": 1e-4, "alpha": 0.75, "t0": 1e6, "weight_decay": 0}
 
     def _update(self, group: Group) -> None:
-        lr, lambd = float(group["lr"]), group["lambd"]
+        lr, lambd = rate(group), group["lambd"]
         for p, g in gradients(group, group["weight_decay"]):
             state = self._at_next_step(p, ("ax",), eta=lr, mu=1.0)
             eta, mu, average = state["eta"], state["mu"], state["ax"].array

@@ -88,11 +88,10 @@ class JsPrinter(Printer):
 
     def __init__(self, plan: Plan, arrays: dict[str, Any] | None = None) -> None:
         for s in plan.program.instructions:
-            if s.function != "full" and s.dtype.kind not in "fb":
+            if s.function != "full" and s.dtype not in (np.bool_, np.float64):
                 raise TraceError(f"{s.function} gives {s.dtype}, and programs for a browser compute with float64 alone")
-        super().__init__(plan, arrays, typed=False)
-        self.taken |= {*RESERVED.split(), *_HELPERS}
         self.helpers: dict[str, str] = {}
+        super().__init__(plan, arrays, typed=False)
 
     def steps(self, carried: Sequence[Symbol]) -> str:
         """The source of `run(first, last, ...inputs)`, a loop over steps; returns what it carries and the loss."""
@@ -116,8 +115,9 @@ class JsPrinter(Printer):
 
     def _ended(self, returns: str) -> str:
         self._line(1, returns)
-        helpers = [f"const {name} = {text};" for name, text in self.helpers.items()]
-        return "\n".join([*helpers, *self.lines, "}"]) + "\n"
+        head, *body = self.lines
+        helpers = [f"    const {name} = {text};" for name, text in self.helpers.items()]
+        return "\n".join([head, *helpers, *body, "}"]) + "\n"
 
     def _line(self, depth: int, text: str, comment: str = "") -> None:
         indent = "    " * depth
@@ -126,6 +126,7 @@ class JsPrinter(Printer):
         self.lines.append(f"{indent + last:<64}  // {comment}" if comment else indent + last)
 
     def _fresh(self, wish: str) -> str:
+        self.taken |= {*RESERVED.split(), *_HELPERS}
         return super()._fresh(re.sub(r"\W", "_", wish))
 
     def _define(self, depth: int, name: str, text: str, dtype: Any, comment: str = "") -> None:
