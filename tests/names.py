@@ -64,7 +64,7 @@ def public(of: Any) -> set[str]:
     found = set()
     for name in dir(of):
         value = inspect.getattr_static(of, name, None) or getattr(of, name, None)
-        private = name.startswith("_") or isinstance(value, ModuleType)
+        private = name.startswith("_") or isinstance(value, (ModuleType, _missing._Method))
         origin = getattr(value, "__module__", None) or "torch"
         if not private and origin.split(".")[0] in ("torch", "tinygrad_poly", "builtins", "numpy", "functools"):
             found.add(name)

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+import torch
 
 import tinygrad_poly as tg
 from tinygrad_poly import _missing
@@ -46,6 +47,37 @@ def test_a_missing_name_says_what_there_is_instead(module, name, words):
         getattr(there, name)
     with pytest.raises(ImportError, match=f"'{full}' has no name '{name}'.*{words}.*docs/names.md"):
         exec(f"from {full} import {name}")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("stft", "Fourier transforms are left out"),
+        ("to_sparse", "sparse tensors are left out"),
+        ("conj", "complex numbers are left out"),
+        ("solve", "near to it: linalg.solve"),
+        ("geqrf", ""),
+        ("apply_", ""),
+    ],
+)
+def test_a_missing_method_says_what_there_is_instead(name, words):
+    for x in (tg.ones(2), tg.ones(2, 2)[0], tg.nn.Parameter(tg.ones(2))):
+        assert not hasattr(x, name)
+        with pytest.raises(AttributeError, match=f"object has no attribute '{name}'.*{words}.*docs/names.md"):
+            getattr(x, name)
+
+
+def test_every_method_of_torchs_is_there_or_explained():
+    for name in dir(torch.Tensor):
+        if not name.startswith("_") and not hasattr(tg.Tensor, name):
+            with pytest.raises(AttributeError, match=r"docs/names\.md"):
+                getattr(tg.ones(2), name)
+
+
+def test_a_misspelt_method_is_pythons_own_error():
+    with pytest.raises(AttributeError, match="'Tensor' object has no attribute 'meen'") as found:
+        tg.ones(2).meen
+    assert found.value.name == "meen"
 
 
 def test_private_names_are_missing_in_few_words():

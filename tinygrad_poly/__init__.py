@@ -23,6 +23,7 @@ from math import pi as pi
 import numpy as _np
 
 from tinygrad_poly import autograd as autograd
+from tinygrad_poly._missing import explain_methods as _explain_methods
 from tinygrad_poly._missing import refuse as _refuse
 from tinygrad_poly._printing import set_printoptions as set_printoptions
 from tinygrad_poly.autograd import grad as grad
@@ -111,6 +112,7 @@ float32, float64, float16, int64, int32, int16, int8, uint8, bool = _dtypes
 float, double, half, long, int, short = float32, float64, float16, int64, int32, int16
 
 _bind(Tensor, _import_module(__name__))
+_explain_methods(Tensor)
 
 
 def _jax(xp: _typing.Any) -> _Library:

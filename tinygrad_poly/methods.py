@@ -215,6 +215,7 @@ class Methods(Conversions):
     permute, t = functions.permute, functions.t
     transpose = swapaxes = swapdims = functions.transpose
     movedim = moveaxis = functions.movedim
+    view_as, reshape_as = functions.shapes.view_as, functions.shapes.reshape_as
     expand = broadcast_to = functions.expand
     expand_as, flip, roll, rot90 = functions.expand_as, functions.flip, functions.roll, functions.rot90
     split, chunk, tensor_split, unbind = functions.split, functions.chunk, functions.tensor_split, functions.unbind

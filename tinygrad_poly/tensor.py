@@ -312,7 +312,7 @@ class Tensor(Methods):
         """The number of elements."""
         return math.prod(self.shape)
 
-    nelement = numel
+    nelement, ndimension = numel, dim
 
     def element_size(self) -> int:
         """The number of bytes of an element."""

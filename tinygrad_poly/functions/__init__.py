@@ -25,7 +25,7 @@ FAMILIES = (
     *("activations", "arithmetic", "comparisons", "contractions", "diagonals", "elementwise", "indexing", "joining"),
     *("norms", "ordering", "polynomials", "products", "reductions", "scans", "shapes", "softmax", "windows"),
 )
-METHODS_ONLY = ("fill_diagonal", "getitem", "repeated", "setitem", "view")
+METHODS_ONLY = ("fill_diagonal", "getitem", "repeated", "reshape_as", "setitem", "view", "view_as")
 
 
 def public(family: ModuleType) -> dict[str, FunctionType]:

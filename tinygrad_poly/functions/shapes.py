@@ -271,6 +271,26 @@ def expand_as(input: Tensor, other: Tensor) -> Tensor:
     return expand(input, checked(other, "expand_as").shape)
 
 
+def view_as(input: Tensor, other: Tensor) -> Tensor:
+    """The elements in the shape of `other`, by `view`.
+
+    >>> view_as(tensor([1, 2, 3, 4]), zeros(2, 2))
+    tensor([[1, 2],
+            [3, 4]])
+    """
+    return view(input, checked(other, "view_as").shape)
+
+
+def reshape_as(input: Tensor, other: Tensor) -> Tensor:
+    """The elements in the shape of `other`, by `reshape`.
+
+    >>> reshape_as(tensor([1, 2, 3, 4]), zeros(2, 2))
+    tensor([[1, 2],
+            [3, 4]])
+    """
+    return reshape(input, checked(other, "reshape_as").shape)
+
+
 def flip(input: Tensor, *along: Any, dims: Any = None, axis: Any = None) -> Tensor:
     """The tensor with the elements in reverse order along some dimensions (all by default).
 
