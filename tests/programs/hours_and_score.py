@@ -1,4 +1,3 @@
-# ruff: noqa: UP032 - written as the tutorials write it
 """Hours of study and the score they bring, with an optimizer; then one weight with a gradient by hand."""
 
 import torch

@@ -1,4 +1,3 @@
-# ruff: noqa: UP032 - written as the tutorials write it
 """A line, its weights replaced by new tensors at each step: the graph grows, and retain_grad hides it."""
 
 import torch

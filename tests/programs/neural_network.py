@@ -1,4 +1,3 @@
-# ruff: noqa: UP008, UP032 - written as the tutorials write it
 """The line as a model of one layer."""
 
 import torch
