@@ -21,7 +21,7 @@ def test_figures_keep_the_digits_that_the_programs_rounded_to(name, digits):
         assert [len(text.partition(".")[2]) for text in texts] == digits
 
 
-@pytest.mark.parametrize("name", ["T1", "T2", "T3", "T8", "T9", "T10"])
+@pytest.mark.parametrize("name", ["T1", "T2", "T3", "T8", "T9", "T10", "T11", "T12"])
 def test_losses_fall_from_line_to_line_a_hundred_steps_apart(name):
     lines = PRINTED[name].every_100th
     losses = [float(line[1]) for line in lines]

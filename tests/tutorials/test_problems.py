@@ -7,7 +7,7 @@ import pytest
 import tinygrad_poly as tg
 from tinygrad_poly.tutorials import routes
 from tinygrad_poly.tutorials.problem import follow
-from tinygrad_poly.tutorials.problems import PROGRAMS, T2, T4, T5, T6, T7, T7_AS_PRINTED
+from tinygrad_poly.tutorials.problems import PROGRAMS, T2, T4, T5, T6, T7, T7_AS_PRINTED, T11, T13, T15
 from tinygrad_poly.tutorials.recovery import Modes
 
 EVERY = [problem for variants in PROGRAMS.values() for problem in variants]
@@ -30,6 +30,31 @@ def test_the_program_computes_in_its_dtype(problem):
     for route in (routes.by_hand, problem.route):
         _, gradient, weights = next(route(problem, problem.start(problem).astype(problem.dtype), x, y))
         assert {a.dtype for a in (*gradient, *weights)} == {np.dtype(problem.dtype)}
+
+
+@pytest.mark.parametrize("problem", [T11, T13, T15], ids=lambda p: p.name)
+def test_programs_without_a_closed_form_go_the_same_way_by_hand_and_by_engine(problem):
+    # Where steps are no affine maps nothing bounds how roundings grow; a hundred steps grow them little.
+    by_hand, by_engine = (follow(replace(problem, steps=100), route) for route in (routes.by_hand, problem.route))
+    np.testing.assert_allclose(by_engine.weights, by_hand.weights, rtol=1e-11, atol=1e-13)
+    np.testing.assert_allclose(by_engine.losses, by_hand.losses, rtol=1e-11)
+
+
+def test_a_and_c_of_t11_stay_0_because_the_sine_is_odd():
+    history = follow(replace(T11, steps=300), T11.route)
+    assert np.abs(history.weights[:, [0, 2]]).max() < 1e-12
+    assert history.losses[-1] < history.losses[0] / 4
+
+
+def test_each_step_of_t15_uses_the_powers_that_were_drawn_for_it():
+    used = np.array([len(problem.gradient([1.0] * 5, np.ones(2), np.ones(2))) for problem in T15.each_step()])
+    assert len(used) == T15.steps
+    # With no or one or two high powers: without any, e is not used.
+    assert 0.3 < np.mean(used == 4) < 0.37
+    history = follow(replace(T15, steps=50), T15.route)
+    rests = np.flatnonzero(used[:50] == 4)
+    assert np.array_equal(history.weights[rests, 4], history.weights[rests + 1, 4])
+    assert np.all(history.gradients[rests, 4] == 0)
 
 
 def test_t7_goes_to_1_by_a_fifteenth_a_step_with_the_true_gradient():

@@ -75,7 +75,14 @@ def test_the_best_cubic_for_sin_still_has_a_loss_of_eight():
     assert Modes.of(T4).lowest == pytest.approx(4.427035, abs=5e-7)
 
 
-@pytest.mark.parametrize("name", PROGRAMS)
+AFFINE = [name for name, (problem, *_) in PROGRAMS.items() if problem.affine]
+
+
+def test_all_programs_but_three_have_a_closed_form():
+    assert set(PROGRAMS) - set(AFFINE) == {"T11", "T13", "T15"}
+
+
+@pytest.mark.parametrize("name", AFFINE)
 def test_the_closed_form_of_a_step_is_the_step(name):
     for problem in PROGRAMS[name]:
         problem = replace(problem, dtype="float64", steps=1, start=lambda p: np.linspace(-0.5, 1.5, len(p.names)))
@@ -85,7 +92,7 @@ def test_the_closed_form_of_a_step_is_the_step(name):
         )
 
 
-@pytest.mark.parametrize("name", PROGRAMS)
+@pytest.mark.parametrize("name", AFFINE)
 def test_every_step_shrinks_every_mode(name):
     for problem in PROGRAMS[name]:
         assert np.all(np.abs(Modes.of(problem).factors) < 1)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tinygrad_poly.tutorials import problems, rounding, routes
 from tinygrad_poly.tutorials.problem import follow
-from tinygrad_poly.tutorials.problems import T1, T2, T3, T5, T6, T7, T7_AS_PRINTED, T8, T9, T10
+from tinygrad_poly.tutorials.problems import T1, T2, T3, T5, T6, T7, T7_AS_PRINTED, T8, T9, T10, T11, T12, T13, T15
 from tinygrad_poly.tutorials.report import gradient_ratio
 from tinygrad_poly.tutorials.rounding import Roundings
 
@@ -48,7 +48,12 @@ def without_a_bias(gradient):
     return wrong
 
 
-@pytest.mark.parametrize("program", [T1, T2, T3, T5, T6, T8, T10], ids=lambda p: p.name)
+# T11's first gradient is 0 unless its start is lopsided; T15 with all its powers at every step
+LOPSIDED = replace(T11, start=lambda problem: np.array([0.1, -1.0, 0.1, 0.3]))
+ALL_POWERS = replace(T15, at=None)
+
+
+@pytest.mark.parametrize("program", [T1, T2, T3, T5, T6, T8, T10, LOPSIDED, T12, T13, ALL_POWERS], ids=lambda p: p.name)
 @pytest.mark.parametrize("wrong", [slightly_longer, one_slightly_longer, uphill, none, without_a_bias])
 def test_a_wrong_gradient_is_beyond_the_bound(program, wrong):
     program = replace(program, steps=3)
@@ -96,6 +101,17 @@ def test_a_computed_gradient_is_within_gamma_of_the_exact_one(points, weights):
         _, gradient, _ = next(route(problem, start, x, y))
         for g, G, b in zip(gradient, exact, bound, strict=True):
             assert abs(Fraction(g.item()) - G) <= Fraction(float(b)) * (1 + Fraction(1, 10**9)) + underflow
+
+
+def test_on_the_imaginary_axis_the_terms_of_the_legendre_polynomial_have_one_sign():
+    (a, b, c, d), x, y = (0.5, -1.5, 0.25, 0.75), np.array([-2.0, 3.0]), np.array([1.0, -4.0])
+    z = abs(c) + abs(d) * np.abs(x)
+    value, derivative = 0.5 * (5 * z**3 + 3 * z), 1.5 * (5 * z**2 + 1)
+    slope = 2 * (abs(a) + abs(b) * value + np.abs(y))
+    terms = [slope, slope * value, slope * abs(b) * derivative, slope * abs(b) * derivative * np.abs(x)]
+    problem = replace(T11, data=lambda dtype: (x, y))
+    magnitude = rounding.magnitude(problem, np.array([[a, b, c, d]]))
+    np.testing.assert_allclose(magnitude, [[term.sum() for term in terms]], rtol=1e-14)
 
 
 COUNTED_ON_PAPER = {

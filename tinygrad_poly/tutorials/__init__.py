@@ -1,11 +1,11 @@
-"""Tutorial programs: ten programs from five tutorials, reproduced to their printed digits.
+"""Tutorial programs: fifteen programs from six tutorials, reproduced to their printed digits.
 
 The tutorials fit curves by gradient descent, first with gradients worked out by hand, then by an
-automatic differentiation engine: T1–T5 a cubic to sin, T6–T10 a line through a few points. Here every
+automatic differentiation engine: T1–T5 and T11–T15 a cubic to sin, T6–T10 a line through a few points. Here every
 program is written once, as a `Problem`, and run both ways. The folder, in reading order:
 
 - `problem`: what a program consists of.
-- `problems`: the ten.
+- `problems`: the fifteen.
 - `routes`: the ways to go down, by hand and in the tutorials' manners of using an engine.
 - `printed`: the figures that the tutorials printed.
 - `recovery`: the random weights that they must have started with.

@@ -1,21 +1,25 @@
-"""The ten tutorial programs.
+"""The fifteen tutorial programs.
 
 T1–T5 fit a cubic to sin on [−π, π] and minimise the sum of squares; T6–T10 fit a line through a few
-points and minimise the mean of squares. `PROGRAMS` holds every program with its variants.
+points and minimise the mean of squares. T11–T15 are the chapters of torch's "Learning PyTorch with
+Examples" that follow its first three, which are T1–T3. `PROGRAMS` holds every program with its variants.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+import random
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
+from tinygrad_poly import optim
 from tinygrad_poly.creation import linspace
 from tinygrad_poly.engine.arrays import Array
 from tinygrad_poly.tutorials import routes
-from tinygrad_poly.tutorials.problem import Problem, Vector
+from tinygrad_poly.tutorials.problem import Problem, Rule, Vector
 from tinygrad_poly.tutorials.recovery import from_first_line, from_last_line
 
 # Cubic fits of sin: p = a + b x + c x² + d x³, L = Σ (p − y)².
@@ -225,6 +229,92 @@ T10 = replace(
     route=routes.with_module,
 )
 
+# The sine again, by torch's next five examples.
+
+
+def legendre(weights: Iterable[Array], x: Array) -> Array:
+    """The prediction a + b P₃(c + d x) with P₃(z) = ½ (5 z³ − 3 z)."""
+    a, b, c, d = weights
+    z = c + d * x
+    return a + b * (0.5 * (5 * (z * z * z) - 3 * z))
+
+
+def legendre_gradient(weights: Iterable[Array], x: Array, y: Array) -> list[Array]:
+    """The gradient of the sum of squares: ∂p/∂a = 1, ∂p/∂b = P₃, ∂p/∂c = b P₃′, ∂p/∂d = b P₃′ x."""
+    a, b, c, d = weights
+    z = c + d * x
+    value = 0.5 * (5 * (z * z * z) - 3 * z)
+    slope = 2.0 * (a + b * value - y)
+    inner = slope * (b * (1.5 * (5 * (z * z) - 1)))
+    return [slope.sum(), (slope * value).sum(), inner.sum(), (inner * x).sum()]
+
+
+def rms_prop(lr: float) -> Rule:
+    """RMSprop's rule: w ← w − lr g / (√v + 10⁻⁸), v a mean of g² that forgets a hundredth at each step."""
+    squares: list[Array] = []
+
+    def rule(weights: Sequence[Array], gradient: Sequence[Array]) -> list[Array]:
+        squares[:] = [0.99 * v + 0.01 * (g * g) for v, g in zip(squares or [0.0] * len(weights), gradient)]
+        return [w - lr * (g / (v**0.5 + 1e-8)) for w, g, v in zip(weights, gradient, squares)]
+
+    return rule
+
+
+def momentum(lr: float) -> Rule:
+    """The rule of descent with momentum: m ← 0.9 m + g, w ← w − lr m; a weight without a gradient rests, with its m."""
+    means: dict[int, Array] = {}
+
+    def rule(weights: Sequence[Array], gradient: Sequence[Array]) -> list[Array]:
+        means.update({k: 0.9 * means.get(k, 0.0) + g for k, g in enumerate(gradient)})
+        return [*(w - lr * means[k] for k, w in enumerate(weights[: len(gradient)])), *weights[len(gradient) :]]
+
+    return rule
+
+
+def high_powers(n: int, x: Array) -> list[Array]:
+    """The first n of x⁴ and x⁵."""
+    return [x * x * x * x, x * x * x * x * x][:n]
+
+
+def with_high_powers(n: int, weights: Iterable[Array], x: Array) -> Array:
+    """The prediction a + b x + c x² + d x³, and e x⁴ if n > 0, and e x⁵ if n > 1."""
+    *low, e = weights
+    return sum((e * power for power in high_powers(n, x)), cubic(low, x))
+
+
+def gradient_with_high_powers(n: int, weights: Iterable[Array], x: Array, y: Array) -> list[Array]:
+    """The gradient of the sum of squares: the terms of a weight that is used twice add up; one not used has none."""
+    slope = 2.0 * (with_high_powers(n, weights, x) - y)
+    low = [slope.sum(), (slope * x).sum(), (slope * (x * x)).sum(), (slope * (x * x * x)).sum()]
+    high = [(slope * power).sum() for power in high_powers(n, x)]
+    return low + ([sum(high[1:], high[0])] if high else [])
+
+
+T11 = replace(
+    T2, name="T11", title="a + b P₃(c + d x) fitted to sin, P₃ an autograd.Function", model=legendre,
+    gradient=legendre_gradient, lr=5e-6, start=lambda problem: np.array([0.0, -1.0, 0.0, 0.3]),
+    route=routes.with_function, affine=False, imaginary=("b", "c", "x"),
+)  # fmt: skip
+T12 = replace(T2, name="T12", title="cubic fit of sin with nn.Linear on x, x², x³", route=routes.with_powers)
+T13 = replace(
+    T12, name="T13", title="cubic fit of sin with nn.Linear by optim.RMSprop", lr=1e-3, start=normal_numbers,
+    affine=False, rule=rms_prop, optimizer=optim.RMSprop,
+)  # fmt: skip
+T14 = replace(
+    T4, name="T14", title="cubic fit of sin as a module of its own by optim.SGD", data=T2.data,
+    route=routes.with_own_module,
+)  # fmt: skip
+_CHOICES = random.Random(0).choices(range(3), k=2000)
+T15 = replace(
+    T14, name="T15", title="cubic fit of sin with a fourth and a fifth power at random",
+    names=("a", "b", "c", "d", "e"), model=partial(with_high_powers, 2), gradient=partial(gradient_with_high_powers, 2),
+    lr=1e-8, start=lambda problem: np.append(normal_numbers(problem), 0.1), affine=False, rule=momentum,
+    optimizer=partial(optim.SGD, momentum=0.9), at=lambda step: _FORMS[_CHOICES[step]],
+)  # fmt: skip
+_FORMS: list[Problem] = [
+    replace(T15, model=partial(with_high_powers, n), gradient=partial(gradient_with_high_powers, n)) for n in range(3)
+]
+
 PROGRAMS = {
     "T1": (T1,),
     "T2": (T2, replace(T2, dtype="float32")),
@@ -237,5 +327,10 @@ PROGRAMS = {
     # The growing graph once, in the tutorial's own precision: it takes seconds, and changes no bit.
     "T9": (replace(T9, dtype="float32"), replace(T9, route=routes.in_place)),
     "T10": (T10, replace(T10, dtype="float32")),
+    "T11": (T11, replace(T11, dtype="float32")),
+    "T12": (T12, replace(T12, dtype="float32")),
+    "T13": (T13,),
+    "T14": (T14,),
+    "T15": (T15,),
 }
 """By name, the programs with their variants: two precisions where torch used float32, two gradients of T7."""

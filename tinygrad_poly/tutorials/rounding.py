@@ -12,6 +12,8 @@ programs differ by at most 2 γ Ĝ.
 
 Ĝ costs nothing to write. The gradients here contain one minus, the one in p − y. Evaluated on |w|, |x|
 and −|y|, the residual is |p| + |y| and everything else is positive: the gradient's own code returns Ĝ.
+A polynomial whose signs alternate, such as P₃(z) = ½ (5 z³ − 3 z), has terms of one sign on the imaginary
+axis: P₃(i z) = −½ i (5 z³ + 3 z). There the gradient's own code returns Ĝ too, times 1, i, −1 or −i.
 
 K is counted by running the programs, both the one by hand and the engine, on arrays that hold no
 numbers but count roundings:
@@ -28,11 +30,13 @@ the numbers here are far from.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from tinygrad_poly.engine.arrays import Shape
+from tinygrad_poly.optim import SGD
 from tinygrad_poly.tutorials.problem import Problem, Vector
 
 
@@ -56,8 +60,10 @@ def magnitude(problem: Problem, weights: Vector) -> Vector:
            [18.66666667]])
     """
     x, y = (np.abs(a.astype("float64")) for a in problem.data(problem.dtype))
+    *axes, axis = (1j if name in problem.imaginary else 1 for name in (*problem.names, "x"))
     # Positive as it is, if the gradient is right; a bound has to be positive for a wrong one too.
-    return np.abs([problem.gradient(w, x, -y) for w in np.abs(weights)])
+    steps = zip(problem.each_step(), np.abs(weights) * axes)
+    return np.abs([now.row(now.gradient(w, axis * x, -y)) for now, w in steps])
 
 
 def count(problem: Problem) -> np.ndarray[Any, np.dtype[np.int64]]:
@@ -70,7 +76,7 @@ def count(problem: Problem) -> np.ndarray[Any, np.dtype[np.int64]]:
     x, y = (Roundings(a.shape) for a in problem.data(problem.dtype))
     weights = [Roundings(()) for _ in problem.names]
     by_hand = problem.gradient(weights, x, y)
-    _, by_engine, _ = next(problem.route(problem, weights, x, y))
+    _, by_engine, _ = next(problem.route(replace(problem, at=None, optimizer=SGD), weights, x, y))
     return np.array([max(g.count, h.array.count) for g, h in zip(by_hand, by_engine, strict=True)])
 
 
@@ -112,6 +118,9 @@ class Roundings:
         """The same count in another shape."""
         return Roundings(shape, self.count)
 
+    def __getitem__(self, key: Any) -> Roundings:
+        return Roundings(np.empty(self.shape)[key].shape, self.count)
+
     def __neg__(self) -> Roundings:
         return self
 
@@ -129,7 +138,7 @@ class Roundings:
     __rmul__ = __truediv__ = __mul__
 
     def __matmul__(self, other: Roundings) -> Roundings:
-        shape = np.matmul(np.empty(self.shape), np.empty(other.shape)).shape
+        shape = np.matmul(np.zeros(self.shape), np.zeros(other.shape)).shape
         return Roundings(shape, self.count + other.count + self.shape[-1])
 
     def sum(self) -> Roundings:
@@ -146,9 +155,19 @@ class Library:
     @staticmethod
     def sum(array: Roundings, axis: int | Shape | None = None, keepdims: bool = False) -> Roundings:
         """The sum over `axis`: of n numbers, each in n − 1 additions at most."""
-        shape = np.empty(array.shape).sum(axis=axis, keepdims=keepdims).shape
+        shape = np.zeros(array.shape).sum(axis=axis, keepdims=keepdims).shape
         n = array.size // math.prod(shape)
         return Roundings(shape, array.count + n - 1)
+
+    @staticmethod
+    def reshape(array: Roundings, shape: Shape) -> Roundings:
+        """The same count in another shape."""
+        return array.reshape(shape)
+
+    @staticmethod
+    def stack(arrays: list[Roundings], axis: int = 0) -> Roundings:
+        """The arrays side by side, with the roundings of the worst."""
+        return Roundings(np.stack([np.empty(a.shape) for a in arrays], axis).shape, max(a.count for a in arrays))
 
     @staticmethod
     def ones_like(array: Roundings) -> Roundings:

@@ -1,4 +1,4 @@
-"""Routes: how the tutorials take their steps, by hand and in four ways with an engine.
+"""Routes: how the tutorials take their steps, by hand and in seven ways with an engine.
 
 Each takes a problem, the weights to start with and the data, and yields for every step the loss, the
 gradient, and the weights that the step led to. The arrays may be of any library that the engine
@@ -8,22 +8,25 @@ takes: `rounding` hands them arrays that count.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
 
-from tinygrad_poly import nn, optim
+from tinygrad_poly import autograd, nn, optim
 from tinygrad_poly.engine.apply import wrap
 from tinygrad_poly.engine.arrays import Array
 from tinygrad_poly.engine.recording import no_grad
+from tinygrad_poly.functions import stack
 from tinygrad_poly.tensor import Tensor
 from tinygrad_poly.tutorials.problem import Problem, Step
 
 
 def by_hand(problem: Problem, start: Iterable[Array], x: Array, y: Array) -> Iterator[Step]:
     """Descent on plain arrays, with the gradient worked out by hand."""
-    weights = list(start)
-    for _ in range(problem.steps):
-        loss = problem.loss(problem.model(weights, x), y)
-        gradient = problem.gradient(weights, x, y)
-        weights = [w - problem.lr * g for w, g in zip(weights, gradient, strict=True)]
+    weights, rule = list(start), problem.rule(problem.lr)
+    for now in problem.each_step():
+        loss = now.loss(now.model(weights, x), y)
+        gradient = now.gradient(weights, x, y)
+        weights = rule(weights, gradient)
         yield loss, gradient, weights
 
 
@@ -97,6 +100,78 @@ class LinearRegression(nn.Module):
         """The prediction W x + b for a column x."""
         prediction: Tensor = self.layer(x)
         return prediction
+
+
+class LegendrePolynomial3(autograd.Function):
+    """The polynomial P₃(z) = ½ (5 z³ − 3 z) as an operation with a derivative of its own, P₃′(z) = 3/2 (5 z² − 1)."""
+
+    @staticmethod
+    def forward(ctx: Any, z: Tensor) -> Tensor:
+        """The values P₃(z)."""
+        ctx.save_for_backward(z)
+        return 0.5 * (5 * (z * z * z) - 3 * z)
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        """The gradient for z: P₃′(z) times that for the values."""
+        (z,) = ctx.saved_tensors
+        result: Tensor = grad_output * (1.5 * (5 * (z * z) - 1))
+        return result
+
+
+def with_function(problem: Problem, start: Iterable[Array], x: Array, y: Array) -> Iterator[Step]:
+    """Descent in place, the model a + b P₃(c + d x) by an operation that knows its own derivative."""
+
+    def model(weights: Iterable[Array], x: Array) -> Array:
+        a, b, c, d = weights
+        return a + b * LegendrePolynomial3.apply(c + d * x)
+
+    return in_place(replace(problem, model=model), start, x, y)
+
+
+def with_powers(problem: Problem, start: Iterable[Array], x: Array, y: Array) -> Iterator[Step]:
+    """Descent by an `nn.Linear` on x, x² and x³, an `nn.MSELoss` that sums, and the problem's optimizer."""
+    x, y = wrap(x, None), wrap(y, None)
+    powers = stack([x, x * x, x * x * x], dim=-1)
+    model = nn.Sequential(nn.Linear(3, 1), nn.Flatten(0, 1))
+    bias, *others = (wrap(w, None) for w in start)
+    model[0].weight, model[0].bias = nn.Parameter(stack(others).reshape(1, 3)), nn.Parameter(bias.reshape(1))
+    loss_function = nn.MSELoss(reduction="sum")
+    optimizer = problem.optimizer(model.parameters(), lr=problem.lr)
+    for _ in range(problem.steps):
+        loss = loss_function(model(powers), y)
+        optimizer.zero_grad()
+        loss.backward()
+        gradient = [g for p in (model[0].bias, model[0].weight) for g in p.grad.reshape(-1).unbind()]
+        optimizer.step()
+        yield loss, gradient, [w for p in (model[0].bias, model[0].weight) for w in p.detach().reshape(-1).unbind()]
+
+
+class Polynomial(nn.Module):
+    """A problem's model as a module that holds the weights."""
+
+    def __init__(self, names: Sequence[str], start: Iterable[Array]) -> None:
+        super().__init__()
+        for name, w in zip(names, start, strict=True):
+            setattr(self, name, nn.Parameter(wrap(w, None)))
+
+    def forward(self, problem: Problem, x: Tensor) -> Tensor:
+        """The prediction of the problem's model for x, whichever terms it has now."""
+        prediction: Tensor = problem.model(self.parameters(), x)
+        return prediction
+
+
+def with_own_module(problem: Problem, start: Iterable[Array], x: Array, y: Array) -> Iterator[Step]:
+    """Descent by a module that holds the weights, which may be another polynomial at each step, and an optimizer."""
+    model, x, y = Polynomial(problem.names, start), wrap(x, None), wrap(y, None)
+    weights = list(model.parameters())
+    optimizer = problem.optimizer(weights, lr=problem.lr)
+    for now in problem.each_step():
+        loss = now.loss(model(now, x), y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        yield loss, _gradients(weights), weights
 
 
 def _leaves(problem: Problem, start: Iterable[Array]) -> list[Tensor]:
