@@ -461,3 +461,27 @@ def test_the_squared_error_of_nothing_has_an_empty_gradient_of_any_order(dtype):
     (h,) = tg.grad(g.sum(), [x])
     for found in (g, h):
         assert (found.shape, found.dtype) == ((0,), np.dtype(dtype))
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "nll_loss",
+        "cross_entropy",
+        "binary_cross_entropy",
+        "binary_cross_entropy_with_logits",
+        "smooth_l1_loss",
+        "huber_loss",
+    ],
+)
+def test_the_node_of_a_loss_is_called_as_torchs_single_operation(name, reduction):
+    names = []
+    for library in (tg, torch):
+        x = library.tensor([[0.25, 0.5], [0.75, 0.125]], requires_grad=True)
+        target = library.tensor([1, 0]) if name in ("nll_loss", "cross_entropy") else library.zeros(2, 2)
+        loss = getattr(library.nn.functional, name)(x, target, reduction=reduction)
+        names.append(loss.grad_fn.name())
+        loss.sum().backward()
+        assert x.grad is not None
+    assert names[0] == names[1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import inspect
 import math
@@ -16,6 +17,7 @@ from tinygrad_poly.derivatives import losses
 from tinygrad_poly.engine import arrays
 from tinygrad_poly.engine.apply import apply_operation, checked, wrap
 from tinygrad_poly.engine.errors import DtypeError, ShapeError
+from tinygrad_poly.engine.operation import Operation
 from tinygrad_poly.tensor import Tensor
 
 REDUCTIONS = ("mean", "sum", "none")
@@ -61,6 +63,20 @@ def _with_old_arguments(first: str = "reduction") -> Callable[[Callable[..., Ten
         return call
 
     return decorated
+
+
+@functools.lru_cache(64)
+def _called(operation: Operation, name: str) -> Operation:
+    row = copy.copy(operation)
+    row.named = f"{name}Backward0"
+    return row
+
+
+def _named(name: str, loss: Tensor) -> Tensor:
+    """The loss, its last node called by torch's name of the one operation that computes all of it there."""
+    if loss.node is not None:
+        loss.node.operation = _called(loss.node.operation, name)
+    return loss
 
 
 def _reduced(loss: Tensor, reduction: str) -> Tensor:
@@ -152,7 +168,8 @@ def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: fl
     if not delta > 0:
         raise ValueError(f"huber_loss: delta must be above 0, not {delta}")
     d = _difference(input, target, reduction, "huber_loss")
-    return _reduced(_branched(d, delta, lambda d: 0.5 * d * d, lambda size: delta * (size - 0.5 * delta)), reduction)
+    loss = _branched(d, delta, lambda d: 0.5 * d * d, lambda size: delta * (size - 0.5 * delta))
+    return _named("HuberLoss", _reduced(loss, reduction))
 
 
 @_with_old_arguments()
@@ -170,7 +187,8 @@ def smooth_l1_loss(input: Tensor, target: Tensor, reduction: str = "mean", beta:
     if beta == 0:
         return l1_loss(input, target, reduction=reduction)
     d = _difference(input, target, reduction, "smooth_l1_loss")
-    return _reduced(_branched(d, beta, lambda d: 0.5 * d * d / beta, lambda size: size - 0.5 * beta), reduction)
+    loss = _branched(d, beta, lambda d: 0.5 * d * d / beta, lambda size: size - 0.5 * beta)
+    return _named("SmoothL1Loss", _reduced(loss, reduction))
 
 
 @_with_old_arguments()
@@ -203,7 +221,8 @@ def binary_cross_entropy_with_logits(
     if pos_weight is not None:
         surprise = ((pos_weight - 1) * target + 1) * surprise
     loss = (1 - target) * input + surprise
-    return _reduced(loss if weight is None else loss * weight, reduction)
+    loss = _reduced(loss if weight is None else loss * weight, reduction)
+    return _named("BinaryCrossEntropyWithLogits", loss)
 
 
 def _classes_last(input: Tensor, name: str) -> Tensor:
@@ -274,7 +293,7 @@ def nll_loss(
     >>> nll_loss(tensor([[-1.0, -2.0]]), tensor([1]))
     tensor(2.)
     """
-    return _index_loss(input, target, weight, ignore_index, reduction, 0.0, "nll_loss")
+    return _named("NllLoss", _index_loss(input, target, weight, ignore_index, reduction, 0.0, "nll_loss"))
 
 
 @_with_old_arguments("ignore_index")
@@ -315,7 +334,8 @@ def cross_entropy(
         raise ShapeError(f"{name} needs an input of shape (C), (N, C) or (N, C, ...), not a 0-d tensor")
     log_probabilities = functions.log_softmax(input, min(1, input.ndim - 1))
     if target.shape != input.shape or not arrays.is_floating(target.dtype):
-        return _index_loss(log_probabilities, target, weight, ignore_index, reduction, label_smoothing, name)
+        loss = _index_loss(log_probabilities, target, weight, ignore_index, reduction, label_smoothing, name)
+        return loss if label_smoothing else _named("NllLoss", loss)
     logs, t = _classes_last(log_probabilities, name), _classes_last(target, name)
     classes = logs.shape[-1]
     _check_weight(weight, classes, name)
@@ -392,7 +412,7 @@ def binary_cross_entropy(
     if _somewhere(((x >= 0) & (x <= 1)).logical_not()):
         raise ValueError(f"{name} needs probabilities from 0 to 1; of other numbers take sigmoid, or with_logits")
     loss = apply_operation(losses.binary_cross_entropy, input, target)
-    return _reduced(loss if weight is None else loss * weight, reduction)
+    return _named("BinaryCrossEntropy", _reduced(loss if weight is None else loss * weight, reduction))
 
 
 @_with_old_arguments()
