@@ -45,7 +45,13 @@ def outputs(path, digits=0):
     source = path.read_text()
     source = re.sub(r"round\((.*?), (\d)\)", lambda found: f"round({found[1]}, {int(found[2]) + digits})", source)
     source = re.sub(r"([:%+]\d*)\.(\d)([efg])", lambda found: f"{found[1]}.{int(found[2]) + digits}{found[3]}", source)
-    return printed(ported(source)), printed(source)
+    try:
+        for library in (tg, torch):
+            library.set_printoptions(precision=4 + digits)
+        return printed(ported(source)), printed(source)
+    finally:
+        for library in (tg, torch):
+            library.set_printoptions(profile="default")
 
 
 @each_program
@@ -97,15 +103,16 @@ def sources():
         "y.backward(v)", "Q.backward(gradient=external_grad)", "param.requires_grad = False", "x.eq(y).all()",
         "a.requires_grad_(True)", "retain_graph=True", "nn.Conv2d(1, 6, 5)",
         "F.max_pool2d(F.relu(self.conv1(x)), (2, 2))",
-        "out.backward(torch.randn(1, 10))", "next_functions[0][0]",
-        "f.data.sub_(f.grad.data * learning_rate)", "nn.CrossEntropyLoss()",
+        "nn.MaxPool2d(2, 2)", "torch.flatten(x, 1)", "out.backward(torch.randn(1, 10))", "next_functions[0][0]",
+        "f.data.sub_(f.grad.data * learning_rate)", "nn.CrossEntropyLoss()", "torch.max(outputs.data, 1)",
+        "labels.size(0)", "torch.save(net.state_dict()", "load_state_dict(torch.load(",
         # What is torch.nn really?
         "map(torch.tensor,", "x.exp().sum(-1).log().unsqueeze(-1)", "input[range(target.shape[0]), target]",
         "torch.argmax(out, dim=1)", "F.cross_entropy", "model.zero_grad()", "TensorDataset(", "DataLoader(",
         "shuffle=", "model.train()", "model.eval()", "class Lambda(nn.Module)", "nn.AvgPool2d(", "F.avg_pool2d(",
         "nn.AdaptiveAvgPool2d(1)", "kernel_size=3, stride=2, padding=1", "xb.view(-1, xb.size(1))",
         # 모두를 위한 딥러닝 시즌 2
-        "torch.LongTensor(", "torch.ByteTensor(", "torch.Tensor([", ".size()",
+        "torch.LongTensor(", "torch.ByteTensor(", "torch.Tensor([", ".dim()", ".size()", "t.max(dim=0)[1]",
         ".view([-1, 1, 3])",
         ".squeeze()", "torch.stack([x, y, z], dim=1)", "one_hot.scatter_(1, lt, 1)", ".mul_(2.0)", ".long()",
         ".float()",
@@ -148,6 +155,18 @@ def test_digits_are_not_on_the_edge(path):
         # the digit after the last printed one differs by at most one
         digits = len(b.partition(".")[2])
         assert abs(float(a) - float(b)) <= 1.01 * 10.0**-digits
+
+
+SOURCES = {"examples": 9, "blitz": 5, "really": 4, "zerotoall": 25, "makemore": 9, "micrograd": 3}
+
+
+def test_the_page_of_programs_names_and_counts_all_of_them():
+    page = (Path(__file__).parent.parent / "docs" / "programs.md").read_text()
+    named = re.findall(r"^\| `(\w+)\.py` \|", page, flags=re.MULTILINE)
+    assert sorted(named) == [path.stem for path in PROGRAMS]
+    for source, count in SOURCES.items():
+        assert count == sum(name.startswith(f"{source}_") for name in named)
+    assert f"{len(PROGRAMS)} programs" in page
 
 
 def test_a_program_for_the_gpu_says_what_to_install(monkeypatch):

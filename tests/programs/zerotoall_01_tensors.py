@@ -1,0 +1,61 @@
+"""모두를 위한 딥러닝 시즌 2, lab 1: shapes, slices, broadcasting, means, sums and maxima of tensors."""
+
+import numpy as np
+import torch
+
+t = np.array([0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
+ft = torch.FloatTensor(t)
+print(ft)
+print(ft.dim())
+print(ft.shape)
+print(ft.size())
+print(ft[0], ft[1], ft[-1])
+print(ft[2:5], ft[4:-1])
+print(ft[:2], ft[3:])
+
+t = torch.FloatTensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0], [7.0, 8.0, 9.0], [10.0, 11.0, 12.0]])
+print(t.dim(), t.size())
+print(t[:, 1])
+print(t[:, 1].size())
+print(t[:, :-1])
+
+m1 = torch.FloatTensor([[3, 3]])
+m2 = torch.FloatTensor([[2, 2]])
+print(m1 + m2)
+m1 = torch.FloatTensor([[1, 2]])
+m2 = torch.FloatTensor([3])
+print(m1 + m2)
+m2 = torch.FloatTensor([[3], [4]])
+print(m1 + m2)
+
+m1 = torch.FloatTensor([[1, 2], [3, 4]])
+m2 = torch.FloatTensor([[1], [2]])
+print("Shape of Matrix 1: ", m1.shape)
+print("Shape of Matrix 2: ", m2.shape)
+print(m1.matmul(m2))
+print(m1 * m2)
+print(m1.mul(m2))
+
+t = torch.FloatTensor([1, 2])
+print(t.mean())
+t = torch.LongTensor([1, 2])
+try:
+    print(t.mean())
+except Exception as exc:
+    print("not of whole numbers", str(exc) != "")
+t = torch.FloatTensor([[1, 2], [3, 4]])
+print(t.mean())
+print(t.mean(dim=0))
+print(t.mean(dim=1))
+print(t.mean(dim=-1))
+print(t.sum())
+print(t.sum(dim=0))
+print(t.sum(dim=1))
+print(t.sum(dim=-1))
+print(t.max())
+print(t.max(dim=0))
+print("Max: ", t.max(dim=0)[0])
+print("Argmax: ", t.max(dim=0)[1])
+print(t.max(dim=1))
+print(t.max(dim=-1))
+print(t.min(dim=1).indices, t.sort(dim=1, descending=True))
