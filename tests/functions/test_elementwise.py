@@ -37,7 +37,9 @@ def test_functions_and_methods_have_torchs_names(name):
 def test_what_is_no_tensor_is_refused(name):
     for wrong in (1.0, "1", None, [1.0], np.ones(2)):
         with pytest.raises(DtypeError, match="expects a tensor"):
-            getattr(tg, name)(*((wrong, None, 0) if name == "masked_fill" else (wrong,)))
+            getattr(tg, name)(
+                wrong, *{"masked_fill": (None, 0), "threshold": (0, 0), "prelu": (tg.ones(1),)}.get(name, ())
+            )
 
 
 @pytest.mark.parametrize("name", [*public(elementwise), *public(activations)])

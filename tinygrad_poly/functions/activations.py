@@ -71,7 +71,7 @@ def celu(input: Tensor, alpha: float = 1.0) -> Tensor:
 def selu(input: Tensor) -> Tensor:
     """The function λ x where x > 0, else λ α (eˣ − 1), which keeps the mean 0 and the variance 1 of random numbers.
 
-    Klambauer and others, Self-Normalizing Neural Networks, 2017.
+    The derivative is λ or λ α eˣ. Klambauer and others, Self-Normalizing Neural Networks, 2017.
 
     >>> selu(tensor([-1000.0, 1.0]))
     tensor([-1.7581,  1.0507])
@@ -185,6 +185,8 @@ def mish(input: Tensor) -> Tensor:
 def glu(input: Tensor, dim: int = -1) -> Tensor:
     """The first half of x along `dim`, times σ of the second half.
 
+    With halves a and b, the derivative is σ(b) by a, and a σ(b)(1 − σ(b)) by b.
+
     Raises:
         ShapeError: for an odd length.
 
@@ -200,6 +202,8 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
 
 def prelu(input: Tensor, weight: Tensor) -> Tensor:
     """The function x where x > 0, else w x, with one w for all or one for each channel, which is dimension 1.
+
+    The derivative is 1 or w by x, and 0 or x by w.
 
     Raises:
         ShapeError: for another number of weights.
