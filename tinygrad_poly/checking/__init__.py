@@ -24,10 +24,12 @@ this engine was held to, are in docs/proof.md.
 
 from tinygrad_poly.checking.bounds import Estimate, Estimates, allowed, estimate, gamma
 from tinygrad_poly.checking.cases import DTYPES, Case, largest_ratio
+from tinygrad_poly.checking.doctor import GradientMismatchError, assert_gradients_close, check_gradients
 from tinygrad_poly.checking.exact import Answers, answers
 from tinygrad_poly.checking.polynomial_programs import Polynomial
 from tinygrad_poly.checking.programs import Input, Problem, Program
 from tinygrad_poly.checking.rationals import Exact
+from tinygrad_poly.checking.report import GradientReport
 
 __all__ = [
     "DTYPES",
@@ -36,12 +38,16 @@ __all__ = [
     "Estimate",
     "Estimates",
     "Exact",
+    "GradientMismatchError",
+    "GradientReport",
     "Input",
     "Polynomial",
     "Problem",
     "Program",
     "allowed",
     "answers",
+    "assert_gradients_close",
+    "check_gradients",
     "estimate",
     "gamma",
     "largest_ratio",

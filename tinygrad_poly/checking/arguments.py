@@ -1,0 +1,181 @@
+"""Arguments as people have them, as arrays and back: numbers, lists, arrays, columns, tensors, containers."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tinygrad_poly.creation import tensor as make_tensor
+from tinygrad_poly.engine.errors import DtypeError, StructureError
+from tinygrad_poly.func.containers import Structure, flatten, mapped
+from tinygrad_poly.tensor import Tensor
+
+Arrays = dict[int, Any]
+"""Leaves by their number, in the place of what was given."""
+
+
+def library_of(value: Any) -> str:
+    """The library that a value is of: "tensor" for this one's, "torch", "numpy" for what is neither."""
+    root = type(value).__module__.partition(".")[0]
+    return (
+        "tensor" if isinstance(value, Tensor) else "torch" if root == "torch" and hasattr(value, "detach") else "numpy"
+    )
+
+
+def as_array(value: Any) -> Any:
+    """A number, list, array, column or tensor as a NumPy array; anything else as it is."""
+    if isinstance(value, Tensor):
+        return np.array(value.array)
+    if library_of(value) == "torch":
+        return np.array(value.detach().cpu().numpy())
+    if hasattr(value, "to_numpy") and not hasattr(value, "columns"):
+        value = value.to_numpy()
+    if isinstance(value, (bool, str, bytes)) or not isinstance(value, (int, float, np.ndarray, np.generic, list)):
+        return value
+    try:
+        array = np.array(value)
+    except ValueError:  # rows of several lengths
+        return value
+    return value if array.dtype.kind not in "fiub" else array
+
+
+def numeric(value: Any) -> bool:
+    """Whether a value is an array that a gradient can be asked of, after a conversion to floats perhaps."""
+    return isinstance(value, np.ndarray) and value.dtype.kind in "fiu"
+
+
+def floating(value: Any) -> bool:
+    """Whether a value is an array of floats."""
+    return isinstance(value, np.ndarray) and value.dtype.kind == "f"
+
+
+def lists_as_arrays(tree: Any) -> Any:
+    """Containers with arrays in the place of lists of numbers."""
+    if isinstance(tree, list) and tree and _of_numbers(tree) and isinstance(array := as_array(tree), np.ndarray):
+        return array
+    if type(tree) is dict:
+        return {key: lists_as_arrays(value) for key, value in tree.items()}
+    if type(tree) in (list, tuple):
+        return type(tree)(map(lists_as_arrays, tree))
+    return tree
+
+
+def _of_numbers(tree: Any) -> bool:
+    if isinstance(tree, list):
+        return all(map(_of_numbers, tree))
+    return isinstance(tree, (int, float, np.generic)) and not isinstance(tree, bool)
+
+
+class Arguments:
+    """The arguments of a function: their leaves as arrays, and how to call functions with other arrays.
+
+    Attributes:
+        names: of the arguments.
+        leaves: NumPy arrays, and whatever else was given, as it was.
+        active: the numbers of the leaves that gradients are asked of.
+    """
+
+    def __init__(self, function: Callable[..., Any], args: Sequence[Any]) -> None:
+        self.names = _names(function, len(args))
+        args = tuple(map(lists_as_arrays, args))
+        found = [flatten(arg) for arg in args]
+        self.structures: list[Structure] = [structure for _, structure in found]
+        self.given = [leaf for leaves, _ in found for leaf in leaves]
+        self.leaves = [as_array(leaf) for leaf in self.given]
+        self.paths = [name + path for name, s in zip(self.names, self.structures) for path in s.paths()]
+        owners = [k for k, (leaves, _) in enumerate(found) for _ in leaves]
+        self.parts = [[i for i, owner in enumerate(owners) if owner == k] for k in range(len(args))]
+        self.active: list[int] = []
+        self.structure: Any = None
+
+    def choose(self, positions: Sequence[int], single: bool) -> None:
+        """Ask for the gradients of the arguments in these positions, or, if `single`, of the only one."""
+        for k in positions:
+            for i in self.parts[k]:
+                if not numeric(self.leaves[i]):
+                    raise DtypeError(
+                        f"{self.paths[i]} is {type(self.given[i]).__name__} and has no gradient: name the arguments to "
+                        "differentiate by with wrt="
+                    )
+                if not floating(self.leaves[i]):
+                    self.leaves[i] = self.leaves[i].astype(np.float64)
+        self.active = [i for k in positions for i in self.parts[k]]
+        chosen = [self.structures[k] for k in positions]
+        self.structure = chosen[0] if single else Structure(tuple, dict(enumerate(chosen)))
+
+    def position(self, name: Any) -> int:
+        """The position of an argument from its name or number."""
+        if isinstance(name, str) and name in self.names:
+            return self.names.index(name)
+        if isinstance(name, (int, np.integer)) and -len(self.names) <= name < len(self.names):
+            return int(name) % len(self.names)
+        raise StructureError(f"wrt names {name!r}, but the arguments are {', '.join(self.names)}")
+
+    def floats(self) -> list[int]:
+        """The positions of arguments that hold floats, and nothing that has no gradient."""
+        held = [[self.leaves[i] for i in part] for part in self.parts]
+        return [k for k, part in enumerate(held) if part and all(map(numeric, part)) and any(map(floating, part))]
+
+    def values(self) -> Arrays:
+        """The active leaves as they were given."""
+        return {i: self.leaves[i] for i in self.active}
+
+    def build(self, library: str, arrays: Arrays, dtype: Any = None, requires_grad: bool = False) -> list[Any]:
+        """The arguments for a call, of a library's arrays, in another dtype perhaps; copies of what was given."""
+        made = []
+        for i, leaf in enumerate(self.leaves):
+            value = arrays.get(i, leaf)
+            if floating(value):
+                made.append(made_by(library, value.astype(dtype or value.dtype), requires_grad and i in self.active))
+            elif not isinstance(value, np.ndarray):
+                made.append(value)
+            elif isinstance(self.given[i], (int, np.integer, np.bool_)) and value.dtype != object:
+                made.append(self.given[i])
+            else:
+                made.append(value.copy() if value.dtype == object else made_by(library, value.copy(), False))
+        parts = iter(made)
+        return [structure._build(parts) for structure in self.structures]
+
+    def cut(self, rows: int) -> Arrays | None:
+        """The first rows of all arrays that have as many as the longest passive one; None where there is none."""
+        length = self.batch()
+        if length is None or rows >= length:
+            return None
+        return {
+            i: x[:rows] for i, x in enumerate(self.leaves) if isinstance(x, np.ndarray) and x.ndim and len(x) == length
+        }
+
+    def batch(self) -> int | None:
+        """The number of rows that the data have: the commonest length of the arrays that no gradient is asked of."""
+        data = [x for i, x in enumerate(self.leaves) if i not in self.active and isinstance(x, np.ndarray) and x.ndim]
+        lengths = [len(x) for x in data]
+        return max(lengths, key=lengths.count) if lengths else None
+
+
+def made_by(library: str, array: Any, requires_grad: bool) -> Any:
+    """An array as one of a library's."""
+    if library == "tensor":
+        made = make_tensor(array)
+        return made.requires_grad_() if requires_grad else made
+    if library == "torch":
+        made = importlib.import_module("torch").from_numpy(np.asarray(array).copy())
+        return made.requires_grad_() if requires_grad else made
+    return array if array.ndim else array[()]
+
+
+def _names(function: Callable[..., Any], count: int) -> list[str]:
+    try:
+        parameters = list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):
+        parameters = []
+    names = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    return names[:count] + [f"argument {k}" for k in range(len(names[:count]), count)]
+
+
+def gradients_as_arrays(answer: Any) -> Any:
+    """The answer of a gradient function, with arrays for its leaves."""
+    return mapped(as_array, lists_as_arrays(answer)) if not isinstance(answer, np.ndarray) else answer

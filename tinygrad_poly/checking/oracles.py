@@ -1,0 +1,231 @@
+"""Oracles: the true gradient of a function from independent sources, best first, each with its own error.
+
+Exact arithmetic and high precision run a plain NumPy function on scalars of their own (`scalars`), the tape runs it on
+tensors, and finite differences run anything.
+"""
+
+from __future__ import annotations
+
+import importlib
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from tinygrad_poly.autograd import grad
+from tinygrad_poly.checking.arguments import Arguments, Arrays, as_array, floating, library_of, made_by
+from tinygrad_poly.checking.differences import Slope, scales, slope
+from tinygrad_poly.checking.scalars import Field, NotRationalError, OutOfTimeError
+from tinygrad_poly.engine.recording import reads
+from tinygrad_poly.func.containers import flatten
+
+WIDE = np.longdouble
+ORDER = ("exact", "high precision", "tape", "finite differences")
+_TOO_MANY = 200_000
+"""More numbers than exact arithmetic can take in a second or two."""
+
+
+@dataclass
+class Truth:
+    """The true gradients by one oracle: for each active leaf its numbers, and how far they may be off."""
+
+    oracle: str
+    gradients: list[Any]
+    errors: list[Any]
+    numbers: Field | None = None
+    notes: list[str] = field(default_factory=list)
+    kink: bool = False
+
+
+class NoOracleError(Exception):
+    """An oracle that cannot take this function, and why."""
+
+
+class Function:
+    """The function whose gradient is asked for, with a cotangent of its result: a function to a number."""
+
+    def __init__(self, call: Callable[..., Any], arguments: Arguments, library: str, cotangent: Any) -> None:
+        self.call, self.arguments, self.library, self.cotangent = call, arguments, library, cotangent
+
+    def number(self, arrays: Arrays, dtype: Any) -> float:
+        """Σ cotangent · result, in wide arithmetic where there is one."""
+        wide = WIDE if self.library == "numpy" and dtype is WIDE else np.float64
+        with np.errstate(all="ignore"):
+            result = as_array(self.call(*self.arguments.build(self.library, arrays, wide)))
+            return np.sum(np.asarray(result, WIDE) * self.cotangent)  # type: ignore[no-any-return]
+
+
+def scalar_run(
+    call: Callable[..., Any], arguments: Arguments, arrays: Arrays, field: Field, active: bool = True
+) -> Any:
+    """The result of a plain function on scalars of a field, and the arrays of them that are active."""
+    inputs = {
+        i: field.array(arrays.get(i, x), active and i in arguments.active)
+        for i, x in enumerate(arguments.leaves)
+        if floating(x)
+    }
+    with np.errstate(all="ignore"):
+        return call(*arguments.build("numpy", inputs)), [inputs[i] for i in arguments.active]
+
+
+def exactly(f: Function, arrays: Arrays, field: Field) -> Truth:
+    """The oracle of exact arithmetic, or of high precision: depends on the field."""
+    if f.library != "numpy":
+        raise NoOracleError("exact arithmetic runs functions of NumPy arrays")
+    if sum(x.size for x in f.arguments.leaves if floating(x)) > _TOO_MANY:
+        raise NoOracleError("there are too many numbers for exact arithmetic in the time budget")
+    try:
+        result, inputs = scalar_run(f.call, f.arguments, arrays, field)
+        result = np.asarray(result, object)
+        if result.shape != np.shape(f.cotangent):
+            raise NoOracleError("the function's result has another shape in exact arithmetic")
+        gradients = field.gradient(result, f.cotangent, inputs)
+    except OutOfTimeError:
+        spent = len(field.tape)
+        raise NoOracleError(f"exact arithmetic was stopped by the time budget after {spent:,} operations") from None
+    except (NotRationalError, NoOracleError):
+        raise
+    except ZeroDivisionError:
+        raise NoOracleError("exact arithmetic met a division by 0") from None
+    except Exception as error:
+        # Whatever a user's function does with objects that are no floats.
+        raise NoOracleError(
+            f"the function does not run in exact arithmetic ({type(error).__name__}: {error})"
+        ) from None
+    name = "high precision" if field.mp else "exact"
+    errors = [np.zeros(g.shape) for g in gradients]
+    return Truth(name, gradients, errors, field, [], field.ties > 0)
+
+
+def by_tape(f: Function, arrays: Arrays) -> Truth:
+    """The oracle of this engine's tape, in float64 and in wider numbers; its error is how far these are apart."""
+    if f.library == "torch":
+        raise NoOracleError("the tape does not record torch's operations")
+
+    def run(moved: Arrays, dtype: Any) -> list[Any]:
+        leaves = [made_by("tensor", moved[i].astype(dtype), True) for i in f.arguments.active]
+        args = _with(f.arguments, f.arguments.build(f.library, moved, dtype), leaves)
+        read: list[Any] = []
+        token = reads.set((*reads.get(), read))
+        try:
+            result = f.call(*args)
+        finally:
+            reads.reset(token)
+        if library_of(result) != "tensor" or result.node is None:
+            where = f" at {read[0][2].filename}, line {read[0][2].lineno}" if read and read[0][2] else ""
+            if read or library_of(result) != "tensor":
+                raise NoOracleError(f"the function left the tape{where}")
+            return [np.zeros(x.shape) for x in leaves]
+        if read:
+            line = read[0][2]
+            raise NoOracleError(
+                "the function reads numbers off the tape" + (f" at {line.filename}, line {line.lineno}" if line else "")
+            )
+        v = made_by("tensor", np.asarray(np.broadcast_to(f.cotangent, result.shape), dtype), False)
+        found = grad(result, leaves, v.to(result.dtype), allow_unused=True)
+        return [np.zeros(x.shape) if g is None else as_array(g) for g, x in zip(found, leaves)]
+
+    try:
+        with np.errstate(all="ignore"):
+            narrow = run(arrays, np.float64)
+            unit = 2.0**-53
+            wiggle = np.random.default_rng(0)
+            moved = {i: x * (1 + unit * wiggle.uniform(-2, 2, x.shape)) for i, x in arrays.items()}
+            near = run(moved, np.float64)
+            try:
+                wide = run(arrays, WIDE)
+            except Exception:  # what has no wide numbers, such as LAPACK
+                wide = narrow
+    except NoOracleError:
+        raise
+    except Exception as error:
+        raise NoOracleError(f"the function does not run on tensors ({type(error).__name__}: {error})") from None
+    errors = []
+    for a, b, c in zip(narrow, wide, near):
+        a, b, c = (np.asarray(x, WIDE) for x in (a, b, c))
+        size = np.abs(b).max(initial=0.0)
+        with np.errstate(all="ignore"):
+            errors.append(4 * (np.abs(a - b) + np.abs(a - c)) + 8 * unit * np.abs(b) + unit * size)
+    return Truth("tape", [np.asarray(x) for x in wide], errors)
+
+
+def _with(arguments: Arguments, args: Sequence[Any], leaves: Sequence[Any]) -> list[Any]:
+    """Arguments with these tensors in the places of the active leaves, and NumPy arrays in those of the others."""
+    flat = [leaf for arg in args for leaf in flatten(arg)[0]]
+    for i, leaf in zip(arguments.active, leaves):
+        flat[i] = leaf
+    parts = iter(flat)
+    return [structure._build(parts) for structure in arguments.structures]
+
+
+def by_differences(f: Function, arrays: Arrays, seconds: float, seed: int) -> Truth:
+    """The oracle of finite differences: number by number, as far as the time goes; the others by random directions."""
+    dtype = WIDE if f.library == "numpy" else np.float64
+    unit = float(np.finfo(dtype).eps)
+    started = time.perf_counter()
+    gradients, errors, notes = [], [], []
+    kink = False
+    for i in f.arguments.active:
+        x = arrays[i].astype(dtype)
+        steps = scales(x)
+        D, E = np.full(x.shape, np.nan), np.full(x.shape, np.inf)
+        order = np.random.default_rng(seed).permutation(x.size)
+        done = 0
+        for k in order:
+            if time.perf_counter() - started > seconds and done:
+                break
+            found = slope_of(f, arrays, i, np.unravel_index(k, x.shape), dtype, steps, unit)
+            kink |= found.kink
+            D[np.unravel_index(k, x.shape)], E[np.unravel_index(k, x.shape)] = found.value, found.error
+            done += 1
+        if done < x.size:
+            notes.append(f"{done:,} of {x.size:,} numbers of {f.arguments.paths[i]} were checked in the time budget")
+        gradients.append(D)
+        errors.append(E)
+    return Truth("finite differences", gradients, errors, None, notes, kink)
+
+
+def slope_of(f: Function, arrays: Arrays, leaf: int, at: Any, dtype: Any, steps: Any, unit: float) -> Slope:
+    """The derivative by one number."""
+    base = arrays[leaf].astype(dtype)
+
+    def along(h: float) -> float:
+        moved = base.copy()
+        moved[at] += h
+        try:
+            return f.number({**arrays, leaf: moved}, dtype)
+        except (ValueError, ArithmeticError):
+            return np.nan
+
+    return slope(along, float(steps[at]), unit)
+
+
+def along_direction(f: Function, arrays: Arrays, direction: dict[int, Any]) -> Slope:
+    """The derivative along a direction, of all active leaves at once."""
+    dtype = WIDE if f.library == "numpy" else np.float64
+
+    def along(h: float) -> float:
+        try:
+            return f.number({i: x.astype(dtype) + h * direction[i] for i, x in arrays.items()}, dtype)
+        except (ValueError, ArithmeticError):
+            return np.nan
+
+    return slope(along, 1.0, float(np.finfo(dtype).eps))
+
+
+def by_torch(f: Function, arrays: Arrays) -> list[Any] | None:
+    """The answer of torch, as a witness; None where it is not torch's function."""
+    if f.library != "torch":
+        return None
+    torch: Any = importlib.import_module("torch")
+    args = f.arguments.build("torch", arrays, np.float64, requires_grad=True)
+    flat = [leaf for arg in args for leaf in flatten(arg)[0]]
+    leaves = [flat[i] for i in f.arguments.active]
+    result = f.call(*args)
+    if not result.requires_grad:
+        return None
+    v = torch.as_tensor(np.asarray(f.cotangent, np.float64)).to(result.dtype)
+    found = torch.autograd.grad(result, leaves, v, allow_unused=True)
+    return [np.zeros(tuple(x.shape)) if g is None else as_array(g) for g, x in zip(found, leaves)]

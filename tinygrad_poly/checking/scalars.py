@@ -1,0 +1,284 @@
+"""Scalars that remember how they were computed: exact gradients of a plain NumPy function, which stays as it is.
+
+NumPy runs on arrays of objects, so a function of arrays runs on arrays of such scalars, and each of them is a step of
+a tape: one pass forward, one back, however many inputs there are. Their values are fractions, with which nothing is
+rounded; or, where a function needs exp or sqrt, mpmath's numbers of hundreds of digits.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+import random
+import time
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+
+class OutOfTimeError(Exception):
+    """The time budget is spent."""
+
+
+class NotRationalError(TypeError):
+    """A function whose values are no fractions."""
+
+
+class Field:
+    """The numbers that a run computes with: fractions, or mpmath's; and the tape of the run.
+
+    Args:
+        digits: how many digits mpmath is to compute with; 0 for fractions.
+        deadline: when to give up, on `time.perf_counter`'s clock.
+        jitter: how far the constants in the function are moved, relatively: by that one sees how much it matters that
+            a constant such as 0.1 was rounded.
+
+    Attributes:
+        ties: how many comparisons found equal numbers: there, a maximum or an absolute value has a kink.
+    """
+
+    def __init__(self, digits: int = 0, deadline: float = math.inf, jitter: float = 0.0) -> None:
+        self.mp: Any = None
+        if digits:
+            import mpmath
+
+            self.mp = mpmath.MPContext()
+            self.mp.dps = digits
+        self.deadline = deadline
+        self.jitter = Fraction(jitter)
+        self.random = random.Random(0)
+        self.tape: list[Scalar] = []
+        self.ties = self.rounded = 0
+
+    def number(self, x: Any) -> Any:
+        """A Python or NumPy number as a number of this field."""
+        if isinstance(x, Fraction):
+            return self.mp.mpf(x.numerator) / x.denominator if self.mp else x
+        if isinstance(x, (int, np.integer, np.bool_)):
+            return self.mp.mpf(int(x)) if self.mp else Fraction(int(x))
+        if isinstance(x, np.longdouble):
+            return self.number(Fraction(*x.as_integer_ratio()))
+        if not math.isfinite(x):
+            raise TypeError(f"there is no exact arithmetic with {x}")
+        return self.mp.mpf(float(x)) if self.mp else Fraction(float(x))
+
+    def constant(self, x: Any) -> Any:
+        """A number of the function's own, which may have been rounded when it was written down."""
+        value = self.number(x)
+        if isinstance(x, float) and Fraction(x).denominator.bit_length() > 12 and value:
+            self.rounded += 1
+            if self.jitter:
+                value *= 1 + self.number(self.jitter * self.random.choice((-3, -2, -1, 1, 2, 3)))
+        return value
+
+    def array(self, numbers: Any, active: bool) -> Any:
+        """An array of floats as an array of scalars, which gradients are wanted of if they are `active`."""
+        numbers = np.asarray(numbers)
+        scalars = np.empty(numbers.shape, object)
+        flat = [Scalar(self, self.number(x), () if active else None) for x in numbers.ravel()]
+        scalars.ravel()[:] = flat
+        return scalars
+
+    def gradient(self, outputs: Any, cotangent: Any, inputs: Sequence[Any]) -> list[Any]:
+        """The exact gradients of Σ cotangent · outputs, as arrays of numbers of the field."""
+        zero = self.number(0)
+        adjoint = [zero] * len(self.tape)
+        for y, v in zip(np.asarray(outputs, object).ravel(), np.asarray(cotangent).ravel(), strict=True):
+            if isinstance(y, Scalar) and y.links is not None:
+                adjoint[y.place] += self.number(v)
+        for scalar in reversed(self.tape):
+            g = adjoint[scalar.place]
+            if g:
+                self.check_time()
+                for source, slope in scalar.links or ():
+                    adjoint[source.place] += g * slope
+        return [_objects([adjoint[x.place] for x in array.ravel()], array.shape) for array in inputs]
+
+    def check_time(self) -> None:
+        """Raise OutOfTimeError where the budget is spent."""
+        if time.perf_counter() > self.deadline:
+            raise OutOfTimeError
+
+
+def _objects(values: Sequence[Any], shape: tuple[int, ...]) -> Any:
+    array = np.empty(len(values), object)
+    array[:] = values
+    return array.reshape(shape)
+
+
+class Scalar:
+    """A number of a field and, where a gradient is wanted, what it was computed from, each with its slope."""
+
+    __slots__ = ("field", "links", "place", "value")
+
+    def __init__(self, field: Field, value: Any, links: tuple[tuple[Scalar, Any], ...] | None) -> None:
+        self.field, self.value, self.links = field, value, links
+        if links is not None:
+            self.place = len(field.tape)
+            field.tape.append(self)
+            if not self.place % 64:
+                field.check_time()
+
+    def _of(self, value: Any, *links: tuple[Any, Any]) -> Scalar:
+        active = tuple((x, slope) for x, slope in links if x.links is not None)
+        return Scalar(self.field, value, active or None)
+
+    def _other(self, x: Any) -> Scalar | None:
+        if isinstance(x, Scalar):
+            return x
+        if isinstance(x, (int, float, np.integer, np.floating, np.bool_, Fraction)):
+            return Scalar(self.field, self.field.constant(x), None)
+        return None
+
+    def __add__(self, other: Any) -> Any:
+        b = self._other(other)
+        return NotImplemented if b is None else self._of(self.value + b.value, (self, 1), (b, 1))
+
+    def __sub__(self, other: Any) -> Any:
+        b = self._other(other)
+        return NotImplemented if b is None else self._of(self.value - b.value, (self, 1), (b, -1))
+
+    def __mul__(self, other: Any) -> Any:
+        b = self._other(other)
+        return NotImplemented if b is None else self._of(self.value * b.value, (self, b.value), (b, self.value))
+
+    def __truediv__(self, other: Any) -> Any:
+        b = self._other(other)
+        if b is None:
+            return NotImplemented
+        ratio = self.value / b.value
+        return self._of(ratio, (self, 1 / b.value), (b, -ratio / b.value))
+
+    def __pow__(self, other: Any) -> Any:
+        b = self._other(other)
+        if b is None:
+            return NotImplemented
+        x, n = self.value, b.value
+        if b.links is None and n == int(n):
+            n = int(n)
+            return self._of(x**n, (self, n * x ** (n - 1) if n else 0))
+        if x < 0:
+            raise TypeError("a negative number to a broken power")
+        y = self._mp.power(x, n)
+        return self._of(y, (self, n * self._mp.power(x, n - 1)), (b, y * self._mp.log(x) if b.links is not None else 0))
+
+    def _reflected(operation: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:  # type: ignore[misc]  # noqa: N805
+        def method(self: Scalar, other: Any) -> Any:
+            a = self._other(other)
+            return NotImplemented if a is None else operation(a, self)
+
+        return method
+
+    __radd__ = _reflected(operator.add)
+    __rsub__ = _reflected(operator.sub)
+    __rmul__ = _reflected(operator.mul)
+    __rtruediv__ = _reflected(operator.truediv)
+    __rpow__ = _reflected(operator.pow)
+
+    def __neg__(self) -> Scalar:
+        return self._of(-self.value, (self, -1))
+
+    def __pos__(self) -> Scalar:
+        return self
+
+    def __abs__(self) -> Scalar:
+        return -self if self < 0 else self
+
+    def _compared(operation: Callable[[Any, Any], bool]) -> Callable[[Any, Any], Any]:  # type: ignore[misc]  # noqa: N805
+        def method(self: Scalar, other: Any) -> Any:
+            if isinstance(other, float) and not math.isfinite(other):
+                return operation(0.0, other)
+            b = self._other(other)
+            if b is None:
+                return NotImplemented
+            if self.value == b.value and self is not b and (self.links is not None or b.links is not None):
+                self.field.ties += 1
+            return operation(self.value, b.value)
+
+        return method
+
+    __lt__ = _compared(operator.lt)
+    __le__ = _compared(operator.le)
+    __gt__ = _compared(operator.gt)
+    __ge__ = _compared(operator.ge)
+    __eq__ = _compared(operator.eq)
+    __ne__ = _compared(operator.ne)
+    __hash__ = None  # type: ignore[assignment]
+    del _reflected, _compared
+
+    def __bool__(self) -> bool:
+        return bool(self != 0)
+
+    def conjugate(self) -> Scalar:
+        """The number itself."""
+        return self
+
+    @property
+    def _mp(self) -> Any:
+        if self.field.mp is None:
+            raise NotRationalError("a function whose values are no fractions")
+        return self.field.mp
+
+    def __getattr__(self, name: str) -> Any:
+        """The functions of `SLOPES`, which NumPy calls by name; and what an array without dimensions has."""
+        if name.startswith("_"):
+            raise AttributeError(name)
+        if name in SLOPES:
+
+            def function() -> Scalar:
+                x = self.value
+                if name == "sqrt" and self.field.mp is None and (root := _root(x)) is not None:
+                    return self._of(root, (self, 1 / (2 * root) if self.links is not None else 0))
+                y = COMPUTED[name](self._mp, x) if name in COMPUTED else getattr(self._mp, NAMES.get(name, name))(x)
+                if not isinstance(y, self._mp.mpf):
+                    raise TypeError(f"{name} of {self._mp.nstr(x, 5)} is no real number")
+                return self._of(y, (self, SLOPES[name](self._mp, x, y) if self.links is not None else 0))
+
+            return function
+        box = np.empty((), object)
+        box[()] = self
+        return getattr(box, name)
+
+
+def _root(x: Fraction) -> Fraction | None:
+    """The square root of a fraction, where it is one."""
+    if x <= 0:
+        return None
+    n, d = math.isqrt(x.numerator), math.isqrt(x.denominator)
+    return Fraction(n, d) if n * n == x.numerator and d * d == x.denominator else None
+
+
+SLOPES: dict[str, Callable[[Any, Any, Any], Any]] = {
+    "exp": lambda m, x, y: y,
+    "exp2": lambda m, x, y: y * m.log(2),
+    "expm1": lambda m, x, y: y + 1,
+    "log": lambda m, x, y: 1 / x,
+    "log2": lambda m, x, y: 1 / (x * m.log(2)),
+    "log10": lambda m, x, y: 1 / (x * m.log(10)),
+    "log1p": lambda m, x, y: 1 / (1 + x),
+    "sqrt": lambda m, x, y: 1 / (2 * y),
+    "cbrt": lambda m, x, y: y / (3 * x),
+    "sin": lambda m, x, y: m.cos(x),
+    "cos": lambda m, x, y: -m.sin(x),
+    "tan": lambda m, x, y: 1 + y * y,
+    "arcsin": lambda m, x, y: 1 / m.sqrt(1 - x * x),
+    "arccos": lambda m, x, y: -1 / m.sqrt(1 - x * x),
+    "arctan": lambda m, x, y: 1 / (1 + x * x),
+    "sinh": lambda m, x, y: m.cosh(x),
+    "cosh": lambda m, x, y: m.sinh(x),
+    "tanh": lambda m, x, y: 1 - y * y,
+    "arcsinh": lambda m, x, y: 1 / m.sqrt(x * x + 1),
+    "arccosh": lambda m, x, y: 1 / m.sqrt(x * x - 1),
+    "arctanh": lambda m, x, y: 1 / (1 - x * x),
+}
+"""For each function y = f(x) its slope, from mpmath's functions m."""
+
+NAMES = {f"arc{name}": f"a{name}" for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh")}
+COMPUTED: dict[str, Callable[[Any, Any], Any]] = {
+    "exp2": lambda m, x: m.power(2, x),
+    "log2": lambda m, x: m.log(x) / m.log(2),
+    "cbrt": lambda m, x: m.sign(x) * m.cbrt(abs(x)),
+}
+"""Functions that mpmath has under another name, or not."""
