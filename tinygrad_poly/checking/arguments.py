@@ -140,14 +140,11 @@ class Arguments:
         parts = iter(made)
         return [structure._build(parts) for structure in self.structures]
 
-    def cut(self, rows: int) -> Arrays | None:
-        """The first rows of all arrays that have as many as the longest passive one; None where there is none."""
+    def cut(self, rows: slice) -> Arrays | None:
+        """Some rows of the data: of all arrays that have as many rows as `batch` says; None where there are none."""
         length = self.batch()
-        if length is None or rows >= length:
-            return None
-        return {
-            i: x[:rows] for i, x in enumerate(self.leaves) if isinstance(x, np.ndarray) and x.ndim and len(x) == length
-        }
+        data = [i for i, x in enumerate(self.leaves) if i not in self.active and np.shape(x)[:1] == (length,)]
+        return {i: self.leaves[i][rows] for i in data} or None
 
     def batch(self) -> int | None:
         """The number of rows that the data have: the commonest length of the arrays that no gradient is asked of."""

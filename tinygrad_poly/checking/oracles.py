@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -105,8 +105,7 @@ def by_tape(f: Function, arrays: Arrays) -> Truth:
         raise NoOracleError("the tape does not record torch's operations")
 
     def run(moved: Arrays, dtype: Any) -> list[Any]:
-        leaves = [made_by("tensor", moved[i].astype(dtype), True) for i in f.arguments.active]
-        args = _with(f.arguments, f.arguments.build(f.library, moved, dtype), leaves)
+        args, leaves = leaves_on_tape(f, moved, dtype)
         read: list[Any] = []
         token = reads.set((*reads.get(), read))
         try:
@@ -151,13 +150,14 @@ def by_tape(f: Function, arrays: Arrays) -> Truth:
     return Truth("tape", [np.asarray(x) for x in wide], errors)
 
 
-def _with(arguments: Arguments, args: Sequence[Any], leaves: Sequence[Any]) -> list[Any]:
-    """Arguments with these tensors in the places of the active leaves, and NumPy arrays in those of the others."""
-    flat = [leaf for arg in args for leaf in flatten(arg)[0]]
-    for i, leaf in zip(arguments.active, leaves):
+def leaves_on_tape(f: Function, arrays: Arrays, dtype: Any) -> tuple[list[Any], list[Any]]:
+    """The arguments with tensors in the places of the active leaves, and these tensors."""
+    leaves = [made_by("tensor", arrays[i].astype(dtype), True) for i in f.arguments.active]
+    flat = [leaf for arg in f.arguments.build(f.library, arrays, dtype) for leaf in flatten(arg)[0]]
+    for i, leaf in zip(f.arguments.active, leaves):
         flat[i] = leaf
     parts = iter(flat)
-    return [structure._build(parts) for structure in arguments.structures]
+    return [structure._build(parts) for structure in f.arguments.structures], leaves
 
 
 def by_differences(f: Function, arrays: Arrays, seconds: float, seed: int) -> Truth:

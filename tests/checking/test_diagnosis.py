@@ -1,0 +1,88 @@
+"""Diagnoses: each kind of mistake is named, and what is not known is said to be unknown."""
+
+import numpy as np
+import pytest
+
+from tinygrad_poly.checking import check_gradients
+
+X, Y = np.array([1.0, 2.0, 3.0, 5.0]), np.array([2.0, 1.0, 4.0, 3.0])
+DATA = np.random.default_rng(0).standard_normal((5, 3))
+W, B = np.random.default_rng(1).standard_normal((3, 3)), np.random.default_rng(2).standard_normal(3)
+
+
+def cost(W, x, y):
+    return np.mean((W * x - y) ** 2)
+
+
+def layer(W, b, X):
+    return np.mean(np.tanh(X @ W + b) ** 2)
+
+
+def backward(W, b, X, slope=lambda h: 1 - h * h, total=lambda d: d.sum(0)):
+    h = np.tanh(X @ W + b)
+    d = 2 * h / h.size * slope(h)
+    return X.T @ d, total(d)
+
+
+def two_terms(a):
+    return np.sum(a**3 + np.sin(a))
+
+
+def softmax(z):
+    return np.exp(z) / np.exp(z).sum()
+
+
+CASES = {
+    "factor": (cost, lambda W, x, y: np.sum((W * x - y) * x), 0.5, X, Y),
+    "sign": (cost, lambda W, x, y: -2 * np.mean((W * x - y) * x), 0.5, X, Y),
+    "sum-for-mean": (cost, lambda W, x, y: 2 * np.sum((W * x - y) * x), 0.5, X, Y),
+    "mean-for-sum": (layer, lambda W, b, X: backward(W, b, X, total=lambda d: d.mean(0)), W, B, DATA),
+    "missing-chain-factor": (layer, lambda W, b, X: backward(W, b, X, lambda h: 1), W, B, DATA),
+    "missing-sum": (layer, lambda W, b, X: backward(W, b, X, total=lambda d: d), W, B, DATA),
+    "wrong-axis": (layer, lambda W, b, X: backward(W, b, X, total=lambda d: d.sum(1)), W, B, DATA[:3]),
+    "transposed": (layer, lambda W, b, X: backward(W, b, X)[0].T, W, B, DATA),
+    "detached": (cost, lambda W, x, y: 0.0, 0.5, X, Y),
+    "one-row": (cost, lambda W, x, y: 2 * (W * x[0] - y[0]) * x[0], 0.5, X, Y),
+    "float32": (cost, lambda W, x, y: 2 * np.mean(((W * x - y) * x).astype("float32")), 0.5, X, Y),
+    "swapped": (lambda a, c: np.sum(a * c * c), lambda a, c: (2 * a * c, c * c), X, Y),
+    "missing-term": (two_terms, lambda a: 3 * a**2, X),
+    "counted-twice": (two_terms, lambda a: 3 * a**2 + 2 * np.cos(a), X),
+    "term-sign": (two_terms, lambda a: 3 * a**2 - np.cos(a), X),
+    "diagonal-only": (softmax, lambda z, cotangent: softmax(z) * (1 - softmax(z)) * cotangent, X / 2),
+    "unclassified": (two_terms, np.exp, X),
+}
+
+
+@pytest.mark.parametrize("code", CASES)
+def test_a_mistake_is_named(code):
+    report = check_gradients(*CASES[code])
+    assert report.verdict == "fail"
+    assert {d.code for d in report.diagnosis} == {code}
+
+
+def test_a_factor_is_followed_through_batch_sizes():
+    (found,) = check_gradients(*CASES["factor"]).diagnosis
+    assert str(found) == (
+        "grad[W] is m/2 times the true gradient (m = 4: 2, m = 3: 3/2, m = 2: 1)\n  Fix: multiply by 2/m"
+    )
+
+
+def test_what_is_kept_from_call_to_call_is_found():
+    kept, total = [], [0.0]
+
+    def stale(a):
+        kept.append(2 * a)
+        return kept[0]
+
+    def accumulated(a):
+        total[0] = total[0] + 2 * a
+        return total[0]
+
+    for gradient, code in ((stale, "stale"), (accumulated, "accumulated")):
+        (found,) = check_gradients(lambda a: np.sum(a**2), gradient, X).diagnosis
+        assert found.code == code
+
+
+def test_one_wrong_number_alone_is_not_called_a_factor():
+    (found,) = check_gradients(cost, -2.2345, 0.5, X, Y).diagnosis
+    assert found.code == "unclassified"

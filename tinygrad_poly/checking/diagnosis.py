@@ -1,0 +1,288 @@
+"""Diagnoses: what is wrong with a gradient, in words, with the numbers and the fix.
+
+A diagnosis is a hypothesis that explains the claimed gradient at the point of the check, at others, and with fewer rows
+of data. Where none does, the gradient is wrong in a way that is not known here, and is said to be: nothing is guessed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from tinygrad_poly.checking import hypotheses as h
+from tinygrad_poly.checking.arguments import Arrays
+from tinygrad_poly.checking.oracles import leaves_on_tape
+from tinygrad_poly.checking.verdict import floats
+
+CODES: dict[str, tuple[str, str]] = {
+    "factor": ("is {ratio} times the true gradient{batch}", "multiply by {inverse}"),
+    "sign": ("has the wrong sign", "multiply by -1"),
+    "mean-for-sum": ("is 1/{n} of the true gradient{batch}: a mean where the loss has a sum", "np.mean → np.sum"),
+    "sum-for-mean": ("is {n} times the true gradient{batch}: a sum where the loss has a mean", "np.sum → np.mean"),
+    "missing-chain-factor": ("lacks the slope of {where}: the chain rule multiplies by it", "multiply by that slope"),
+    "missing-term": ("lacks what comes through {where}", "add that term"),
+    "counted-twice": ("counts what comes through {where} twice", "count it once"),
+    "term-sign": ("has the wrong sign in what comes through {where}", "change the sign of that term"),
+    "term-factor": ("takes {ratio} times what comes through {where}", "multiply that term by {inverse}"),
+    "swapped": ("is the gradient of {key}", "exchange the two"),
+    "transposed": ("has the right numbers in the wrong places ({key})", "transpose or turn it around"),
+    "missing-sum": (
+        "has shape {shape}, and is not summed over the axes along which the argument was repeated",
+        "sum over the axes that broadcasting added",
+    ),
+    "wrong-axis": ("is summed over the wrong axes {key}", "sum over the axes that broadcasting added"),
+    "one-row": ("is the contribution of one row only ({key})", "add up all rows"),
+    "repeated-index": ("counts only one use of an element that is used several times", "np.add.at(g, index, v)"),
+    "stale": ("is that of an earlier call's arguments", "compute with the arguments given, not with what was kept"),
+    "accumulated": ("is added to that of the calls before", "start each call at 0 (zero_grad)"),
+    "detached": (
+        "is 0: the way from the loss to the argument is cut",
+        "do not detach or read numbers out on the way",
+    ),
+    "float32": ("has only float32's digits", "compute in float64: no astype(np.float32) or dtype=np.float32"),
+    "diagonal-only": ("keeps only the diagonal of the {key}", "multiply by the whole Jacobian"),
+    "unclassified": ("is wrong in a way that is not known here", "compare it line by line: checking.compare"),
+}
+"""What each diagnosis says of the gradient, and the fix."""
+
+ORDER = (
+    *(h.detached, h.accumulated, h.stale, h.swapped, h.diagonal_only, h.transposed, h.one_row),
+    *(h.missing_sum, h.wrong_axis, h.repeated_index, h.missing_chain_factor, h.term),
+)
+TERMS = {-1.0: "missing-term", 1.0: "counted-twice", -2.0: "term-sign"}
+"""How much more often than right a term is counted."""
+
+
+@dataclass
+class Diagnosis:
+    """A mistake in the gradient of one argument.
+
+    Attributes:
+        code: one of `CODES`.
+        argument: its name.
+        numbers: what the words are made of: the ratio, the axes, the line of the program.
+        sure: whether it was tried at several points; else it is only likely.
+    """
+
+    code: str
+    argument: str
+    numbers: dict[str, Any] = field(default_factory=dict)
+    sure: bool = True
+
+    def __str__(self) -> str:
+        said, fix = (text.format_map(self.numbers) for text in CODES[self.code])
+        likely = "" if self.sure or self.code == "unclassified" else " (likely: seen at one point only)"
+        return f"grad[{self.argument}] {said}{likely}\n  Fix: {fix}"
+
+
+def diagnose(patient: Any, number: int, oracle: str) -> Diagnosis:
+    """The diagnosis of the gradient of one of the active leaves."""
+    samples = _samples(patient, number, oracle)
+    name = patient.arguments.paths[patient.arguments.active[number]]
+    code, numbers = _explained(samples) if samples else ("unclassified", {})
+    if code == "factor":
+        code, numbers = _factor(patient, number, oracle, samples, numbers["c"])
+    return Diagnosis(code, name, numbers, len(samples) > 1)
+
+
+def _explained(samples: Sequence[h.Sample]) -> tuple[str, dict[str, Any]]:
+    first = samples[0]
+    if first.claimed.shape == first.true.shape:
+        if first.claimed.dtype == np.float32 and first.leaf_dtype != np.float32 and _close(first, first.true, 1e-5):
+            return "float32", {}
+        c = _ratio(first.claimed, first.true)
+        # Every error of a single number is some factor: then only a factor that people forget is one.
+        if _told(samples, c, (-1, 2, -2, 0.5, -0.5, first.batch)) and all(_matches(s, c * s.true) for s in samples):
+            return "factor", {"c": c}
+    for hypothesis in ORDER:
+        code = hypothesis.__name__.replace("_", "-")
+        for key, candidate in hypothesis(first):
+            if hypothesis is h.term:
+                c = _ratio(first.claimed - first.true, candidate) if first.claimed.shape == first.true.shape else 0
+                if _told(samples, c, TERMS) and all(
+                    _matches(s, s.true + c * t) for s, t in _others(hypothesis, samples, key)
+                ):
+                    shown = _fraction(1 + c)
+                    code = TERMS.get(round(c, 6), "term-factor")
+                    inverse = _fraction(1 / (1 + c)) if c != -1 else ""
+                    return code, {"where": first.graph.name(key), "ratio": shown, "inverse": inverse}  # type: ignore
+            elif _matches(first, candidate) and all(_matches(s, t) for s, t in _others(hypothesis, samples, key)):
+                is_edge = hypothesis is h.missing_chain_factor and key != "cotangent"
+                where = first.graph.name(key) if is_edge else f"the {key}"  # type: ignore[union-attr]
+                return code, {"key": key, "where": where, "shape": first.claimed.shape}
+    return "unclassified", {}
+
+
+def _told(samples: Sequence[h.Sample], c: float, usual: Any) -> bool:
+    """Whether a fitted number says anything: one number at one point is any factor of anything."""
+    return bool(c) and (len(samples) > 1 or samples[0].true.size > 2 or any(k and abs(c - k) < 1e-9 for k in usual))
+
+
+def _others(hypothesis: Any, samples: Sequence[h.Sample], key: Any) -> list[tuple[h.Sample, Any]]:
+    return [(s, next((candidate for k, candidate in hypothesis(s) if k == key), np.array(np.nan))) for s in samples]
+
+
+def _matches(s: h.Sample, candidate: Any) -> bool:
+    """Whether a candidate explains the error of the claimed gradient, all but a thousandth of it."""
+    if candidate.shape != s.claimed.shape:
+        return False
+    with np.errstate(all="ignore"):
+        size = np.abs(candidate).max(initial=0.0)
+        off = np.abs(s.claimed - s.true) if s.claimed.shape == s.true.shape else np.abs(s.claimed)
+        error = off.max(initial=0.0)
+        rest = np.abs(s.claimed - candidate).max(initial=0.0)
+        return bool(rest <= min(1e-3 * error, 1e-7 * size + 1e-7 * error) + 64 * s.unit * size)
+
+
+def _close(s: h.Sample, candidate: Any, part: float) -> bool:
+    return bool(np.abs(s.claimed - candidate).max(initial=0.0) <= part * np.abs(candidate).max(initial=0.0))
+
+
+def _ratio(a: Any, b: Any) -> float:
+    with np.errstate(all="ignore"):
+        scale = float(np.abs(b).max(initial=0.0))
+        c = float(np.sum(a * (b / scale)) / np.sum(b * (b / scale))) if scale and math.isfinite(scale) else 0.0
+    return c if math.isfinite(c) else 0.0
+
+
+def _fraction(c: float) -> str:
+    near = Fraction(c).limit_denominator(1000)
+    return str(near) if abs(float(near) - c) <= 1e-9 * abs(c) else f"{c:.12g}"
+
+
+def _factor(patient: Any, number: int, oracle: str, samples: list[h.Sample], c: float) -> tuple[str, dict[str, Any]]:
+    """The name of a constant factor: how it depends on the number of rows m, as far as that can be changed."""
+    numbers = {"ratio": _fraction(c), "inverse": _fraction(1 / c), "batch": "", "n": _fraction(abs(c)), "c": c}
+    if abs(c + 1) < 1e-9:
+        return "sign", numbers
+    m = samples[0].batch
+    seen = [(m, c)] if m else []
+    for rows in (m - 1, max(m - 2, 1)) if m and m > 2 else ():
+        s = _cut_sample(patient, number, oracle, slice(rows))
+        if s is not None and (c2 := _ratio(s.claimed, s.true)) and _matches(s, c2 * s.true):
+            seen.append((rows, c2))
+    if len(seen) > 1 and abs(seen[0][1] - seen[1][1]) > 1e-9 * abs(c):
+        for power, words in ((1, "m"), (-1, "1/m")):
+            k = [value / rows**power for rows, value in seen]
+            if max(k) - min(k) <= 1e-9 * abs(k[0]):
+                told = ", ".join(f"m = {rows}: {_fraction(value)}" for rows, value in seen)
+                sign = "" if k[0] > 0 else "-"
+                text, over = (f"{sign}{_of(k[0], words)}", f"{sign}{_of(1 / k[0], '1/m' if power == 1 else 'm')}")
+                numbers |= {"batch": f" ({told})", "ratio": text, "n": "m", "inverse": over}
+                if abs(k[0] - 1) < 1e-9:
+                    return ("sum-for-mean" if power == 1 else "mean-for-sum"), numbers
+                return "factor", numbers
+    sizes = {
+        n for s in (patient.arguments.leaves[i] for i in range(len(patient.arguments.leaves))) for n in np.shape(s)
+    }
+    sizes |= {int(np.size(x)) for x in patient.arguments.leaves if isinstance(x, np.ndarray)}
+    for n in sizes - {1, 2} if len(seen) < 2 else ():
+        if abs(c - n) < 1e-9 * n or abs(c * n - 1) < 1e-9:
+            numbers["n"] = str(n)
+            return ("sum-for-mean" if c > 1 else "mean-for-sum"), numbers
+    return "factor", numbers
+
+
+def _of(k: float, words: str) -> str:
+    """The product of a number and m or 1/m, as one writes it."""
+    n, _, d = _fraction(abs(k)).partition("/")
+    top = words if n == "1" and words == "m" else n if words == "1/m" else f"{n}{words}"
+    below = "".join([d, "m" if words == "1/m" else ""])
+    return f"{top}/{below}" if below else top
+
+
+def _samples(patient: Any, number: int, oracle: str) -> list[h.Sample]:
+    """The claimed and the true gradient at the point of the check, at two others, and with fewer rows."""
+    points = [patient.arguments.values()]
+    if callable(patient.claim):
+        points += [patient.moved(), patient.moved()]
+    found: list[h.Sample] = []
+    before: dict[str, Any] = {}
+    for arrays in points:
+        try:
+            s = _sample(patient, number, oracle, arrays, before)
+        except Exception:  # another point may lie where the functions are not defined
+            break
+        before = {"first": s.true, **before, "last": s.true}
+        if not _right(s):  # right at the first point, perhaps, and kept from there
+            found.append(s)
+    return found
+
+
+def _right(s: h.Sample) -> bool:
+    return s.claimed.shape == s.true.shape and _close(s, s.true, 64 * s.unit)
+
+
+def _sample(patient: Any, number: int, oracle: str, arrays: Arrays, before: dict[str, Any]) -> h.Sample:
+    a = patient.arguments
+    answers = [floats(g) for g in patient.answer(arrays)]
+    truth = [np.asarray(floats(D), np.float64) for D in patient.truth(arrays, ["tape", oracle]).gradients]
+    names = [a.paths[i] for i in a.active]
+    leaf = a.leaves[a.active[number]]
+    s = h.Sample(answers[number], truth[number], before=before)
+    s.leaf_dtype, s.unit = leaf.dtype, float(max(np.finfo(leaf.dtype).eps, np.finfo(np.float64).eps))
+    s.others = {n: D for k, (n, D) in enumerate(zip(names, truth)) if k != number}
+    s.batch = a.batch()
+    s.graph, s.leaf = _graph(patient, arrays, number, patient.cotangent)
+    if patient.result_shape and s.graph:
+        s.plain = _graph_gradient(patient, arrays, number, np.ones(patient.result_shape))
+        if patient.result_shape == leaf.shape and leaf.size <= 64:
+            s.diagonal = np.zeros(leaf.shape)
+            for at in np.ndindex(leaf.shape):
+                unit = np.zeros(leaf.shape)
+                unit[at] = patient.cotangent[at]
+                s.diagonal[at] = _graph_gradient(patient, arrays, number, unit)[at]
+    for row in (0, -1) if s.batch and s.batch > 1 else ():
+        start = row % s.batch
+        one = _cut_truth(patient, number, oracle, slice(start, start + 1), arrays)
+        if one is not None:
+            s.rows |= {row: one, f"{row}, divided by {s.batch}": one / s.batch, f"{row}, times": one * s.batch}
+    return s
+
+
+def _graph(patient: Any, arrays: Arrays, number: int, cotangent: Any) -> tuple[Any, Any]:
+    if patient.library == "torch":
+        return None, None
+    graph = h.Graph()
+    try:
+        with np.errstate(all="ignore"), graph:
+            args, leaves = leaves_on_tape(patient.function, arrays, np.float64)
+            result = patient.loss(*args)
+        graph.finish(result.node, np.broadcast_to(np.asarray(cotangent, result.dtype), result.shape))
+    except Exception:  # whatever does not run on tensors
+        return None, None
+    return graph, leaves[number].node
+
+
+def _graph_gradient(patient: Any, arrays: Arrays, number: int, cotangent: Any) -> Any:
+    graph, leaf = _graph(patient, arrays, number, cotangent)
+    return graph.gradient(leaf)
+
+
+def _cut_truth(patient: Any, number: int, oracle: str, rows: slice, arrays: Arrays) -> Any:
+    cut = patient.arguments.cut(rows)
+    if cut is None:
+        return None
+    try:
+        return np.asarray(floats(patient.truth({**cut, **arrays}, ["tape", oracle]).gradients[number]), np.float64)
+    except Exception:  # a loss whose rows hang together in another way
+        return None
+
+
+def _cut_sample(patient: Any, number: int, oracle: str, rows: slice) -> h.Sample | None:
+    arrays = patient.arguments.values()
+    true = _cut_truth(patient, number, oracle, rows, arrays)
+    if true is None:
+        return None
+    try:
+        claimed = floats(patient.answer({**patient.arguments.cut(rows), **arrays})[number])
+    except Exception:  # as above
+        return None
+    s = h.Sample(claimed, true)
+    s.unit = float(np.finfo(np.float64).eps)
+    return s
