@@ -24,17 +24,22 @@ this engine was held to, are in docs/proof.md.
 
 from tinygrad_poly.checking.bounds import Estimate, Estimates, allowed, estimate, gamma
 from tinygrad_poly.checking.cases import DTYPES, Case, largest_ratio
+from tinygrad_poly.checking.compare import Comparison, compare
+from tinygrad_poly.checking.diagnosis import Diagnosis
 from tinygrad_poly.checking.doctor import GradientMismatchError, assert_gradients_close, check_gradients
 from tinygrad_poly.checking.exact import Answers, answers
 from tinygrad_poly.checking.polynomial_programs import Polynomial
 from tinygrad_poly.checking.programs import Input, Problem, Program
 from tinygrad_poly.checking.rationals import Exact
 from tinygrad_poly.checking.report import GradientReport
+from tinygrad_poly.checking.training_loop import TrainingReport, check_training_loop
 
 __all__ = [
     "DTYPES",
     "Answers",
     "Case",
+    "Comparison",
+    "Diagnosis",
     "Estimate",
     "Estimates",
     "Exact",
@@ -44,10 +49,13 @@ __all__ = [
     "Polynomial",
     "Problem",
     "Program",
+    "TrainingReport",
     "allowed",
     "answers",
     "assert_gradients_close",
     "check_gradients",
+    "check_training_loop",
+    "compare",
     "estimate",
     "gamma",
     "largest_ratio",

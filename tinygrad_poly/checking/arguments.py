@@ -92,20 +92,67 @@ class Arguments:
         self.active: list[int] = []
         self.structure: Any = None
 
-    def choose(self, positions: Sequence[int], single: bool) -> None:
-        """Ask for the gradients of the arguments in these positions, or, if `single`, of the only one."""
-        for k in positions:
-            for i in self.parts[k]:
-                if not numeric(self.leaves[i]):
-                    raise DtypeError(
-                        f"{self.paths[i]} is {type(self.given[i]).__name__} and has no gradient: name the arguments to "
-                        "differentiate by with wrt="
-                    )
-                if not floating(self.leaves[i]):
-                    self.leaves[i] = self.leaves[i].astype(np.float64)
+    def choose(self, answer: Any, wrt: Any) -> None:
+        """Decide which arguments a gradient is of: those that `wrt` names, or else those that its form suggests."""
+        held = [[self.leaves[i] for i in part] for part in self.parts]
+        floats = [k for k, part in enumerate(held) if part and all(map(numeric, part)) and any(map(floating, part))]
+        floats = floats or [k for k, part in enumerate(held[:1]) if part and all(map(numeric, part))]
+        single = wrt is not None and not isinstance(wrt, (tuple, list))
+        if wrt is not None:
+            return self._activate([self.position(name) for name in ([wrt] if single else wrt)], single)
+        if not floats:
+            raise DtypeError("no argument holds floats, so there is nothing to differentiate by")
+        like_first = flatten(gradients_as_arrays(answer))[1] == self.structures[floats[0]]
+        if isinstance(answer, dict) and not like_first:
+            if unknown := [name for name in answer if name not in self.names]:
+                raise StructureError(f"the gradient has an entry {unknown[0]!r}: arguments are {', '.join(self.names)}")
+            return self._activate([k for k, name in enumerate(self.names) if name in answer], False)
+        numbers = isinstance(answer, list) and _of_numbers(answer)
+        scalars = numbers and len(floats) > 1 and all(np.shape(self.leaves[self.parts[k][0]]) == () for k in floats)
+        if isinstance(answer, (tuple, list)) and (scalars or not (numbers or like_first)):
+            if len(answer) > len(floats):
+                raise StructureError(f"the gradient has {len(answer)} parts, but {len(floats)} arguments hold floats")
+            return self._activate(floats[: len(answer)], False)
+        return self._activate(floats[:1], True)
+
+    def _activate(self, positions: Sequence[int], single: bool) -> None:
         self.active = [i for k in positions for i in self.parts[k]]
-        chosen = [self.structures[k] for k in positions]
-        self.structure = chosen[0] if single else Structure(tuple, dict(enumerate(chosen)))
+        for i in self.active:
+            if not numeric(self.leaves[i]):
+                kind = type(self.given[i]).__name__
+                raise DtypeError(f"{self.paths[i]} is {kind}, which has no gradient: name others with wrt=")
+            if not floating(self.leaves[i]):
+                self.leaves[i] = self.leaves[i].astype(np.float64)
+        self.chosen = [self.names[k] for k in positions]
+        parts = [self.structures[k] for k in positions]
+        self.structure = parts[0] if single else Structure(tuple, dict(enumerate(parts)))
+        self.several = not single
+
+    def matched(self, answer: Any) -> list[Any]:
+        """The arrays in a gradient, one for each active leaf.
+
+        Raises:
+            StructureError: where it has other parts than the arguments.
+            DtypeError: where a part is no number.
+        """
+        answer = gradients_as_arrays(answer)
+        if isinstance(answer, dict) and (self.several or set(answer) == set(self.chosen) != set(self.structure.parts)):
+            if odd := sorted(map(repr, set(answer) ^ set(self.chosen))):
+                raise StructureError(f"the gradient must have the entries {', '.join(self.chosen)}: see {odd[0]}")
+            answer = tuple(answer[name] for name in self.chosen)
+            answer = answer if self.several else answer[0]
+        elif self.several:
+            answer = tuple(answer) if isinstance(answer, (tuple, list)) or np.ndim(answer) else (answer,)
+        elif type(answer) in (tuple, list) and len(answer) == 1 and self.structure.kind is None:
+            answer = answer[0]
+        found = []
+        for i, g in zip(self.active, self.structure.leaves(answer, "the argument and its gradient")):
+            shape = self.leaves[i].shape
+            g = np.zeros(shape) if g is None else g if isinstance(g, np.ndarray) else np.array(g)
+            if g.dtype.kind not in "fiubO" or (g.dtype == object and not all(hasattr(x, "real") for x in g.ravel())):
+                raise DtypeError(f"the gradient of {self.paths[i]} must be numbers, not {g.dtype}")
+            found.append(g.reshape(shape) if g.size == 1 and not shape else g)
+        return found
 
     def position(self, name: Any) -> int:
         """The position of an argument from its name or number."""
@@ -114,11 +161,6 @@ class Arguments:
         if isinstance(name, (int, np.integer)) and -len(self.names) <= name < len(self.names):
             return int(name) % len(self.names)
         raise StructureError(f"wrt names {name!r}, but the arguments are {', '.join(self.names)}")
-
-    def floats(self) -> list[int]:
-        """The positions of arguments that hold floats, and nothing that has no gradient."""
-        held = [[self.leaves[i] for i in part] for part in self.parts]
-        return [k for k, part in enumerate(held) if part and all(map(numeric, part)) and any(map(floating, part))]
 
     def values(self) -> Arrays:
         """The active leaves as they were given."""

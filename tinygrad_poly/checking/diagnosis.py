@@ -80,17 +80,19 @@ class Diagnosis:
         return f"grad[{self.argument}] {said}{likely}\n  Fix: {fix}"
 
 
-def diagnose(patient: Any, number: int, oracle: str) -> Diagnosis:
+def diagnose(patient: Any, number: int, oracle: str, true_gradients: Any) -> Diagnosis:
     """The diagnosis of the gradient of one of the active leaves."""
-    samples = _samples(patient, number, oracle)
+    patient.true = lambda arrays: true_gradients(patient, arrays, ["tape", oracle]).gradients
+    samples = _samples(patient, number)
     name = patient.arguments.paths[patient.arguments.active[number]]
-    code, numbers = _explained(samples) if samples else ("unclassified", {})
+    code, numbers = explained(samples) if samples else ("unclassified", {})
     if code == "factor":
-        code, numbers = _factor(patient, number, oracle, samples, numbers["c"])
+        code, numbers = _factor(patient, number, samples, numbers)
     return Diagnosis(code, name, numbers, len(samples) > 1)
 
 
-def _explained(samples: Sequence[h.Sample]) -> tuple[str, dict[str, Any]]:
+def explained(samples: Sequence[h.Sample]) -> tuple[str, dict[str, Any]]:
+    """The code of the first hypothesis that explains all samples, and its numbers."""
     first = samples[0]
     if first.claimed.shape == first.true.shape:
         if first.claimed.dtype == np.float32 and first.leaf_dtype != np.float32 and _close(first, first.true, 1e-5):
@@ -98,7 +100,8 @@ def _explained(samples: Sequence[h.Sample]) -> tuple[str, dict[str, Any]]:
         c = _ratio(first.claimed, first.true)
         # Every error of a single number is some factor: then only a factor that people forget is one.
         if _told(samples, c, (-1, 2, -2, 0.5, -0.5, first.batch)) and all(_matches(s, c * s.true) for s in samples):
-            return "factor", {"c": c}
+            numbers = {"ratio": _fraction(c), "inverse": _fraction(1 / c), "batch": "", "n": _fraction(abs(c)), "c": c}
+            return ("sign" if abs(c + 1) < 1e-9 else "factor"), numbers
     for hypothesis in ORDER:
         code = hypothesis.__name__.replace("_", "-")
         for key, candidate in hypothesis(first):
@@ -155,15 +158,12 @@ def _fraction(c: float) -> str:
     return str(near) if abs(float(near) - c) <= 1e-9 * abs(c) else f"{c:.12g}"
 
 
-def _factor(patient: Any, number: int, oracle: str, samples: list[h.Sample], c: float) -> tuple[str, dict[str, Any]]:
+def _factor(patient: Any, number: int, samples: list[h.Sample], numbers: Any) -> tuple[str, dict[str, Any]]:
     """The name of a constant factor: how it depends on the number of rows m, as far as that can be changed."""
-    numbers = {"ratio": _fraction(c), "inverse": _fraction(1 / c), "batch": "", "n": _fraction(abs(c)), "c": c}
-    if abs(c + 1) < 1e-9:
-        return "sign", numbers
-    m = samples[0].batch
+    c, m = numbers["c"], samples[0].batch
     seen = [(m, c)] if m else []
     for rows in (m - 1, max(m - 2, 1)) if m and m > 2 else ():
-        s = _cut_sample(patient, number, oracle, slice(rows))
+        s = _cut_sample(patient, number, slice(rows))
         if s is not None and (c2 := _ratio(s.claimed, s.true)) and _matches(s, c2 * s.true):
             seen.append((rows, c2))
     if len(seen) > 1 and abs(seen[0][1] - seen[1][1]) > 1e-9 * abs(c):
@@ -196,7 +196,7 @@ def _of(k: float, words: str) -> str:
     return f"{top}/{below}" if below else top
 
 
-def _samples(patient: Any, number: int, oracle: str) -> list[h.Sample]:
+def _samples(patient: Any, number: int) -> list[h.Sample]:
     """The claimed and the true gradient at the point of the check, at two others, and with fewer rows."""
     points = [patient.arguments.values()]
     if callable(patient.claim):
@@ -205,7 +205,7 @@ def _samples(patient: Any, number: int, oracle: str) -> list[h.Sample]:
     before: dict[str, Any] = {}
     for arrays in points:
         try:
-            s = _sample(patient, number, oracle, arrays, before)
+            s = _sample(patient, number, arrays, before)
         except Exception:  # another point may lie where the functions are not defined
             break
         before = {"first": s.true, **before, "last": s.true}
@@ -218,10 +218,10 @@ def _right(s: h.Sample) -> bool:
     return s.claimed.shape == s.true.shape and _close(s, s.true, 64 * s.unit)
 
 
-def _sample(patient: Any, number: int, oracle: str, arrays: Arrays, before: dict[str, Any]) -> h.Sample:
+def _sample(patient: Any, number: int, arrays: Arrays, before: dict[str, Any]) -> h.Sample:
     a = patient.arguments
     answers = [floats(g) for g in patient.answer(arrays)]
-    truth = [np.asarray(floats(D), np.float64) for D in patient.truth(arrays, ["tape", oracle]).gradients]
+    truth = [np.asarray(floats(D), np.float64) for D in patient.true(arrays)]
     names = [a.paths[i] for i in a.active]
     leaf = a.leaves[a.active[number]]
     s = h.Sample(answers[number], truth[number], before=before)
@@ -229,9 +229,9 @@ def _sample(patient: Any, number: int, oracle: str, arrays: Arrays, before: dict
     s.others = {n: D for k, (n, D) in enumerate(zip(names, truth)) if k != number}
     s.batch = a.batch()
     s.graph, s.leaf = _graph(patient, arrays, number, patient.cotangent)
-    if patient.result_shape and s.graph:
-        s.plain = _graph_gradient(patient, arrays, number, np.ones(patient.result_shape))
-        if patient.result_shape == leaf.shape and leaf.size <= 64:
+    if patient.result.shape and s.graph:
+        s.plain = _graph_gradient(patient, arrays, number, np.ones(patient.result.shape))
+        if patient.result.shape == leaf.shape and leaf.size <= 64:
             s.diagonal = np.zeros(leaf.shape)
             for at in np.ndindex(leaf.shape):
                 unit = np.zeros(leaf.shape)
@@ -239,7 +239,7 @@ def _sample(patient: Any, number: int, oracle: str, arrays: Arrays, before: dict
                 s.diagonal[at] = _graph_gradient(patient, arrays, number, unit)[at]
     for row in (0, -1) if s.batch and s.batch > 1 else ():
         start = row % s.batch
-        one = _cut_truth(patient, number, oracle, slice(start, start + 1), arrays)
+        one = _cut_truth(patient, number, slice(start, start + 1), arrays)
         if one is not None:
             s.rows |= {row: one, f"{row}, divided by {s.batch}": one / s.batch, f"{row}, times": one * s.batch}
     return s
@@ -264,19 +264,19 @@ def _graph_gradient(patient: Any, arrays: Arrays, number: int, cotangent: Any) -
     return graph.gradient(leaf)
 
 
-def _cut_truth(patient: Any, number: int, oracle: str, rows: slice, arrays: Arrays) -> Any:
+def _cut_truth(patient: Any, number: int, rows: slice, arrays: Arrays) -> Any:
     cut = patient.arguments.cut(rows)
     if cut is None:
         return None
     try:
-        return np.asarray(floats(patient.truth({**cut, **arrays}, ["tape", oracle]).gradients[number]), np.float64)
+        return np.asarray(floats(patient.true({**cut, **arrays})[number]), np.float64)
     except Exception:  # a loss whose rows hang together in another way
         return None
 
 
-def _cut_sample(patient: Any, number: int, oracle: str, rows: slice) -> h.Sample | None:
+def _cut_sample(patient: Any, number: int, rows: slice) -> h.Sample | None:
     arrays = patient.arguments.values()
-    true = _cut_truth(patient, number, oracle, rows, arrays)
+    true = _cut_truth(patient, number, rows, arrays)
     if true is None:
         return None
     try:

@@ -161,58 +161,41 @@ def leaves_on_tape(f: Function, arrays: Arrays, dtype: Any) -> tuple[list[Any], 
 
 
 def by_differences(f: Function, arrays: Arrays, seconds: float, seed: int) -> Truth:
-    """The oracle of finite differences: number by number, as far as the time goes; the others by random directions."""
-    dtype = WIDE if f.library == "numpy" else np.float64
-    unit = float(np.finfo(dtype).eps)
+    """The oracle of finite differences: number by number, in random order, as far as the time goes."""
     started = time.perf_counter()
-    gradients, errors, notes = [], [], []
-    kink = False
+    truth = Truth("finite differences", [], [])
     for i in f.arguments.active:
-        x = arrays[i].astype(dtype)
-        steps = scales(x)
-        D, E = np.full(x.shape, np.nan), np.full(x.shape, np.inf)
-        order = np.random.default_rng(seed).permutation(x.size)
-        done = 0
-        for k in order:
+        D, E = np.full(arrays[i].shape, np.nan), np.full(arrays[i].shape, np.inf)
+        for done, k in enumerate(np.random.default_rng(seed).permutation(D.size)):
             if time.perf_counter() - started > seconds and done:
+                truth.notes.append(f"{done:,} of {D.size:,} numbers of {f.arguments.paths[i]} were checked in the time")
                 break
-            found = slope_of(f, arrays, i, np.unravel_index(k, x.shape), dtype, steps, unit)
-            kink |= found.kink
-            D[np.unravel_index(k, x.shape)], E[np.unravel_index(k, x.shape)] = found.value, found.error
-            done += 1
-        if done < x.size:
-            notes.append(f"{done:,} of {x.size:,} numbers of {f.arguments.paths[i]} were checked in the time budget")
-        gradients.append(D)
-        errors.append(E)
-    return Truth("finite differences", gradients, errors, None, notes, kink)
+            at = np.unravel_index(k, D.shape)
+            found = slope_of(f, arrays, i, at)
+            D[at], E[at], truth.kink = found.value, found.error, truth.kink or found.kink
+        truth.gradients.append(D)
+        truth.errors.append(E)
+    return truth
 
 
-def slope_of(f: Function, arrays: Arrays, leaf: int, at: Any, dtype: Any, steps: Any, unit: float) -> Slope:
+def slope_of(f: Function, arrays: Arrays, leaf: int, at: Any) -> Slope:
     """The derivative by one number."""
-    base = arrays[leaf].astype(dtype)
-
-    def along(h: float) -> float:
-        moved = base.copy()
-        moved[at] += h
-        try:
-            return f.number({**arrays, leaf: moved}, dtype)
-        except (ValueError, ArithmeticError):
-            return np.nan
-
-    return slope(along, float(steps[at]), unit)
+    unit = np.zeros(arrays[leaf].shape)
+    unit[at] = 1.0
+    return along_direction(f, arrays, {leaf: unit}, float(scales(arrays[leaf])[at]))
 
 
-def along_direction(f: Function, arrays: Arrays, direction: dict[int, Any]) -> Slope:
-    """The derivative along a direction, of all active leaves at once."""
+def along_direction(f: Function, arrays: Arrays, direction: Arrays, scale: float = 1.0) -> Slope:
+    """The derivative along a direction, of the active leaves in it at once."""
     dtype = WIDE if f.library == "numpy" else np.float64
 
     def along(h: float) -> float:
         try:
-            return f.number({i: x.astype(dtype) + h * direction[i] for i, x in arrays.items()}, dtype)
-        except (ValueError, ArithmeticError):
+            return f.number({**arrays, **{i: arrays[i].astype(dtype) + h * d for i, d in direction.items()}}, dtype)
+        except (ValueError, ArithmeticError):  # outside of the domain
             return np.nan
 
-    return slope(along, 1.0, float(np.finfo(dtype).eps))
+    return slope(along, scale, float(np.finfo(dtype).eps))
 
 
 def by_torch(f: Function, arrays: Arrays) -> list[Any] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -66,9 +66,20 @@ class GradientReport:
         lines += [f"  note: {note}" for note in self.notes]
         return "\n".join(lines)
 
+    def conclude(self) -> None:
+        """Set the verdict from those of the findings; an empty argument decides nothing."""
+        verdicts = {f.verdict for f in self.findings if f.reason != "empty"}
+        unsure = self.reason and not self.diagnosis
+        worst = next((v for v in ("fail", "inconclusive", "pass") if v in verdicts), "inconclusive")
+        self.verdict = "inconclusive" if unsure else worst
+
     def to_json(self) -> str:
-        """The report as JSON."""
-        return json.dumps({"verdict": self.verdict})
+        """The report as JSON: verdict, oracle, reason, notes, seconds, arguments and diagnosis."""
+        keys = ("name", "verdict", "reason", "worst", "at", "power", "exact", "notes")
+        found = {key: getattr(self, key) for key in ("verdict", "oracle", "reason", "notes", "seconds")}
+        found["arguments"] = [{key: getattr(f, key) for key in keys} for f in self.findings]
+        found["diagnosis"] = [{**asdict(d), "text": str(d)} for d in self.diagnosis]
+        return json.dumps(found, default=str, indent=1)
 
 
 def _row(f: Finding) -> tuple[str, ...]:

@@ -81,6 +81,11 @@ class Field:
         scalars.ravel()[:] = flat
         return scalars
 
+    def values(self, array: Any) -> Any:
+        """The numbers in an array of scalars, in which there may be plain ones."""
+        flat = array.ravel().tolist()
+        return _objects([x.value if isinstance(x, Scalar) else self.constant(x) for x in flat], array.shape)
+
     def gradient(self, outputs: Any, cotangent: Any, inputs: Sequence[Any]) -> list[Any]:
         """The exact gradients of Σ cotangent · outputs, as arrays of numbers of the field."""
         zero = self.number(0)
@@ -132,25 +137,6 @@ class Scalar:
             return Scalar(self.field, self.field.constant(x), None)
         return None
 
-    def __add__(self, other: Any) -> Any:
-        b = self._other(other)
-        return NotImplemented if b is None else self._of(self.value + b.value, (self, 1), (b, 1))
-
-    def __sub__(self, other: Any) -> Any:
-        b = self._other(other)
-        return NotImplemented if b is None else self._of(self.value - b.value, (self, 1), (b, -1))
-
-    def __mul__(self, other: Any) -> Any:
-        b = self._other(other)
-        return NotImplemented if b is None else self._of(self.value * b.value, (self, b.value), (b, self.value))
-
-    def __truediv__(self, other: Any) -> Any:
-        b = self._other(other)
-        if b is None:
-            return NotImplemented
-        ratio = self.value / b.value
-        return self._of(ratio, (self, 1 / b.value), (b, -ratio / b.value))
-
     def __pow__(self, other: Any) -> Any:
         b = self._other(other)
         if b is None:
@@ -164,19 +150,6 @@ class Scalar:
         y = self._mp.power(x, n)
         return self._of(y, (self, n * self._mp.power(x, n - 1)), (b, y * self._mp.log(x) if b.links is not None else 0))
 
-    def _reflected(operation: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:  # type: ignore[misc]  # noqa: N805
-        def method(self: Scalar, other: Any) -> Any:
-            a = self._other(other)
-            return NotImplemented if a is None else operation(a, self)
-
-        return method
-
-    __radd__ = _reflected(operator.add)
-    __rsub__ = _reflected(operator.sub)
-    __rmul__ = _reflected(operator.mul)
-    __rtruediv__ = _reflected(operator.truediv)
-    __rpow__ = _reflected(operator.pow)
-
     def __neg__(self) -> Scalar:
         return self._of(-self.value, (self, -1))
 
@@ -184,32 +157,12 @@ class Scalar:
         return self
 
     def __abs__(self) -> Scalar:
-        return -self if self < 0 else self
+        return -self if self.__lt__(0) else self
 
-    def _compared(operation: Callable[[Any, Any], bool]) -> Callable[[Any, Any], Any]:  # type: ignore[misc]  # noqa: N805
-        def method(self: Scalar, other: Any) -> Any:
-            if isinstance(other, float) and not math.isfinite(other):
-                return operation(0.0, other)
-            b = self._other(other)
-            if b is None:
-                return NotImplemented
-            if self.value == b.value and self is not b and (self.links is not None or b.links is not None):
-                self.field.ties += 1
-            return operation(self.value, b.value)
-
-        return method
-
-    __lt__ = _compared(operator.lt)
-    __le__ = _compared(operator.le)
-    __gt__ = _compared(operator.gt)
-    __ge__ = _compared(operator.ge)
-    __eq__ = _compared(operator.eq)
-    __ne__ = _compared(operator.ne)
     __hash__ = None  # type: ignore[assignment]
-    del _reflected, _compared
 
     def __bool__(self) -> bool:
-        return bool(self != 0)
+        return bool(self.value)
 
     def conjugate(self) -> Scalar:
         """The number itself."""
@@ -240,6 +193,55 @@ class Scalar:
         box = np.empty((), object)
         box[()] = self
         return getattr(box, name)
+
+
+def _operator(rule: Callable[[Any, Any], tuple[Any, Any, Any]]) -> Callable[[Scalar, Any], Any]:
+    """The method of an operator, whose rule returns the result and its slopes by both numbers."""
+
+    def method(a: Scalar, other: Any) -> Any:
+        b = a._other(other)
+        if b is None:
+            return NotImplemented
+        y, da, db = rule(a.value, b.value)
+        return a._of(y, (a, da), (b, db))
+
+    return method
+
+
+def _reflected(name: str) -> Callable[[Scalar, Any], Any]:
+    def method(b: Scalar, other: Any) -> Any:
+        a = b._other(other)
+        return NotImplemented if a is None else getattr(a, name)(b)
+
+    return method
+
+
+def _comparison(compare: Callable[[Any, Any], bool]) -> Callable[[Scalar, Any], Any]:
+    def method(a: Scalar, other: Any) -> Any:
+        if isinstance(other, float) and not math.isfinite(other):
+            return compare(0.0, other)
+        b = a._other(other)
+        if b is None:
+            return NotImplemented
+        if a.value == b.value and a is not b and (a.links is not None or b.links is not None):
+            a.field.ties += 1
+        return compare(a.value, b.value)
+
+    return method
+
+
+OPERATORS: dict[str, Callable[[Any, Any], tuple[Any, Any, Any]]] = {
+    "add": lambda a, b: (a + b, 1, 1),
+    "sub": lambda a, b: (a - b, 1, -1),
+    "mul": lambda a, b: (a * b, b, a),
+    "truediv": lambda a, b: (a / b, 1 / b, -a / (b * b)),
+}
+for _name, _rule in OPERATORS.items():
+    setattr(Scalar, f"__{_name}__", _operator(_rule))
+for _name in (*OPERATORS, "pow"):
+    setattr(Scalar, f"__r{_name}__", _reflected(f"__{_name}__"))
+for _name in ("lt", "le", "gt", "ge", "eq", "ne"):
+    setattr(Scalar, f"__{_name}__", _comparison(getattr(operator, _name)))
 
 
 def _root(x: Fraction) -> Fraction | None:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import TextIO
 
 from tinygrad_poly import __version__, _start
-from tinygrad_poly.cli import bench, explain, fit, play, tutorials
+from tinygrad_poly.cli import bench, check, explain, fit, play, tutorials
 from tinygrad_poly.cli.options import FAILED, INTERRUPTED, MISUSED, Parser, UsageError
 from tinygrad_poly.engine.errors import DataError, DeviceError, DivergenceError
 
@@ -26,6 +26,7 @@ examples:
   tinygrad-poly tutorials T1 T8
   tinygrad-poly explain "((a + b*x - y)**2).sum()" --at a=0.5,b=2,x=1:2:3,y=2:4:6 --html steps.html
   tinygrad-poly play sin
+  tinygrad-poly check model.py:loss model.py:gradient --at W=0.5
   tinygrad-poly bench --quick
 """
 
@@ -33,8 +34,8 @@ examples:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with `arguments` (default: those of the process); returns its exit status.
 
-    Status 0 is success, 1 a fit that diverged or a tutorial that falls short, 2 wrong usage or data,
-    and 130 an interruption by Ctrl-C.
+    Status 0 is success, 1 a fit that diverged, a tutorial that falls short or a gradient that is wrong, 2 wrong usage
+    or data, or a gradient of which nothing is certain, and 130 an interruption by Ctrl-C.
     """
     try:
         _start.over()
@@ -123,13 +124,17 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"tinygrad-poly {__version__}")
     commands = parser.add_subparsers(
-        required=True, title="commands", metavar="fit | explain | play | tutorials | bench", dest="command"
+        required=True,
+        title="commands",
+        metavar="fit | explain | play | tutorials | check | bench",
+        dest="command",
     )
 
     fit.add(commands)
     explain.add(commands)
     play.add(commands)
     tutorials.add(commands)
+    check.add(commands)
     # Its options are those of the benchmarks, which are not part of the package.
     commands.add_parser("bench", help="measure the speed beside torch and others (in a checkout)", add_help=False)
     return parser

@@ -1,0 +1,168 @@
+"""Patients: a loss and a claimed gradient, and how to ask them at any arrays, in any library and dtype."""
+
+from __future__ import annotations
+
+import inspect
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tinygrad_poly.checking.arguments import Arguments, Arrays, as_array, floating, library_of, made_by, numeric
+from tinygrad_poly.checking.differences import scales
+from tinygrad_poly.checking.oracles import Function, scalar_run
+from tinygrad_poly.checking.scalars import Field
+from tinygrad_poly.engine.errors import DtypeError, ShapeError, StructureError
+
+COTANGENTS = ("cotangent", "cotangents", "g", "v", "upstream", "grad_output", "grad_outputs", "dout", "dy", "dz")
+"""The names by which a gradient function may ask for the cotangent of an array."""
+
+
+class Patient:
+    """A loss and a claimed gradient at the user's arguments: what the doctor asks, wherever it likes.
+
+    Args:
+        loss: the function.
+        claim: its gradient, a function or the numbers.
+        args: the arguments.
+        wrt: the arguments to differentiate by; by default the form of the gradient says so.
+        seed: of all that is random.
+        cotangent: of the result; a random one by default.
+        time_budget: in seconds, for oracles that can be stopped.
+        library: what to call the functions with; found out by default.
+
+    Attributes:
+        reason: why nothing can be said about this loss; empty where something can.
+    """
+
+    def __init__(
+        self, loss: Any, claim: Any, args: Sequence[Any], wrt: Any, seed: int, cotangent: Any, time_budget: float,
+        library: str = "",
+    ) -> None:  # fmt: skip
+        self.loss, self.claim, self.wrt, self.seed, self.time_budget = loss, claim, wrt, seed, time_budget
+        self.deadline, self.reason = time.perf_counter() + time_budget, ""
+        self.arguments, self.random = Arguments(loss, args), np.random.default_rng(seed)
+        self.library, self.result = self._first_call(library)
+        v = np.round(self.random.standard_normal(self.result.shape) * 64 + 0.5) / 64 if self.result.shape else 1.0
+        self.cotangent = np.asarray(v if cotangent is None else as_array(cotangent), np.float64)
+        if self.cotangent.shape != self.result.shape:
+            raise ShapeError(f"the cotangent has shape {self.cotangent.shape}, but the result has {self.result.shape}")
+        self.function = Function(loss, self.arguments, self.library, self.cotangent)
+        self.passes_cotangent = self._cotangent_parameter()
+        self.claimed = self._first_answer()
+
+    def _first_call(self, library: str) -> tuple[str, Any]:
+        """The library of the loss, and its result; says what keeps its gradient from being checked."""
+        given = {library_of(leaf) for leaf in self.arguments.given}
+        tries: Any = ["torch"] if "torch" in given else ["tensor"] if "tensor" in given else ["numpy", "tensor"]
+        tries = [library] if library else tries
+        for library in tries:
+            args = self.arguments.build(library, {})
+            before = [np.array(as_array(x), copy=True) for x in args if numeric(as_array(x))]
+            try:
+                result = _quietly(self.loss, *args)
+                break
+            except Exception as error:
+                if library == tries[-1]:
+                    error.add_note("the loss raised this when it was called with the arguments of the check")
+                    raise
+        array = as_array(result)
+        if isinstance(result, (list, tuple)) or not isinstance(array, np.ndarray):
+            hint = ": is a return missing?" if result is None else ""
+            raise StructureError(f"the loss must return a number or an array, not {type(result).__name__}{hint}")
+        if not floating(array):
+            raise DtypeError(f"the loss returned {array.dtype}, which has no derivative: it must compute with floats")
+        again = as_array(_quietly(self.loss, *self.arguments.build(library, {})))
+        if not all(map(_same, before, [as_array(x) for x in args if numeric(as_array(x))])):
+            self.reason = "the loss changes its arguments: let it write into copies"
+        elif not _same(array, again):
+            self.reason = (
+                "the loss is random: two calls with the same arguments differ. Seed it inside, or fix the noise"
+            )
+        elif not np.isfinite(array).all():
+            self.reason = "the loss is not finite at these arguments: check at others"
+        found = library_of(result)
+        return (found if found != "numpy" else library), array
+
+    def _cotangent_parameter(self) -> str | int | None:
+        """The way the gradient function takes the cotangent: by a name, as its last argument (1), or not at all."""
+        try:
+            parameters = list(inspect.signature(self.claim).parameters.values()) if callable(self.claim) else []
+        except (TypeError, ValueError):
+            return None
+        named = [p.name for p in parameters if p.name in COTANGENTS and p.name not in self.arguments.names]
+        required = [p for p in parameters if p.kind in (0, 1) and p.default is p.empty]
+        return named[0] if named else 1 if len(required) == len(self.arguments.names) + 1 else None
+
+    def _call_claim(self, args: Sequence[Any], v: Any) -> Any:
+        if isinstance(self.passes_cotangent, str):
+            return _quietly(self.claim, *args, **{self.passes_cotangent: v})
+        return _quietly(self.claim, *args, *([v] if self.passes_cotangent else []))
+
+    def _raw_answer(self, library: str, arrays: Arrays, dtype: Any = None) -> Any:
+        if not callable(self.claim):
+            return self.claim
+        v = made_by(library, self.cotangent.astype(dtype or self.result.dtype), False)
+        return self._call_claim(self.arguments.build(library, arrays, dtype), v)
+
+    def _first_answer(self) -> list[Any]:
+        errors: list[Exception] = []
+        for library in dict.fromkeys((self.library, "numpy", "tensor")):
+            try:
+                answer, self.claim_library = self._raw_answer(library, {}), library
+                break
+            except Exception as error:
+                errors.append(error)
+        else:
+            errors[0].add_note("the gradient raised this when it was called with the arguments of the check")
+            raise errors[0]
+        self.arguments.choose(answer, self.wrt)
+        return self._contracted(self.arguments.matched(answer))
+
+    def _contracted(self, gradients: list[Any]) -> list[Any]:
+        """Gradients, where a claim that takes no cotangent may have been a Jacobian."""
+        if not self.result.shape or self.passes_cotangent is not None:
+            return gradients
+        shapes = [self.result.shape + x.shape for x in self.arguments.values().values()]
+        v, n = self.cotangent, self.result.ndim
+        return [np.tensordot(v, g, n) if g.shape == full else g for g, full in zip(gradients, shapes)]
+
+    def answer(self, arrays: Arrays, dtype: Any = None) -> list[Any]:
+        """The claimed gradient at these arrays."""
+        return self._contracted(self.arguments.matched(self._raw_answer(self.claim_library, arrays, dtype)))
+
+    def formula(self, arrays: Arrays, digits: int, like: Field, jitter: float = 0.0) -> list[Any] | None:
+        """The claimed gradient in a field's arithmetic; None where it does not run there."""
+        if not callable(self.claim) or self.claim_library != "numpy":
+            return None
+        field = Field(digits, self.deadline, jitter)
+        v = field.array(self.cotangent, False)
+        try:
+            answer, _ = scalar_run(lambda *args: self._call_claim(args, v), self.arguments, arrays, field, False)
+            found = self._contracted(self.arguments.matched(answer))
+            like.ties, like.rounded = like.ties + field.ties, like.rounded + field.rounded
+            return [field.values(g) for g in found]
+        except Exception:  # whatever a user's function does with objects that are no floats
+            return None
+
+    def moved(self) -> Arrays:
+        """The active leaves at another point near by: of the same signs and sizes."""
+        draw = self.random.uniform
+        return {
+            i: np.asarray(x * (1 + 0.2 * draw(-1, 1, x.shape)) + (x == 0) * scales(x) * draw(-1, 1, x.shape), x.dtype)
+            for i, x in self.arguments.values().items()
+        }
+
+    def direction(self, arrays: Arrays) -> Arrays:
+        """A random direction, in the sizes of the arguments."""
+        return {i: scales(x) * self.random.standard_normal(x.shape) for i, x in arrays.items()}
+
+
+def _quietly(function: Callable[..., Any], *args: Any, **keywords: Any) -> Any:
+    with np.errstate(all="ignore"):
+        return function(*args, **keywords)
+
+
+def _same(a: Any, b: Any) -> bool:
+    return np.array_equal(a, b, equal_nan=True)

@@ -1,0 +1,145 @@
+"""Comparisons of a claimed gradient with the true one, and how far apart rounding may put the two."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tinygrad_poly.checking import oracles
+from tinygrad_poly.checking.arguments import Arrays, floating
+from tinygrad_poly.checking.oracles import WIDE, NoOracleError, Truth
+from tinygrad_poly.checking.patient import Patient
+from tinygrad_poly.checking.scalars import Field, NotRationalError
+from tinygrad_poly.checking.verdict import Finding, difference, floats, judge
+
+_DIGITS = 50
+_NEVER = 1e-322
+"""No float is so small that a difference of this size would show in it."""
+
+
+def compared(patient: Patient, arrays: Arrays, claimed: list[Any], truth: Truth) -> list[Finding]:
+    """A finding for each active leaf: by formula where both functions run in exact arithmetic, else by the floats."""
+    field = truth.numbers
+    formula = patient.formula(arrays, _digits(field), field) if field is not None else None
+    if formula is None:
+        found = _of_floats(patient, arrays, claimed, truth)
+    else:
+        found = _of_formulas(patient, arrays, formula, truth)
+    return [_at_kinks(patient, arrays, i, f, truth) for i, f in zip(patient.arguments.active, found)]
+
+
+def first_digits(patient: Patient) -> int:
+    """The digits to begin with: more for arguments of very different sizes."""
+    return _DIGITS + 2 * int(_extent(patient))
+
+
+def _extent(patient: Patient) -> float:
+    """The power of ten that the largest argument has, or one over the smallest."""
+    held = [x for x in patient.arguments.leaves if floating(x)]
+    return float(max((np.abs(np.log10(np.abs(x[x != 0]))).max(initial=0.0) for x in held), default=0.0))
+
+
+def _digits(field: Field) -> int:
+    return int(field.mp.dps) if field.mp else 0
+
+
+def _of_formulas(patient: Patient, arrays: Arrays, formula: list[Any], truth: Truth) -> list[Finding]:
+    """The findings of two exact gradients: equal, or not.
+
+    In high precision, what cancels, such as 1 − σ(x), loses digits of numbers as large as the arguments' cubes: where
+    that leaves nothing certain, more digits do. And a constant that was rounded when it was written down, such as 1/3,
+    moves both gradients: how far is found out by moving it.
+    """
+    field = truth.numbers
+    assert field is not None
+    digits, extent = _digits(field), _extent(patient)
+
+    def judged() -> list[Finding]:
+        found = []
+        for k, (i, g, D) in enumerate(zip(patient.arguments.active, formula, truth.gradients)):
+            true = np.abs(floats(D))
+            lost = 10.0 ** min(3 * extent - 0.8 * digits, 300.0) + 10.0 ** (-digits / 2) * true + _NEVER
+            allowed = (lost if digits else np.zeros(D.shape)) + (moved[k] + 4e-16 * (moved[k] > 0) * true)
+            found.append(judge(Finding(patient.arguments.paths[i], g, D, allowed, exact=True)))
+        return found
+
+    moved = [np.zeros(D.shape) for D in truth.gradients]
+    found = judged()
+    while 0 < digits < 500 and any(f.reason == "noise" for f in found):
+        digits *= 4
+        try:
+            finer = oracles.exactly(patient.function, arrays, Field(digits, patient.deadline))
+        except NoOracleError:
+            break
+        again = patient.formula(arrays, digits, field)
+        if again is None:
+            break
+        truth.gradients, formula = finer.gradients, again
+        found = judged()
+    for k in range(3 if field.rounded and any(f.verdict != "pass" and f.reason != "shape" for f in found) else 0):
+        other = Field(digits, patient.deadline, jitter := 2.0**-54 * (1 + k))
+        try:
+            near = oracles.exactly(patient.function, arrays, other).gradients
+        except (NoOracleError, NotRationalError):
+            break
+        again = patient.formula(arrays, digits, other, 1.5 * jitter)
+        for n, (g, D, g1, D1) in enumerate(zip(formula, truth.gradients, again or [], near)):
+            if g.shape == D.shape:
+                moved[n] = np.maximum(moved[n], 8 * difference(np.asarray(g1 - g, object), np.asarray(D1 - D, object)))
+        found = judged()
+    return found
+
+
+def _of_floats(patient: Patient, arrays: Arrays, claimed: list[Any], truth: Truth) -> list[Finding]:
+    """The findings of a gradient that was computed in floats. How far rounding moved it is measured.
+
+    By computing it again in wider numbers, and at arguments moved by a rounding. A lone array, that cannot be computed
+    again, is given the bound of sums of all its data. A gradient so small that the loss does not change by a rounding
+    when the argument moves by its own size is not called wrong: 1 − tanh(30)² is 0 in floats.
+    """
+    a = patient.arguments
+    units = [float(np.finfo(a.leaves[i].dtype).eps) / 2 for i in a.active]
+    others = []
+    wiggle = np.random.default_rng(patient.seed + 1)
+    given = {i: x for i, x in enumerate(a.leaves) if floating(x)} | arrays
+    near = {i: np.asarray(x * (1 + 2 * max(units) * wiggle.uniform(-1, 1, x.shape)), x.dtype) for i, x in given.items()}
+    wide = np.float64 if max(units) > 1e-12 else WIDE
+    for moved, dtype in ((near, None), (arrays, wide)) if callable(patient.claim) else ():
+        try:
+            others.append(patient.answer(moved, dtype))
+        except Exception:  # wide numbers are not everyone's
+            continue
+    height = float(np.sum(np.abs(patient.result * patient.cotangent), dtype=WIDE))
+    terms = 0 if others else sum(x.size for x in given.values())
+    found = []
+    for k, (i, g, D, E) in enumerate(zip(a.active, claimed, truth.gradients, truth.errors)):
+        true = np.abs(floats(D)).astype(WIDE)
+        E = np.asarray(E, WIDE) + units[k] * (8 * true + (2 + terms) * true.max(initial=0.0))
+        E = E + 64 * float(np.finfo(a.leaves[i].dtype).smallest_subnormal)
+        for other in others:
+            if np.shape(other[k]) == np.shape(g) == E.shape:
+                gap = difference(floats(other[k]), floats(g))
+                E = E + 4 * np.where(np.isfinite(gap), gap, 0.0)
+        unseen = 2 * units[k] * height / np.maximum(np.abs(floats(arrays[i])), 1.0)
+        found.append(judge(Finding(a.paths[i], g, D, E, unseen=unseen)))
+    return found
+
+
+def _at_kinks(patient: Patient, arrays: Arrays, leaf: int, finding: Finding, truth: Truth) -> Finding:
+    """The finding, inconclusive where each wrong number lies between the slopes to the left and to the right."""
+    if not truth.kink or finding.reason in ("shape", "empty"):
+        return finding
+    true, claimed = floats(finding.true), floats(finding.claimed)
+    wrong = np.argwhere(difference(finding.claimed, finding.true) > finding.allowed)
+    kinks = 0
+    for at in map(tuple, wrong[:50]):
+        s = oracles.slope_of(patient.function, arrays, leaf, at)
+        room = 1e-6 * max(abs(s.left), abs(s.right), abs(true[at]))
+        kinks += s.kink and min(s.left, s.right) - room <= claimed[at] <= max(s.left, s.right) + room
+    unsure = finding.verdict == "pass" and not len(wrong)
+    if kinks == len(wrong) > 0 or (
+        unsure and oracles.along_direction(patient.function, arrays, patient.direction(arrays)).kink
+    ):
+        finding.verdict, finding.reason = "inconclusive", "kink"
+    return finding

@@ -1,0 +1,126 @@
+"""The command `tinygrad-poly check`: is the gradient in a file right, and if not, how is it wrong."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import inspect
+import json
+import os
+import runpy
+import sys
+from typing import Any
+
+from tinygrad_poly.cli.options import DONE, FAILED, MISUSED, SEED, UsageError
+
+COLOURS = {"pass": "bold green", "fail": "bold red", "inconclusive": "bold yellow"}
+
+
+def add(commands: Any) -> None:
+    """Add the command with its options."""
+    parser = commands.add_parser(
+        "check",
+        help="check a hand-written gradient",
+        description="Say whether a gradient is that of a loss, and if not, how it is wrong. The arguments of the loss "
+        "are taken from --at, from the variables of the same names in its file, and from its defaults. "
+        "The status is 0 for a right gradient, 1 for a wrong one, and 2 where nothing is certain.",
+    )
+    parser.add_argument("loss", help="a file and a function in it: model.py:loss; or a module: pkg.model:loss")
+    parser.add_argument(
+        "gradient", help="its gradient in the same way: a function of the same arguments, or a variable"
+    )
+    parser.add_argument("--at", action="append", default=[], metavar="name=numbers", help="such as W=0.5 or x=[1,2,3]")
+    parser.add_argument("--wrt", help="names of the arguments to differentiate by, with commas between them")
+    parser.add_argument("--oracle", default="auto", help="auto, exact, high precision, tape, or finite differences")
+    parser.add_argument("--seed", type=SEED, default=0, help="of all that is random (default: 0)")
+    parser.add_argument("--json", action="store_true", help="print the report as JSON")
+    parser.set_defaults(run=_run)
+
+
+def _run(options: argparse.Namespace) -> int:
+    from tinygrad_poly.checking import check_gradients
+
+    scopes: dict[str, dict[str, Any]] = {}
+    loss, scope = _found(options.loss, scopes)
+    gradient, _ = _found(options.gradient, scopes)
+    if not callable(loss):
+        raise UsageError(f"{options.loss} is no function, but {type(loss).__name__}")
+    try:
+        args = _arguments(loss, scope, options)
+        wrt = options.wrt.split(",") if options.wrt else None
+        report = check_gradients(loss, gradient, *args, wrt=wrt, seed=options.seed, oracle=options.oracle)
+    except UsageError:
+        raise
+    except Exception as error:  # of the user's functions, and of arguments that do not suit them
+        notes = "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
+        raise UsageError(f"{type(error).__name__}: {error}{notes}") from None
+    _show(report.to_json() if options.json else str(report), "" if options.json else COLOURS[report.verdict])
+    return {"pass": DONE, "fail": FAILED}.get(report.verdict, MISUSED)
+
+
+def _found(where: str, scopes: dict[str, dict[str, Any]]) -> tuple[Any, dict[str, Any]]:
+    """What stands at a place such as model.py:loss, and all that stands beside it; each file is run once."""
+    path, _, name = where.rpartition(":")
+    if not path or not name:
+        raise UsageError(f"expected a file and a name in it, such as model.py:loss, but got {where!r}")
+    if path not in scopes:
+        is_file = path.endswith(".py") or os.sep in path
+        if is_file and not os.path.isfile(path):
+            raise UsageError(f"there is no file {path}")
+        sys.path.insert(0, os.path.dirname(os.path.abspath(path)) if is_file else os.getcwd())
+        try:
+            scopes[path] = runpy.run_path(path) if is_file else dict(vars(importlib.import_module(path)))
+        except (Exception, SystemExit) as error:
+            raise UsageError(f"{path} fails when it is imported: {type(error).__name__}: {error}") from None
+        finally:
+            del sys.path[0]
+    if name not in scopes[path]:
+        names = ", ".join(k for k, v in scopes[path].items() if callable(v) and not k.startswith("_")) or "none"
+        raise UsageError(f"there is no {name} in {path}; its functions: {names}")
+    return scopes[path][name], scopes[path]
+
+
+def _arguments(loss: Any, scope: dict[str, Any], options: argparse.Namespace) -> list[Any]:
+    given = dict(_numbers(text) for text in options.at)
+    args = []
+    parameters = [p for p in inspect.signature(loss).parameters.values() if p.kind in (0, 1)]
+    for p in parameters:
+        if p.name in given:
+            args.append(given.pop(p.name))
+        elif p.name in scope:
+            args.append(scope[p.name])
+        elif p.default is not p.empty:
+            args.append(p.default)
+        else:
+            raise UsageError(f"the loss needs a value for {p.name}: --at {p.name}=0.5, or a variable in its file")
+    if given:
+        names = ", ".join(p.name for p in parameters)
+        raise UsageError(f"--at names {next(iter(given))!r}, but the arguments of the loss are {names}")
+    return args
+
+
+def _numbers(text: str) -> tuple[str, Any]:
+    """The name and the numbers in name=numbers: a number, a list such as [[1,2],[3,4]], or 1,2,3."""
+    name, _, value = text.partition("=")
+    for written in (value, f"[{value}]"):
+        try:
+            numbers = json.loads(written)
+        except ValueError:
+            continue
+        if name and isinstance(numbers, (int, float, list)):
+            return name.strip(), numbers if isinstance(numbers, (bool, list)) else float(numbers)
+    raise UsageError(f"argument --at: expected name=numbers, such as W=0.5 or x=[1,2,3], but got {text!r}")
+
+
+def _show(text: str, colour: str) -> None:
+    if colour and sys.stdout.isatty():
+        try:
+            from rich.console import Console
+            from rich.text import Text
+        except ImportError:
+            pass
+        else:
+            head, _, rest = text.partition("\n")
+            Console().print(Text(head, colour).append(f"\n{rest}", "default"))
+            return
+    print(text)
