@@ -85,11 +85,18 @@ def refuse(module: str, name: str, names: Iterable[str], importer: Any) -> NoRet
     raise AttributeError(text)
 
 
-def explain(module: str) -> None:
-    """Let a module explain the names that it has not; a checker of types sees nothing of it."""
+def explain(module: str, elsewhere: dict[str, str] | None = None) -> None:
+    """Let a module explain the names that it has not; a checker of types sees nothing of it.
+
+    Args:
+        module: its name.
+        elsewhere: names of it that are found in modules above it, when one asks for them.
+    """
     there = import_module(module)
 
-    def __getattr__(name: str) -> NoReturn:  # noqa: N807 - the name by which Python knows it
+    def __getattr__(name: str) -> Any:  # noqa: N807 - the name by which Python knows it
+        if name in (elsewhere or {}):
+            return getattr(import_module(elsewhere[name]), name)  # type: ignore[index]
         refuse(module, name, vars(there), sys._getframe(1))
 
     vars(there)["__getattr__"] = __getattr__

@@ -283,3 +283,15 @@ def test_a_function_that_raises_leaves_nothing_that_is_noted():
     with pytest.raises(ZeroDivisionError):
         func.grad(lambda w: w / 0 if w.item() else 1 // 0)(tg.tensor(0.0))
     assert recording.reads.get() == ()
+
+
+@pytest.mark.parametrize("value", [0.5, [0.5, 1.0], np.array([0.5, 1.0])], ids=["float", "list", "array"])
+def test_numbers_lists_and_arrays_are_taken_as_float64_tensors(value):
+    def total(x):
+        return (x * x).sum()
+
+    gradient = tg.func.grad(total)(value)
+    assert gradient.dtype == np.float64
+    np.testing.assert_array_equal(gradient.numpy(), 2 * np.asarray(value))
+    value, tangent = tg.func.jvp(total, (value,), (value,))
+    np.testing.assert_allclose(tangent.numpy(), 2 * value.numpy())

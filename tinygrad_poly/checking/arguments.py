@@ -12,35 +12,12 @@ import numpy as np
 from tinygrad_poly.creation import tensor as make_tensor
 from tinygrad_poly.engine.errors import DtypeError, StructureError
 from tinygrad_poly.func.containers import Structure, flatten, mapped
-from tinygrad_poly.tensor import Tensor
+from tinygrad_poly.func.given import as_array as as_array
+from tinygrad_poly.func.given import library_of as library_of
+from tinygrad_poly.func.given import lists_as_arrays, of_numbers
 
 Arrays = dict[int, Any]
 """Leaves by their number, in the place of what was given."""
-
-
-def library_of(value: Any) -> str:
-    """The library that a value is of: "tensor" for this one's, "torch", "numpy" for what is neither."""
-    root = type(value).__module__.partition(".")[0]
-    return (
-        "tensor" if isinstance(value, Tensor) else "torch" if root == "torch" and hasattr(value, "detach") else "numpy"
-    )
-
-
-def as_array(value: Any) -> Any:
-    """A number, list, array, column or tensor as a NumPy array; anything else as it is."""
-    if isinstance(value, Tensor):
-        return np.array(value.array)
-    if library_of(value) == "torch":
-        return np.array(value.detach().cpu().numpy())
-    if hasattr(value, "to_numpy") and not hasattr(value, "columns"):
-        value = value.to_numpy()
-    if isinstance(value, (bool, str, bytes)) or not isinstance(value, (int, float, np.ndarray, np.generic, list)):
-        return value
-    try:
-        array = np.array(value)
-    except ValueError:  # rows of several lengths
-        return value
-    return value if array.dtype.kind not in "fiub" else array
 
 
 def numeric(value: Any) -> bool:
@@ -51,23 +28,6 @@ def numeric(value: Any) -> bool:
 def floating(value: Any) -> bool:
     """Whether a value is an array of floats."""
     return isinstance(value, np.ndarray) and value.dtype.kind == "f"
-
-
-def lists_as_arrays(tree: Any) -> Any:
-    """Containers with arrays in the place of lists of numbers."""
-    if isinstance(tree, list) and tree and _of_numbers(tree) and isinstance(array := as_array(tree), np.ndarray):
-        return array
-    if type(tree) is dict:
-        return {key: lists_as_arrays(value) for key, value in tree.items()}
-    if type(tree) in (list, tuple):
-        return type(tree)(map(lists_as_arrays, tree))
-    return tree
-
-
-def _of_numbers(tree: Any) -> bool:
-    if isinstance(tree, list):
-        return all(map(_of_numbers, tree))
-    return isinstance(tree, (int, float, np.generic)) and not isinstance(tree, bool)
 
 
 class Arguments:
@@ -107,7 +67,7 @@ class Arguments:
             if unknown := [name for name in answer if name not in self.names]:
                 raise StructureError(f"the gradient has an entry {unknown[0]!r}: arguments are {', '.join(self.names)}")
             return self._activate([k for k, name in enumerate(self.names) if name in answer], False)
-        numbers = isinstance(answer, list) and _of_numbers(answer)
+        numbers = isinstance(answer, list) and of_numbers(answer)
         scalars = numbers and len(floats) > 1 and all(np.shape(self.leaves[self.parts[k][0]]) == () for k in floats)
         if isinstance(answer, (tuple, list)) and (scalars or not (numbers or like_first)):
             if len(answer) > len(floats):

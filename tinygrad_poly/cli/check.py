@@ -59,7 +59,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _found(where: str, scopes: dict[str, dict[str, Any]]) -> tuple[Any, dict[str, Any]]:
-    """What stands at a place such as model.py:loss, and all that stands beside it; each file is run once."""
+    """The value at a place such as model.py:loss, and all names beside it; each file is run once."""
     path, _, name = where.rpartition(":")
     if not path or not name:
         raise UsageError(f"expected a file and a name in it, such as model.py:loss, but got {where!r}")

@@ -10,6 +10,7 @@ from tinygrad_poly.engine.errors import DtypeError, GraphError, ShapeError, Stru
 from tinygrad_poly.engine.recording import reads
 from tinygrad_poly.engine.walk import Node
 from tinygrad_poly.func.containers import Structure, flatten
+from tinygrad_poly.func.given import as_tensors
 from tinygrad_poly.tensor import Tensor
 
 Argnums = int | tuple[int, ...]
@@ -46,13 +47,18 @@ class Call:
     ) -> None:
         self.name = name
         self.func = func
-        self.args = args
+        self.args = list(args)
         self.kwargs = kwargs
         self.positions = _positions(name, argnums, len(args))
+        # Arguments without a tensor may be numbers and arrays; and then so may their tangents.
+        plain = [i for i in self.positions if not any(isinstance(x, Tensor) for x in flatten(args[i])[0])]
+        for i in plain:
+            self.args[i] = as_tensors(args[i])
+        self._taken = as_tensors if plain else _as_given
         self.has_aux = has_aux
         self.aux: Any = None
         self.outputs: Structure
-        self.primals, self._chosen = flatten(tuple(args[i] for i in self.positions))
+        self.primals, self._chosen = flatten(tuple(self.args[i] for i in self.positions))
         self.inputs = self._chosen.parts[0] if isinstance(argnums, int) else self._chosen
         for primal, where in zip(self.primals, self._places(), strict=True):
             self._check_leaf(primal, where)
@@ -131,13 +137,13 @@ class Call:
             ShapeError: where a tensor's shape does.
             DtypeError: where its dtype does.
         """
-        vs = self._chosen.leaves(given, f"{self.name}(): primals and tangents")
+        vs = self._chosen.leaves(self._taken(given), f"{self.name}(): primals and tangents")
         self._check_like(vs, self.primals, "tangent", [p.replace("argument", "primal") for p in self._places()])
         return vs
 
     def cotangents(self, given: Any, ys: Sequence[Tensor]) -> list[Tensor]:
         """The tensors in `given`, one for each output; raises as `tangents` does."""
-        vs = self.outputs.leaves(given, f"{self.name}(): outputs and cotangents")
+        vs = self.outputs.leaves(self._taken(given), f"{self.name}(): outputs and cotangents")
         self._check_like(vs, ys, "cotangent", [f"output{path}" for path in self.outputs.paths()])
         return vs
 
@@ -172,6 +178,10 @@ class Call:
                 "reduce it with .sum() or .mean(), or use vjp or jacrev"
             )
         return y
+
+
+def _as_given(value: Any) -> Any:
+    return value
 
 
 def ancestors(nodes: Iterable[Node | None]) -> set[Node]:
