@@ -142,11 +142,11 @@ class Arguments:
         parts = iter(made)
         return [structure._build(parts) for structure in self.structures]
 
-    def cut(self, rows: slice) -> Arrays | None:
+    def cut(self, rows: slice, arrays: Arrays) -> Arrays | None:
         """Some rows of the data: of all arrays that have as many rows as `batch` says; None where there are none."""
         length = self.batch()
         data = [i for i, x in enumerate(self.leaves) if i not in self.active and np.shape(x)[:1] == (length,)]
-        return {i: self.leaves[i][rows] for i in data} or None
+        return {**arrays, **{i: arrays.get(i, self.leaves[i])[rows] for i in data}} if data else None
 
     def batch(self) -> int | None:
         """The number of rows that the data have: the commonest length of the arrays that no gradient is asked of."""

@@ -17,6 +17,7 @@ import numpy as np
 from tinygrad_poly.checking import hypotheses as h
 from tinygrad_poly.checking.arguments import Arrays
 from tinygrad_poly.checking.oracles import leaves_on_tape
+from tinygrad_poly.checking.rounding import extent, in_float32
 from tinygrad_poly.checking.verdict import floats
 
 CODES: dict[str, tuple[str, str]] = {
@@ -52,7 +53,7 @@ CODES: dict[str, tuple[str, str]] = {
 
 ORDER = (
     *(h.detached, h.accumulated, h.stale, h.swapped, h.diagonal_only, h.transposed, h.one_row),
-    *(h.missing_sum, h.wrong_axis, h.repeated_index, h.missing_chain_factor, h.term),
+    *(h.missing_sum, h.wrong_axis, h.repeated_index, h.term, h.missing_chain_factor),
 )
 TERMS = {-1.0: "missing-term", 1.0: "counted-twice", -2.0: "term-sign"}
 """How much more often than right a term is counted."""
@@ -83,9 +84,10 @@ class Diagnosis:
 def diagnose(patient: Any, number: int, oracle: str, true_gradients: Any) -> Diagnosis:
     """The diagnosis of the gradient of one of the active leaves."""
     patient.true = lambda arrays: true_gradients(patient, arrays, ["tape", oracle]).gradients
-    samples = _samples(patient, number)
+    with np.errstate(all="ignore"):
+        samples = _samples(patient, number)
+        code, numbers = explained(samples) if samples else ("unclassified", {})
     name = patient.arguments.paths[patient.arguments.active[number]]
-    code, numbers = explained(samples) if samples else ("unclassified", {})
     if code == "factor":
         code, numbers = _factor(patient, number, samples, numbers)
     return Diagnosis(code, name, numbers, len(samples) > 1)
@@ -95,18 +97,22 @@ def explained(samples: Sequence[h.Sample]) -> tuple[str, dict[str, Any]]:
     """The code of the first hypothesis that explains all samples, and its numbers."""
     first = samples[0]
     if first.claimed.shape == first.true.shape:
-        if first.claimed.dtype == np.float32 and first.leaf_dtype != np.float32 and _close(first, first.true, 1e-5):
-            return "float32", {}
         c = _ratio(first.claimed, first.true)
         # Every error of a single number is some factor: then only a factor that people forget is one.
         if _told(samples, c, (-1, 2, -2, 0.5, -0.5, first.batch)) and all(_matches(s, c * s.true) for s in samples):
+            c = _nice(c, first)
             numbers = {"ratio": _fraction(c), "inverse": _fraction(1 / c), "batch": "", "n": _fraction(abs(c)), "c": c}
-            return ("sign" if abs(c + 1) < 1e-9 else "factor"), numbers
+            return ("sign" if c == -1 else "factor"), numbers
+        if first.leaf_dtype == np.float64 and first.in_float32 and _close(first, first.true, 1e-5):
+            return "float32", {}
     for hypothesis in ORDER:
         code = hypothesis.__name__.replace("_", "-")
         for key, candidate in hypothesis(first):
             if hypothesis is h.term:
                 c = _ratio(first.claimed - first.true, candidate) if first.claimed.shape == first.true.shape else 0
+                c = _nice(c, first)
+                if c not in TERMS and c != float(Fraction(c).limit_denominator(64)):
+                    continue
                 if _told(samples, c, TERMS) and all(
                     _matches(s, s.true + c * t) for s, t in _others(hypothesis, samples, key)
                 ):
@@ -114,11 +120,23 @@ def explained(samples: Sequence[h.Sample]) -> tuple[str, dict[str, Any]]:
                     code = TERMS.get(round(c, 6), "term-factor")
                     inverse = _fraction(1 / (1 + c)) if c != -1 else ""
                     return code, {"where": first.graph.name(key), "ratio": shown, "inverse": inverse}  # type: ignore
+            elif hypothesis is h.missing_chain_factor and first.claimed.shape == candidate.shape:
+                # With a constant factor perhaps: without the 2 x of x² there is 1, or 2.
+                c = _nice(_ratio(first.claimed, candidate), first)
+                plain = c == float(Fraction(c).limit_denominator(64))
+                if c and plain and all(_matches(s, c * t) for s, t in _others(hypothesis, samples, key)):
+                    where = "the cotangent" if key == "cotangent" else first.graph.name(key)  # type: ignore[union-attr]
+                    return code, {"where": where, "ratio": _fraction(c)}
             elif _matches(first, candidate) and all(_matches(s, t) for s, t in _others(hypothesis, samples, key)):
-                is_edge = hypothesis is h.missing_chain_factor and key != "cotangent"
-                where = first.graph.name(key) if is_edge else f"the {key}"  # type: ignore[union-attr]
-                return code, {"key": key, "where": where, "shape": first.claimed.shape}
-    return "unclassified", {}
+                return code, {"key": key, "shape": first.claimed.shape}
+    # Whatever the arguments are, the answer stays.
+    return ("stale" if first.still and first.claimed.any() else "unclassified"), {}
+
+
+def _nice(c: float, s: h.Sample) -> float:
+    """A simple fraction in the place of a number that differs from it by rounding."""
+    near = float(Fraction(c).limit_denominator(64))
+    return near if abs(c - near) <= max(1e-11, 64 * s.unit) * abs(c) else c
 
 
 def _told(samples: Sequence[h.Sample], c: float, usual: Any) -> bool:
@@ -200,7 +218,8 @@ def _samples(patient: Any, number: int) -> list[h.Sample]:
     """The claimed and the true gradient at the point of the check, at two others, and with fewer rows."""
     points = [patient.arguments.values()]
     if callable(patient.claim):
-        points += [patient.moved(), patient.moved()]
+        # At very large and small numbers much comes to the same: then one point is at numbers of about 1.
+        points += [patient.moved(), patient.plain() if extent(patient) > 2 else patient.moved()]
     found: list[h.Sample] = []
     before: dict[str, Any] = {}
     for arrays in points:
@@ -209,7 +228,8 @@ def _samples(patient: Any, number: int) -> list[h.Sample]:
         except Exception:  # another point may lie where the functions are not defined
             break
         before = {"first": s.true, **before, "last": s.true}
-        if not _right(s):  # right at the first point, perhaps, and kept from there
+        known = np.isfinite(s.true).all() and np.isfinite(s.claimed).all()
+        if known and not _right(s):  # right at the first point, perhaps, and kept from there
             found.append(s)
     return found
 
@@ -226,6 +246,15 @@ def _sample(patient: Any, number: int, arrays: Arrays, before: dict[str, Any]) -
     leaf = a.leaves[a.active[number]]
     s = h.Sample(answers[number], truth[number], before=before)
     s.leaf_dtype, s.unit = leaf.dtype, float(max(np.finfo(leaf.dtype).eps, np.finfo(np.float64).eps))
+    if s.claimed.shape != s.true.shape and s.claimed.size < s.true.size:
+        # What a factor was left out of may be smaller: 2 in the place of 2 x.
+        s.claimed = (
+            np.broadcast_to(s.claimed, s.true.shape) if h.broadcasts(s.claimed.shape, s.true.shape) else s.claimed
+        )
+    if callable(patient.claim):
+        there = patient.answer(patient.plain())[number]
+        s.still = len(np.unique(answers[number])) > 1 and np.array_equal(floats(there), answers[number])
+    s.in_float32 = in_float32(patient, arrays, number, s.claimed)
     s.others = {n: D for k, (n, D) in enumerate(zip(names, truth)) if k != number}
     s.batch = a.batch()
     s.graph, s.leaf = _graph(patient, arrays, number, patient.cotangent)
@@ -265,11 +294,11 @@ def _graph_gradient(patient: Any, arrays: Arrays, number: int, cotangent: Any) -
 
 
 def _cut_truth(patient: Any, number: int, rows: slice, arrays: Arrays) -> Any:
-    cut = patient.arguments.cut(rows)
+    cut = patient.arguments.cut(rows, arrays)
     if cut is None:
         return None
     try:
-        return np.asarray(floats(patient.true({**cut, **arrays})[number]), np.float64)
+        return np.asarray(floats(patient.true(cut)[number]), np.float64)
     except Exception:  # a loss whose rows hang together in another way
         return None
 
@@ -280,7 +309,7 @@ def _cut_sample(patient: Any, number: int, rows: slice) -> h.Sample | None:
     if true is None:
         return None
     try:
-        claimed = floats(patient.answer({**patient.arguments.cut(rows), **arrays})[number])
+        claimed = floats(patient.answer(patient.arguments.cut(rows, arrays))[number])
     except Exception:  # as above
         return None
     s = h.Sample(claimed, true)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -25,6 +26,7 @@ class Slope(NamedTuple):
     left: float
     right: float
     kink: bool = False
+    noise: float = 0.0
 
 
 def slope(function: Callable[[float], float], scale: float, unit: float, noise: float | None = None) -> Slope:
@@ -36,13 +38,14 @@ def slope(function: Callable[[float], float], scale: float, unit: float, noise: 
         unit: the relative rounding error of its values.
         noise: of its values, if it is known.
     """
+    function = cache(function)
     middle = function(0.0)
     least = unit * (1e4 * abs(middle) or 1e8 * abs(function(0.125)))
     while abs(function(scale) - function(-scale)) <= least and scale < 0.125:
         scale = min(scale * 1024, 0.125)  # too near to see the function change
     noise = noise_of(function, scale, unit) if noise is None else noise
     if noise > 1e-2 * max(abs(function(scale) - middle), abs(function(-scale) - middle)) > 0:
-        return Slope(0.0, math.inf, math.nan, math.nan)  # it changes faster than the arguments' own rounding
+        return Slope(0.0, math.inf, math.nan, math.nan, noise=noise)  # it changes too fast to be seen
     best = Slope(math.nan, math.inf, math.nan, math.nan)
     table: list[list[float]] = []
     gap_before, h = math.inf, scale
@@ -69,9 +72,10 @@ def slope(function: Callable[[float], float], scale: float, unit: float, noise: 
                 best = Slope(row[k], error, left, right, broken)
         table.append(row)
         gap_before, h = gap, h / 2
-        if len(table) > LEVELS and not broken:
+        enough = len(table) > 2 and best.error <= 64 * unit * abs(best.value) + 8 * blur
+        if (len(table) > LEVELS or enough) and not broken:
             break
-    return best._replace(kink=best.kink or kinks > 2 * smooth)
+    return best._replace(kink=best.kink or kinks > 2 * smooth, noise=noise)
 
 
 def noise_of(function: Callable[[float], float], scale: float, unit: float) -> float:

@@ -50,6 +50,8 @@ class Sample:
     batch: int | None = None
     unit: float = 2.0**-52
     leaf_dtype: Any = None
+    in_float32: bool = False
+    still: bool = False
 
 
 class Graph(Observer):
@@ -57,6 +59,7 @@ class Graph(Observer):
 
     def __init__(self) -> None:
         self.lines: dict[Node, str] = {}
+        self.numbers: dict[Node, list[Any]] = {}
         self.order: list[Node] = []
         self.start: Any = None
 
@@ -65,6 +68,7 @@ class Graph(Observer):
         line = self.line()
         self.lines[result.node] = f"line {line.lineno}: {line.line}" if line and line.line else ""
         self.order.append(result.node)
+        self.numbers[result.node] = [*inputs, result.array]
 
     def finish(self, root: Node, cotangent: Any) -> None:
         """Keep the nodes that lead to the result."""
@@ -81,8 +85,16 @@ class Graph(Observer):
         found = [(i, k) for i, node in enumerate(self.order) for k, p in enumerate(node.parents) if p is not None]
         return found if len(found) <= _MOST_EDGES else []
 
-    def gradient(self, leaf: Node, change: Callable[[Any, Any, Any], Any] | None = None, edge: Any = None) -> Any:
-        """The gradient of a leaf, where `change(g, contribution, shape)` is passed on along one edge."""
+    def gradient(self, leaf: Node, at: Any = None, change: Callable[..., Any] | None = None, keep: Any = None) -> Any:
+        """The gradient of a leaf, with a change at a node, or at one of its inputs.
+
+        Args:
+            leaf: the leaf.
+            at: a node's number and an input's, which is None for all inputs.
+            change: from the cotangent of the node, what its rule makes of it and the input's shape to what is passed
+                on instead, None for nothing.
+            keep: the only row of the node's cotangent that is kept.
+        """
         root, cotangent = self.start
         cotangents: dict[Node, Any] = {root: cotangent}
         for i, node in enumerate(self.order):
@@ -90,11 +102,15 @@ class Graph(Observer):
             if g is None:
                 continue
             g = np.asarray(expand(g, node.shape))
+            if keep is not None and at == i:
+                only = np.zeros(g.shape)
+                only[keep] = g[keep]
+                g = only
             for k, (parent, rule) in enumerate(zip(node.parents, node.operation.rules)):  # type: ignore[union-attr]
                 if parent is None or rule is None:
                     continue
                 passed = np.asarray(rule(g, *node.saved))
-                if change is not None and edge == (i, k):
+                if change is not None and at in ((i, k), (i, None)):
                     passed = change(g, passed, parent.shape)
                     if passed is None:
                         continue
@@ -151,6 +167,11 @@ def one_row(s: Sample) -> Candidates:
             at = (slice(None),) * axis + (row,)
             kept[at] = s.true[at]
             yield ("argument", axis, row), kept
+    for _, full in _repeated(s):
+        yield from ((("repeated", row), full[row]) for row in (0, -1) if full[row].shape == s.true.shape)
+    for i, node in enumerate(s.graph.order if s.graph and len(s.graph.order) < _MOST_EDGES else ()):
+        if node.shape and node.shape[0] > 1:
+            yield from ((("node", i, row), s.graph.gradient(s.leaf, i, keep=row)) for row in (0, -1))  # type: ignore
 
 
 def diagonal_only(s: Sample) -> Candidates:
@@ -163,33 +184,40 @@ def diagonal_only(s: Sample) -> Candidates:
 
 def missing_sum(s: Sample) -> Candidates:
     """The gradient before it was summed over the axes along which the argument was repeated."""
-    for _, full in _repeated(s):
-        if full.shape == s.claimed.shape:
-            yield full.shape, full
-        for count in range(1, full.ndim):
-            for axes in itertools.combinations(range(full.ndim), count):
-                for keep in (False, True):
-                    part = full.sum(axes, keepdims=keep)
-                    if part.shape == s.claimed.shape and part.shape != s.true.shape:
-                        yield ("some", axes), part
+    for axes in _subsets(s.claimed.ndim) if s.claimed.size > s.true.size else ():
+        part = s.claimed.sum(axes, keepdims=True)
+        if part.size == s.true.size and np.allclose(part.ravel(), s.true.ravel(), 1e-6, 1e-6 * np.abs(part).max()):
+            yield axes, s.claimed
+    yield from ((key, full) for key, full in _repeated(s) if full.shape == s.claimed.shape)
 
 
 def wrong_axis(s: Sample) -> Candidates:
     """The gradient summed over other axes than those along which the argument was repeated."""
     for _, full in _repeated(s):
-        for axes in itertools.chain(*(itertools.combinations(range(full.ndim), k) for k in range(1, full.ndim + 1))):
+        for axes in _subsets(full.ndim):
             part = full.sum(axes)
-            with np.errstate(all="ignore"):
-                if part.size == s.claimed.size and part.shape != () and part.size == s.true.size:
-                    yield axes, part.reshape(s.claimed.shape)
+            if part.shape and part.size == s.claimed.size:
+                yield axes, part.reshape(s.claimed.shape)
+
+
+def _subsets(n: int) -> Iterator[tuple[int, ...]]:
+    return itertools.chain.from_iterable(itertools.combinations(range(n), k) for k in range(1, n + 1))
 
 
 def missing_chain_factor(s: Sample) -> Candidates:
     """The gradient with the slope of one operation left out, or the cotangent."""
     if s.plain is not None:
         yield "cotangent", s.plain
-    for edge in s.graph.edges() if s.graph else ():
-        yield edge, s.graph.gradient(s.leaf, _straight_on, edge)  # type: ignore[union-attr]
+    graph: Any = s.graph
+    edges = graph.edges() if graph else []
+    ways = [*dict.fromkeys((i, None) for i, _ in edges), *edges]
+    for way in ways:
+        yield way, graph.gradient(s.leaf, way, _straight_on)
+    for way in ways[:30]:
+        for k, q in enumerate(graph.numbers[graph.order[way[0]]]):
+            for power in (-1, 1):
+                # A factor of the slope: x of the 3 x² in the derivative of x³; or one too many.
+                yield (*way, k, power), graph.gradient(s.leaf, way, _times(q, power))
 
 
 def repeated_index(s: Sample) -> Candidates:
@@ -203,13 +231,22 @@ def repeated_index(s: Sample) -> Candidates:
                 kept[index] = g
                 return kept
 
-            yield (i, k), s.graph.gradient(s.leaf, last, (i, k))  # type: ignore[union-attr]
+            yield (i, k), s.graph.gradient(s.leaf, (i, k), last)  # type: ignore[union-attr]
 
 
 def term(s: Sample) -> Candidates:
     """The gradient along one way through the computation: `diagnosis` asks how often it was counted."""
     for edge in s.graph.edges() if s.graph else ():
-        yield edge, s.true - s.graph.gradient(s.leaf, lambda g, passed, shape: None, edge)  # type: ignore[union-attr]
+        yield edge, s.true - s.graph.gradient(s.leaf, edge, lambda g, passed, shape: None)  # type: ignore[union-attr]
+
+
+def _times(q: Any, power: int) -> Callable[[Any, Any, Any], Any]:
+    def change(g: Any, passed: Any, shape: Any) -> Any:
+        with np.errstate(all="ignore"):
+            changed = passed * np.asarray(q, np.float64) ** power if broadcasts(np.shape(q), shape) else passed
+        return changed
+
+    return change
 
 
 def _straight_on(g: Any, passed: Any, shape: Any) -> Any:
@@ -223,11 +260,12 @@ def _repeated(s: Sample) -> Candidates:
     """The gradients of an argument that was broadcast, before they are summed."""
     for i, k in s.graph.edges() if s.graph else ():
         node: Any = s.graph.order[i]  # type: ignore[union-attr]
-        if node.parents[k] is s.leaf and node.shape != s.leaf.shape and _broadcasts(s.leaf.shape, node.shape):
+        if node.parents[k] is s.leaf and node.shape != s.leaf.shape and broadcasts(s.leaf.shape, node.shape):
             seen: list[Any] = []
-            s.graph.gradient(s.leaf, lambda g, passed, shape, seen=seen: seen.append(passed), (i, k))  # type: ignore
-            yield from ((i, np.array(expand(full, node.shape))) for full in seen if _broadcasts(full.shape, node.shape))
+            s.graph.gradient(s.leaf, (i, k), lambda g, passed, shape, seen=seen: seen.append(passed))  # type: ignore
+            yield from ((i, np.array(expand(full, node.shape))) for full in seen if broadcasts(full.shape, node.shape))
 
 
-def _broadcasts(small: Any, large: Any) -> bool:
+def broadcasts(small: Any, large: Any) -> bool:
+    """Whether an array of one shape broadcasts to another."""
     return len(small) <= len(large) and all(m in (1, n) for m, n in zip(small[::-1], large[::-1]))

@@ -10,6 +10,7 @@ import importlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -49,11 +50,25 @@ class Function:
     def __init__(self, call: Callable[..., Any], arguments: Arguments, library: str, cotangent: Any) -> None:
         self.call, self.arguments, self.library, self.cotangent = call, arguments, library, cotangent
 
+    @cached_property
+    def dtype(self) -> Any:
+        """The widest floats that the function computes with, unless that takes long."""
+        if self.library != "numpy":
+            return np.float64
+        times = []
+        for dtype in (np.float64, WIDE):
+            started = time.perf_counter()
+            try:
+                self.number({}, dtype)
+            except Exception:  # what has no wide numbers, such as LAPACK
+                return np.float64
+            times.append(time.perf_counter() - started)
+        return WIDE if times[1] < max(5e-4, 1.5 * times[0]) else np.float64
+
     def number(self, arrays: Arrays, dtype: Any) -> float:
-        """Σ cotangent · result, in wide arithmetic where there is one."""
-        wide = WIDE if self.library == "numpy" and dtype is WIDE else np.float64
+        """The number Σ cotangent · result."""
         with np.errstate(all="ignore"):
-            result = as_array(self.call(*self.arguments.build(self.library, arrays, wide)))
+            result = as_array(self.call(*self.arguments.build(self.library, arrays, dtype)))
             return np.sum(np.asarray(result, WIDE) * self.cotangent)  # type: ignore[no-any-return]
 
 
@@ -134,7 +149,7 @@ def by_tape(f: Function, arrays: Arrays) -> Truth:
             moved = {i: x * (1 + unit * wiggle.uniform(-2, 2, x.shape)) for i, x in arrays.items()}
             near = run(moved, np.float64)
             try:
-                wide = run(arrays, WIDE)
+                wide = run(arrays, WIDE) if f.library != "numpy" or f.dtype is WIDE else narrow
             except Exception:  # what has no wide numbers, such as LAPACK
                 wide = narrow
     except NoOracleError:
@@ -166,28 +181,32 @@ def by_differences(f: Function, arrays: Arrays, seconds: float, seed: int) -> Tr
     truth = Truth("finite differences", [], [])
     for i in f.arguments.active:
         D, E = np.full(arrays[i].shape, np.nan), np.full(arrays[i].shape, np.inf)
+        noise = None
         for done, k in enumerate(np.random.default_rng(seed).permutation(D.size)):
             if time.perf_counter() - started > seconds and done:
                 truth.notes.append(f"{done:,} of {D.size:,} numbers of {f.arguments.paths[i]} were checked in the time")
                 break
             at = np.unravel_index(k, D.shape)
-            found = slope_of(f, arrays, i, at)
+            found = slope_of(f, arrays, i, at, noise)
+            noise = found.noise if done else None  # measured for two numbers, and taken for the others
             D[at], E[at], truth.kink = found.value, found.error, truth.kink or found.kink
         truth.gradients.append(D)
         truth.errors.append(E)
     return truth
 
 
-def slope_of(f: Function, arrays: Arrays, leaf: int, at: Any) -> Slope:
+def slope_of(f: Function, arrays: Arrays, leaf: int, at: Any, noise: float | None = None) -> Slope:
     """The derivative by one number."""
     unit = np.zeros(arrays[leaf].shape)
     unit[at] = 1.0
-    return along_direction(f, arrays, {leaf: unit}, float(scales(arrays[leaf])[at]))
+    return along_direction(f, arrays, {leaf: unit}, float(scales(arrays[leaf])[at]), noise)
 
 
-def along_direction(f: Function, arrays: Arrays, direction: Arrays, scale: float = 1.0) -> Slope:
+def along_direction(
+    f: Function, arrays: Arrays, direction: Arrays, scale: float = 1.0, noise: float | None = None
+) -> Slope:
     """The derivative along a direction, of the active leaves in it at once."""
-    dtype = WIDE if f.library == "numpy" else np.float64
+    dtype = f.dtype
 
     def along(h: float) -> float:
         try:
@@ -195,7 +214,7 @@ def along_direction(f: Function, arrays: Arrays, direction: Arrays, scale: float
         except (ValueError, ArithmeticError):  # outside of the domain
             return np.nan
 
-    return slope(along, scale, float(np.finfo(dtype).eps))
+    return slope(along, scale, float(np.finfo(dtype).eps), noise)
 
 
 def by_torch(f: Function, arrays: Arrays) -> list[Any] | None:

@@ -44,7 +44,7 @@ class Patient:
         self.deadline, self.reason = time.perf_counter() + time_budget, ""
         self.arguments, self.random = Arguments(loss, args), np.random.default_rng(seed)
         self.library, self.result = self._first_call(library)
-        v = np.round(self.random.standard_normal(self.result.shape) * 64 + 0.5) / 64 if self.result.shape else 1.0
+        v = self.random.standard_normal(self.result.shape) if self.result.shape else 1.0
         self.cotangent = np.asarray(v if cotangent is None else as_array(cotangent), np.float64)
         if self.cotangent.shape != self.result.shape:
             raise ShapeError(f"the cotangent has shape {self.cotangent.shape}, but the result has {self.result.shape}")
@@ -80,8 +80,6 @@ class Patient:
             self.reason = (
                 "the loss is random: two calls with the same arguments differ. Seed it inside, or fix the noise"
             )
-        elif not np.isfinite(array).all():
-            self.reason = "the loss is not finite at these arguments: check at others"
         found = library_of(result)
         return (found if found != "numpy" else library), array
 
@@ -141,8 +139,10 @@ class Patient:
         try:
             answer, _ = scalar_run(lambda *args: self._call_claim(args, v), self.arguments, arrays, field, False)
             found = self._contracted(self.arguments.matched(answer))
+            values = [field.values(g) for g in found]
             like.ties, like.rounded = like.ties + field.ties, like.rounded + field.rounded
-            return [field.values(g) for g in found]
+            like.in_floats |= field.in_floats
+            return values
         except Exception:  # whatever a user's function does with objects that are no floats
             return None
 
@@ -152,6 +152,14 @@ class Patient:
         return {
             i: np.asarray(x * (1 + 0.2 * draw(-1, 1, x.shape)) + (x == 0) * scales(x) * draw(-1, 1, x.shape), x.dtype)
             for i, x in self.arguments.values().items()
+        }
+
+    def plain(self) -> Arrays:
+        """All floating leaves at numbers of about 1, of the same signs."""
+        held = {i: x for i, x in enumerate(self.arguments.leaves) if floating(x)}
+        return {
+            i: np.asarray(np.where(x < 0, -1, 1) * self.random.uniform(0.5, 1.5, x.shape), x.dtype)
+            for i, x in held.items()
         }
 
     def direction(self, arrays: Arrays) -> Arrays:

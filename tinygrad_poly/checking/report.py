@@ -16,6 +16,7 @@ REASONS = {
     "domain": "the true gradient is not finite here, or could not be computed",
     "empty": "it is empty: there is nothing to compare",
     "zero": "the gradient is 0 at this point, where no wrong factor shows: check at another point",
+    "digits": "its formula is right, but its numbers have lost digits that float64 has",
     "shape": "its shape is not the argument's",
 }
 

@@ -26,15 +26,39 @@ def compared(patient: Patient, arrays: Arrays, claimed: list[Any], truth: Truth)
         found = _of_floats(patient, arrays, claimed, truth)
     else:
         found = _of_formulas(patient, arrays, formula, truth)
+        _digits_lost(patient, arrays, found, _of_floats(patient, arrays, claimed, truth))
     return [_at_kinks(patient, arrays, i, f, truth) for i, f in zip(patient.arguments.active, found)]
+
+
+def _digits_lost(patient: Patient, arrays: Arrays, found: list[Finding], of_floats: list[Finding]) -> None:
+    """Fail a formula that is right, but was computed in float32 where float64 was meant."""
+    for k, (exact, computed) in enumerate(zip(found, of_floats)):
+        lost = exact.verdict == "pass" and 1e-10 < computed.worst < 1e-5
+        if lost and (computed.verdict == "fail" or in_float32(patient, arrays, k, computed.claimed)):
+            computed.verdict, computed.reason = "fail", "digits"
+            found[k] = computed
+
+
+def in_float32(patient: Patient, arrays: Arrays, number: int, claimed: Any) -> bool:
+    """Whether a gradient of float64 arguments has float32's digits, or only those of its arguments matter to it."""
+    a, g = patient.arguments, claimed
+    if a.leaves[a.active[number]].dtype != np.float64:
+        return False
+    if g.dtype == np.float32 or (g.any() and np.array_equal(g, g.astype(np.float32))):
+        return True
+    if not callable(patient.claim):
+        return False
+    given = {i: x for i, x in enumerate(a.leaves) if floating(x)} | arrays
+    rounded = {i: x.astype(np.float32).astype(x.dtype) for i, x in given.items()}
+    return bool(np.array_equal(patient.answer(rounded)[number], g))
 
 
 def first_digits(patient: Patient) -> int:
     """The digits to begin with: more for arguments of very different sizes."""
-    return _DIGITS + 2 * int(_extent(patient))
+    return _DIGITS + 2 * int(extent(patient))
 
 
-def _extent(patient: Patient) -> float:
+def extent(patient: Patient) -> float:
     """The power of ten that the largest argument has, or one over the smallest."""
     held = [x for x in patient.arguments.leaves if floating(x)]
     return float(max((np.abs(np.log10(np.abs(x[x != 0]))).max(initial=0.0) for x in held), default=0.0))
@@ -53,14 +77,14 @@ def _of_formulas(patient: Patient, arrays: Arrays, formula: list[Any], truth: Tr
     """
     field = truth.numbers
     assert field is not None
-    digits, extent = _digits(field), _extent(patient)
+    digits, size = _digits(field), extent(patient)
 
     def judged() -> list[Finding]:
         found = []
         for k, (i, g, D) in enumerate(zip(patient.arguments.active, formula, truth.gradients)):
             true = np.abs(floats(D))
-            lost = 10.0 ** min(3 * extent - 0.8 * digits, 300.0) + 10.0 ** (-digits / 2) * true + _NEVER
-            allowed = (lost if digits else np.zeros(D.shape)) + (moved[k] + 4e-16 * (moved[k] > 0) * true)
+            lost = 10.0 ** min(3 * size - 0.8 * digits, 300.0) + 10.0 ** (-digits / 2) * true + _NEVER
+            allowed = (lost if digits else np.zeros(D.shape)) + moved[k]
             found.append(judge(Finding(patient.arguments.paths[i], g, D, allowed, exact=True)))
         return found
 
@@ -77,16 +101,25 @@ def _of_formulas(patient: Patient, arrays: Arrays, formula: list[Any], truth: Tr
             break
         truth.gradients, formula = finer.gradients, again
         found = judged()
-    for k in range(3 if field.rounded and any(f.verdict != "pass" and f.reason != "shape" for f in found) else 0):
-        other = Field(digits, patient.deadline, jitter := 2.0**-54 * (1 + k))
-        try:
-            near = oracles.exactly(patient.function, arrays, other).gradients
-        except (NoOracleError, NotRationalError):
-            break
-        again = patient.formula(arrays, digits, other, 1.5 * jitter)
-        for n, (g, D, g1, D1) in enumerate(zip(formula, truth.gradients, again or [], near)):
-            if g.shape == D.shape:
-                moved[n] = np.maximum(moved[n], 8 * difference(np.asarray(g1 - g, object), np.asarray(D1 - D, object)))
+    if field.rounded + field.in_floats and any(f.verdict != "pass" and f.reason != "shape" for f in found):
+        # Two roundings more or less of the answer itself, and of what it is a sum of.
+        moved = [2.0**-49 * np.abs(floats(D)) for D in truth.gradients]
+        patient.deadline += patient.time_budget
+        for k in range(3):
+            other = Field(digits, patient.deadline, jitter := 2.0**-54 * (1 + k))
+            try:
+                near = oracles.exactly(patient.function, arrays, other).gradients
+                again = patient.formula(arrays, digits, other, 1.5 * jitter)
+            except (NoOracleError, NotRationalError):
+                again = None
+            if again is None:
+                sizes = [np.abs(floats(D)).max(initial=0.0) for D in truth.gradients]
+                moved = [np.maximum(m, 2.0**-36 * size) for m, size in zip(moved, sizes)] if not k else moved
+                break
+            for n, (g, D, g1, D1) in enumerate(zip(formula, truth.gradients, again, near)):
+                if g.shape == D.shape:
+                    gap = difference(np.asarray(g1 - g, object), np.asarray(D1 - D, object))
+                    moved[n] = np.maximum(moved[n], 8 * gap)
         found = judged()
     return found
 
@@ -104,13 +137,14 @@ def _of_floats(patient: Patient, arrays: Arrays, claimed: list[Any], truth: Trut
     wiggle = np.random.default_rng(patient.seed + 1)
     given = {i: x for i, x in enumerate(a.leaves) if floating(x)} | arrays
     near = {i: np.asarray(x * (1 + 2 * max(units) * wiggle.uniform(-1, 1, x.shape)), x.dtype) for i, x in given.items()}
-    wide = np.float64 if max(units) > 1e-12 else WIDE
+    wide = np.float64 if max(units) > 1e-12 else patient.function.dtype if patient.library == "numpy" else WIDE
     for moved, dtype in ((near, None), (arrays, wide)) if callable(patient.claim) else ():
         try:
             others.append(patient.answer(moved, dtype))
         except Exception:  # wide numbers are not everyone's
             continue
-    height = float(np.sum(np.abs(patient.result * patient.cotangent), dtype=WIDE))
+    with np.errstate(all="ignore"):
+        height = float(np.nan_to_num(np.sum(np.abs(patient.result * patient.cotangent), dtype=WIDE), posinf=0.0))
     terms = 0 if others else sum(x.size for x in given.values())
     found = []
     for k, (i, g, D, E) in enumerate(zip(a.active, claimed, truth.gradients, truth.errors)):

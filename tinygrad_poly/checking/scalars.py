@@ -51,6 +51,7 @@ class Field:
         self.random = random.Random(0)
         self.tape: list[Scalar] = []
         self.ties = self.rounded = 0
+        self.in_floats = False
 
     def number(self, x: Any) -> Any:
         """A Python or NumPy number as a number of this field."""
@@ -84,6 +85,8 @@ class Field:
     def values(self, array: Any) -> Any:
         """The numbers in an array of scalars, in which there may be plain ones."""
         flat = array.ravel().tolist()
+        # Floats in an answer were computed by the function, in floats; short ones, such as 0.5, without rounding.
+        self.in_floats |= any(isinstance(x, float) and Fraction(x).denominator.bit_length() > 12 for x in flat)
         return _objects([x.value if isinstance(x, Scalar) else self.constant(x) for x in flat], array.shape)
 
     def gradient(self, outputs: Any, cotangent: Any, inputs: Sequence[Any]) -> list[Any]:

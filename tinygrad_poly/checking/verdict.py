@@ -54,7 +54,7 @@ def floats(array: Any) -> Any:
 
 def _float(x: Any) -> float:
     try:
-        return float(x)
+        return float(getattr(x, "value", x))
     except OverflowError:
         return math.copysign(math.inf, x)
 
