@@ -39,6 +39,11 @@ def slope(function: Callable[[float], float], scale: float, unit: float, noise: 
         noise: of its values, if it is known.
     """
     function = cache(function)
+    with np.errstate(all="ignore"):
+        return _slope(function, scale, unit, noise)
+
+
+def _slope(function: Callable[[float], float], scale: float, unit: float, noise: float | None) -> Slope:
     middle = function(0.0)
     least = unit * (1e4 * abs(middle) or 1e8 * abs(function(0.125)))
     while abs(function(scale) - function(-scale)) <= least and scale < 0.125:

@@ -34,7 +34,7 @@ def _digits_lost(patient: Patient, arrays: Arrays, found: list[Finding], of_floa
     """Fail a formula that is right, but was computed in float32 where float64 was meant."""
     for k, (exact, computed) in enumerate(zip(found, of_floats)):
         lost = exact.verdict == "pass" and 1e-10 < computed.worst < 1e-5
-        if lost and (computed.verdict == "fail" or in_float32(patient, arrays, k, computed.claimed)):
+        if lost and computed.verdict == "fail" and in_float32(patient, arrays, k, computed.claimed):
             computed.verdict, computed.reason = "fail", "digits"
             found[k] = computed
 
@@ -145,6 +145,7 @@ def _of_floats(patient: Patient, arrays: Arrays, claimed: list[Any], truth: Trut
             continue
     with np.errstate(all="ignore"):
         height = float(np.nan_to_num(np.sum(np.abs(patient.result * patient.cotangent), dtype=WIDE), posinf=0.0))
+        height = max(height, 1.0)  # the numbers inside of a loss may be larger than the loss: log(1) is 0
     terms = 0 if others else sum(x.size for x in given.values())
     found = []
     for k, (i, g, D, E) in enumerate(zip(a.active, claimed, truth.gradients, truth.errors)):

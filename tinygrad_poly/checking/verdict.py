@@ -56,7 +56,7 @@ def _float(x: Any) -> float:
     try:
         return float(getattr(x, "value", x))
     except OverflowError:
-        return math.copysign(math.inf, x)
+        return math.inf if x > 0 else -math.inf
 
 
 def difference(claimed: Any, true: Any) -> Any:
