@@ -122,7 +122,8 @@ class Graph(Observer):
     def name(self, edge: tuple[int, int]) -> str:
         """The edge, for readers."""
         node = self.order[edge[0]]
-        return f"{node.operation.name} ({self.lines[node]})" if node.operation else ""
+        where = f" ({self.lines[node]})" if self.lines[node] else ""
+        return f"{node.operation.name}{where}" if node.operation else ""
 
 
 def detached(s: Sample) -> Candidates:

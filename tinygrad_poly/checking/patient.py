@@ -30,7 +30,8 @@ class Patient:
         seed: of all that is random.
         cotangent: of the result; a random one by default.
         time_budget: in seconds, for oracles that can be stopped.
-        library: what to call the functions with; found out by default.
+        library: what to call the loss with; found out by default.
+        claim_library: what to call the gradient with; found out by default.
 
     Attributes:
         reason: why nothing can be said about this loss; empty where something can.
@@ -38,7 +39,7 @@ class Patient:
 
     def __init__(
         self, loss: Any, claim: Any, args: Sequence[Any], wrt: Any, seed: int, cotangent: Any, time_budget: float,
-        library: str = "",
+        library: str = "", claim_library: str = "",
     ) -> None:  # fmt: skip
         self.loss, self.claim, self.wrt, self.seed, self.time_budget = loss, claim, wrt, seed, time_budget
         self.deadline, self.reason = time.perf_counter() + time_budget, ""
@@ -50,7 +51,7 @@ class Patient:
             raise ShapeError(f"the cotangent has shape {self.cotangent.shape}, but the result has {self.result.shape}")
         self.function = Function(loss, self.arguments, self.library, self.cotangent)
         self.passes_cotangent = self._cotangent_parameter()
-        self.claimed = self._first_answer()
+        self.claimed = self._first_answer(claim_library)
 
     def _first_call(self, library: str) -> tuple[str, Any]:
         """The library of the loss, and its result; says what keeps its gradient from being checked."""
@@ -104,9 +105,9 @@ class Patient:
         v = made_by(library, self.cotangent.astype(dtype or self.result.dtype), False)
         return self._call_claim(self.arguments.build(library, arrays, dtype), v)
 
-    def _first_answer(self) -> list[Any]:
+    def _first_answer(self, given: str) -> list[Any]:
         errors: list[Exception] = []
-        for library in dict.fromkeys((self.library, "numpy", "tensor")):
+        for library in [given] if given else dict.fromkeys((self.library, "numpy", "tensor")):
             try:
                 answer, self.claim_library = self._raw_answer(library, {}), library
                 break

@@ -1,0 +1,121 @@
+"""Losses and gradients that make no sense: each is answered with what to do."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tinygrad_poly.checking import check_gradients
+from tinygrad_poly.checking.diagnosis import CODES
+
+X = np.array([1.0, 2.0, 3.0])
+
+
+def square(x):
+    return np.sum(x**2)
+
+
+def twice(x):
+    return 2 * x
+
+
+def writes(x):
+    x *= 2
+    return np.sum(x)
+
+
+RANDOM = np.random.default_rng(0)
+
+
+@pytest.mark.parametrize(
+    ("loss", "gradient", "said"),
+    [
+        (lambda x: np.sum(x) * RANDOM.random(), twice, "the loss is random"),
+        (writes, twice, "the loss changes its arguments"),
+        (lambda x: np.log(-np.sum(x)), twice, "not finite"),
+        (square, lambda x: 2 * x * RANDOM.random(), "two calls differ"),
+    ],
+    ids=["random", "mutates", "NaN", "random gradient"],
+)
+def test_what_says_nothing_is_inconclusive_with_the_reason(loss, gradient, said):
+    report = check_gradients(loss, gradient, X)
+    assert report.verdict == "inconclusive"
+    assert said in str(report)
+
+
+@pytest.mark.parametrize(
+    ("loss", "gradient", "error", "said"),
+    [
+        (lambda x: 3, twice, TypeError, "int64, which has no derivative"),
+        (lambda x: [np.sum(x)], twice, TypeError, "not list"),
+        (lambda x: None, twice, TypeError, "is a return missing"),
+        (lambda x: 1 / 0, twice, ZeroDivisionError, "division by zero"),
+        (square, {"x": 2 * X, "y": X}, TypeError, "'y'"),
+        (square, lambda x: (x, x), TypeError, "2 parts, but 1 arguments"),
+        (square, lambda x: "no", TypeError, "must be numbers"),
+        ("loss", twice, TypeError, "must be a function"),
+    ],
+    ids=["integer", "list", "None", "raises", "extra name", "extra part", "text", "no function"],
+)
+def test_what_makes_no_sense_is_an_error_that_says_so(loss, gradient, error, said):
+    with pytest.raises(error, match=re.escape(said)):
+        check_gradients(loss, gradient, X)
+
+
+def test_an_unknown_argument_is_refused_by_name():
+    with pytest.raises(TypeError, match="wrt names 'y', but the arguments are x"):
+        check_gradients(square, twice, X, wrt="y")
+
+
+def test_a_gradient_of_another_shape_fails():
+    report = check_gradients(square, lambda x: 2 * x[:2], X)
+    assert (report.verdict, report.findings[0].reason) == ("fail", "shape")
+
+
+def test_a_report_is_no_truth_value():
+    with pytest.raises(TypeError, match=r"report\.verdict"):
+        bool(check_gradients(square, twice, X))
+
+
+def test_nothing_passes_that_was_not_looked_at():
+    assert check_gradients(square, twice, np.array([])).verdict == "inconclusive"
+    # At 0 every multiple of the gradient is right; elsewhere it is not.
+    assert check_gradients(square, lambda x: 3 * x, np.zeros(3)).verdict == "fail"
+    assert check_gradients(square, twice, np.zeros(3)).verdict == "pass"
+    assert check_gradients(square, np.zeros(3), np.zeros(3)).verdict == "inconclusive"
+    assert check_gradients(lambda x: np.sum(0 * x), lambda x: 0 * x, X).verdict == "pass"
+    assert check_gradients(lambda x: np.sum(3 * x), lambda x: 3.0 + 0 * x, X).verdict == "pass"
+
+
+@pytest.mark.parametrize("oracle", ["auto", "tape", "finite differences"])
+def test_a_kink_is_inconclusive_and_a_wrong_number_there_is_not(oracle):
+    def loss(x):
+        return np.sum(np.abs(x))
+
+    at = np.array([0.0, 1.0])
+    assert check_gradients(loss, np.sign, at, oracle=oracle).verdict == "inconclusive"
+    assert check_gradients(loss, lambda x: np.sign(x) * 2, at, oracle=oracle).verdict == "fail"
+
+
+def test_an_inflection_point_is_no_kink():
+    assert (
+        check_gradients(lambda x: np.sum(x**3), lambda x: 3 * x**2, X - 2, oracle="finite differences").verdict
+        == "pass"
+    )
+
+
+def test_each_diagnosis_has_a_page_and_the_guide_lists_it():
+    docs = Path(__file__).parents[2] / "docs"
+    guide = (docs / "checking.md").read_text()
+    assert {path.stem for path in (docs / "diagnoses").glob("*.md")} == set(CODES)
+    assert all(f"(diagnoses/{code}.md)" in guide for code in CODES)
+
+
+def test_the_time_budget_ends_exact_arithmetic():
+    x = np.linspace(0, 1, 20_000)
+    report = check_gradients(
+        lambda a, x: np.mean((a * x) ** 2), lambda a, x: 2 * a * np.mean(x * x), 0.5, x, time_budget=1e-3
+    )
+    assert (report.verdict, report.oracle) == ("pass", "tape")
+    assert any("time budget" in note for note in report.notes)

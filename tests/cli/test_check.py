@@ -1,0 +1,62 @@
+"""The command `tinygrad-poly check`: its report, its status, and what it says to bad input."""
+
+import json
+
+import pytest
+
+from tinygrad_poly.cli import main
+
+MODEL = """
+import numpy as np
+x = y = np.array([1.0, 2.0, 3.0])
+def cost(W, x, y):
+    return np.mean((W * x - y) ** 2)
+def wrong(W, x, y):
+    return np.sum((W * x - y) * x)
+def right(W, x, y):
+    return 2 * np.mean((W * x - y) * x)
+number = 3
+"""
+
+
+@pytest.fixture
+def model(tmp_path):
+    path = tmp_path / "model.py"
+    path.write_text(MODEL)
+    return str(path)
+
+
+def run(model, gradient, *more, loss="cost"):
+    return main(["check", f"{model}:{loss}", f"{model}:{gradient}", *more])
+
+
+def test_the_tutorials_wrong_gradient_is_found(model, capsys):
+    assert run(model, "wrong", "--at", "W=0.5") == 1
+    assert "m/2 times the true gradient" in capsys.readouterr().out
+    assert run(model, "right", "--at", "W=0.5") == 0
+    assert run(model, "wrong", "--at", "W=0.5", "--json") == 1
+    assert json.loads(capsys.readouterr().out.partition("\n{")[2].join(["{", ""]))["diagnosis"][0]["code"] == "factor"
+
+
+@pytest.mark.parametrize(
+    ("gradient", "more", "said"),
+    [
+        ("missing", [], "there is no missing in"),
+        ("right", [], "the loss needs a value for W"),
+        ("right", ["--at", "W=__import__('os')"], "expected name=numbers"),
+        ("right", ["--at", "W=1", "--at", "V=2"], "'V'"),
+    ],
+)
+def test_bad_input_has_status_2_and_says_what_to_do(model, capsys, gradient, more, said):
+    assert run(model, gradient, *more) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_files_that_are_not_there_or_fail_and_names_that_are_no_functions(model, tmp_path, capsys):
+    assert main(["check", "no.py:cost", "no.py:right"]) == 2
+    assert "there is no file no.py" in capsys.readouterr().err
+    (tmp_path / "broken.py").write_text("import nothing_of_this_name\n")
+    assert main(["check", f"{tmp_path / 'broken.py'}:cost", f"{model}:right"]) == 2
+    assert "fails when it is imported: ModuleNotFoundError" in capsys.readouterr().err
+    assert run(model, "right", loss="number") == 2
+    assert "is no function, but int" in capsys.readouterr().err
