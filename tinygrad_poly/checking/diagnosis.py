@@ -130,7 +130,8 @@ def explained(samples: Sequence[h.Sample]) -> tuple[str, dict[str, Any]]:
             elif _matches(first, candidate) and all(_matches(s, t) for s, t in _others(hypothesis, samples, key)):
                 return code, {"key": key, "shape": first.claimed.shape}
     # Whatever the arguments are, the answer stays.
-    return ("stale" if first.still and first.claimed.any() else "unclassified"), {}
+    moves = any(s.true.shape == first.true.shape and not np.allclose(s.true, first.true, 1e-6) for s in samples)
+    return ("stale" if first.still and moves and first.claimed.any() else "unclassified"), {}
 
 
 def _nice(c: float, s: h.Sample) -> float:
@@ -165,6 +166,8 @@ def _close(s: h.Sample, candidate: Any, part: float) -> bool:
 
 
 def _ratio(a: Any, b: Any) -> float:
+    if np.shape(a) != np.shape(b):
+        return 0.0
     with np.errstate(all="ignore"):
         scale = float(np.abs(b).max(initial=0.0))
         c = float(np.sum(a * (b / scale)) / np.sum(b * (b / scale))) if scale and math.isfinite(scale) else 0.0

@@ -185,7 +185,8 @@ def diagonal_only(s: Sample) -> Candidates:
 
 def missing_sum(s: Sample) -> Candidates:
     """The gradient before it was summed over the axes along which the argument was repeated."""
-    for axes in _subsets(s.claimed.ndim) if s.claimed.size > s.true.size else ():
+    larger = s.claimed.size >= s.true.size and s.claimed.shape != s.true.shape
+    for axes in _subsets(s.claimed.ndim) if larger else ():
         part = s.claimed.sum(axes, keepdims=True)
         if part.size == s.true.size and np.allclose(part.ravel(), s.true.ravel(), 1e-6, 1e-6 * np.abs(part).max()):
             yield axes, s.claimed
