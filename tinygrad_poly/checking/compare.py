@@ -54,7 +54,7 @@ def compare(name: str, gradient: Any, tensor: Any) -> Comparison:
     dlogits         | exact: True  | close: True  | difference: 0
     >>> _ = compare("dlogits", logits, logits)
     dlogits         | exact: False | close: False | difference: 6
-        grad[dlogits] is 1/2 times the true gradient (likely: seen at one point only)
+        grad[dlogits] is 1/2 times the true gradient (likely)
           Fix: multiply by 2
     """
     if library_of(tensor) == "numpy":

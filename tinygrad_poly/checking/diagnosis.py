@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_poly.checking import hypotheses as h
-from tinygrad_poly.checking.arguments import Arrays
+from tinygrad_poly.checking.arguments import Arrays, floating
 from tinygrad_poly.checking.oracles import leaves_on_tape
 from tinygrad_poly.checking.rounding import extent, in_float32
 from tinygrad_poly.checking.verdict import floats
@@ -77,7 +77,7 @@ class Diagnosis:
 
     def __str__(self) -> str:
         said, fix = (text.format_map(self.numbers) for text in CODES[self.code])
-        likely = "" if self.sure or self.code == "unclassified" else " (likely: seen at one point only)"
+        likely = "" if self.sure or self.code == "unclassified" else " (likely)"
         return f"grad[{self.argument}] {said}{likely}\n  Fix: {fix}"
 
 
@@ -86,11 +86,17 @@ def diagnose(patient: Any, number: int, oracle: str, true_gradients: Any) -> Dia
     patient.true = lambda arrays: true_gradients(patient, arrays, ["tape", oracle]).gradients
     with np.errstate(all="ignore"):
         samples = _samples(patient, number)
+        sure = len(samples) > 1
         code, numbers = explained(samples) if samples else ("unclassified", {})
+        if code == "unclassified" and samples and samples[0].claimed.size == 1 < samples[0].true.size:
+            for s in samples:  # what a factor was left out of may be smaller: 2 in the place of 2 x
+                s.claimed = np.broadcast_to(s.claimed, s.true.shape)
+            code, numbers = explained(samples)
+            sure = False
     name = patient.arguments.paths[patient.arguments.active[number]]
     if code == "factor":
         code, numbers = _factor(patient, number, samples, numbers)
-    return Diagnosis(code, name, numbers, len(samples) > 1)
+    return Diagnosis(code, name, numbers, sure)
 
 
 def explained(samples: Sequence[h.Sample]) -> tuple[str, dict[str, Any]]:
@@ -223,6 +229,10 @@ def _samples(patient: Any, number: int) -> list[h.Sample]:
     if callable(patient.claim):
         # At very large and small numbers much comes to the same: then one point is at numbers of about 1.
         points += [patient.moved(), patient.plain() if extent(patient) > 2 else patient.moved()]
+        if patient.arguments.leaves[patient.arguments.active[number]].size == 1:
+            # Of a single number a factor may be made of the data: with other data it is another one.
+            data = {i: x for i, x in enumerate(patient.arguments.leaves) if floating(x)}
+            points.append(patient.moved({**data}))
     found: list[h.Sample] = []
     before: dict[str, Any] = {}
     for arrays in points:
@@ -249,11 +259,6 @@ def _sample(patient: Any, number: int, arrays: Arrays, before: dict[str, Any]) -
     leaf = a.leaves[a.active[number]]
     s = h.Sample(answers[number], truth[number], before=before)
     s.leaf_dtype, s.unit = leaf.dtype, float(max(np.finfo(leaf.dtype).eps, np.finfo(np.float64).eps))
-    if s.claimed.shape != s.true.shape and s.claimed.size < s.true.size:
-        # What a factor was left out of may be smaller: 2 in the place of 2 x.
-        s.claimed = (
-            np.broadcast_to(s.claimed, s.true.shape) if h.broadcasts(s.claimed.shape, s.true.shape) else s.claimed
-        )
     if callable(patient.claim):
         there = patient.answer(patient.plain())[number]
         s.still = len(np.unique(answers[number])) > 1 and np.array_equal(floats(there), answers[number])

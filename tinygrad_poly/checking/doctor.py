@@ -197,7 +197,8 @@ def examine(patient: Patient, names: Sequence[str]) -> GradientReport:
     report.conclude()
     witness = oracles.by_torch(patient.function, arrays)
     for finding, D in zip(report.findings, witness or ()):
-        agree = np.allclose(floats(finding.true), D, 1e-4, 1e-6 * np.abs(D).max(initial=0.0))
+        true, known = floats(finding.true), np.isfinite(floats(finding.true))
+        agree = np.allclose(true[known], D[known], 1e-4, 1e-6 * np.abs(D).max(initial=0.0))
         finding.notes.append(f"torch.autograd {'agrees with' if agree else 'DIFFERS from'} the true gradient")
     return report
 

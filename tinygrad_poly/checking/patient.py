@@ -147,12 +147,12 @@ class Patient:
         except Exception:  # whatever a user's function does with objects that are no floats
             return None
 
-    def moved(self) -> Arrays:
-        """The active leaves at another point near by: of the same signs and sizes."""
+    def moved(self, arrays: Arrays | None = None) -> Arrays:
+        """The active leaves, or those given, at another point near by: of the same signs and sizes."""
         draw = self.random.uniform
         return {
             i: np.asarray(x * (1 + 0.2 * draw(-1, 1, x.shape)) + (x == 0) * scales(x) * draw(-1, 1, x.shape), x.dtype)
-            for i, x in self.arguments.values().items()
+            for i, x in (arrays or self.arguments.values()).items()
         }
 
     def plain(self) -> Arrays:
