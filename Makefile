@@ -15,7 +15,7 @@ NUMPY_OLDEST := 'numpy==2.0.0; python_version<"3.13"' 'numpy==2.1.0; python_vers
 CORE := tests/engine tests/functions tests/func tests/optim tests/nn tests/test_tensor.py tests/test_autograd.py \
 	tests/test_creation.py $(filter-out %_on_device.py %_other_libraries.py, $(wildcard tests/derivatives/test_*.py))
 
-.PHONY: help fit test test-all test-numpy-oldest lint types size wheel docs bench gpu prove clean
+.PHONY: help fit test test-all test-numpy-oldest lint types size wheel docs bench gpu prove doctor clean
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*##/make \1\t/p' $(MAKEFILE_LIST)
@@ -55,6 +55,7 @@ docs: $(VENV)/.test  ## Write the pages that are made from the code
 	$(BIN)/python -m tinygrad_poly.derivatives > docs/derivatives.md
 	$(BIN)/python -W ignore -m tests.names > docs/names.md
 	$(BIN)/python -m benchmarks.report
+	$(BIN)/python -m tests.proof.doctor --page
 
 bench: $(VENV)/.bench  ## Measure speed against torch (half an hour; goes on where it was interrupted)
 	$(BIN)/python -m benchmarks --results
@@ -71,6 +72,9 @@ prove: $(VENV)/.test  ## Check generated programs, wrong engines, fits, files an
 	$(BIN)/python -m tests.proof.files
 	$(BIN)/python -m tests.proof.compiled --count 20000
 	$(BIN)/python -m tests.proof.writes --count 20000
+
+doctor: $(VENV)/.bench  ## Measure the gradient doctor beside other checkers: 30,000 right gradients (hours)
+	$(BIN)/python -m tests.proof.doctor --save tests/proof/doctor/results.json
 
 clean:  ## Remove what the other commands made
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks

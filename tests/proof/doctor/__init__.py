@@ -1,0 +1,1 @@
+"""The measurement of the gradient doctor: right and wrong gradients by the thousand, before it and other checkers."""
