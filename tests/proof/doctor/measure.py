@@ -45,8 +45,9 @@ RIGHT: dict[str, set[str]] = {
     "accumulated": {"accumulated"},
     "x[i] += for np.add.at": {"repeated-index"},
     "one buffer for two": set(),
+    "argument overwritten": set(),
 }
-"""The diagnoses that are right for a mistake; "unclassified" is none, and never wrong."""
+"""The diagnoses that are right for a mistake; "unclassified" is never wrong, and right where there are none."""
 
 SPARED = 200
 """How many cases that went wrong are kept by name."""
@@ -117,7 +118,8 @@ def graded(case: Case, answer: Answer) -> tuple[str, str]:
         codes |= {code for code, _ in found} or {"none"}
         known = [(code, sure) for code, sure in found if code != "unclassified"]
         wrong = [sure for code, sure in known if code not in right]
-        grades.add(("wrong" if any(wrong) else "likely wrong") if wrong else "right" if known else "unclassified")
+        named = "right" if known or not right else "unclassified"
+        grades.add(("wrong" if any(wrong) else "likely wrong") if wrong else named)
     grade = next(g for g in ("wrong", "likely wrong", "unclassified", "right") if g in grades)
     return " + ".join(sorted(codes)), grade
 

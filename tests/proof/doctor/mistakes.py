@@ -208,6 +208,16 @@ def _one_buffer(j: int, k: int) -> Callable[..., Any]:
     return change
 
 
+def _overwritten(k: int) -> Callable[..., Any]:
+    """The first gradient is written into the memory of its argument, from which the others are then computed."""
+
+    def change(right: Gradient, args: Any) -> Any:
+        first = right(*args)[0]
+        return (first, *right(*args[:k], first, *args[k + 1 :])[1:])
+
+    return change
+
+
 def _two_at_once(right: Gradient, args: Any) -> Any:
     first, second, *rest = right(*args)
     return (first * 2.0, -second, *rest)
@@ -285,6 +295,8 @@ def mistakes(row: Row) -> list[Mistake]:
                 found.append(Mistake("one buffer for two", -1, _on_all(row, _one_buffer(j, k))))
     if len(shapes) > 1:
         found.append(Mistake("factor 2 and sign", -1, _on_all(row, _two_at_once)))
+        place = list(row.arguments).index(row.wrt[0])
+        found.append(Mistake("argument overwritten", -1, _on_all(row, _overwritten(place))))
     found.append(Mistake("float32", -1, _on_all(row, _through_float32)))
     for label, change in CALLS.items():
         found.append(Mistake(label, -1, lambda last, change=change: change(row.gradient(last=last)), stateful=True))

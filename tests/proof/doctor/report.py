@@ -247,5 +247,5 @@ arguments by a rounding.
 
 The same cases go to `torch.autograd.gradcheck` (slow and fast), `jax.test_util.check_grads`, HIPS autograd's
 `check_grads` and `scipy.optimize.check_grad` (of which a norm below 1e-6 counts as a pass), each with its
-defaults.
+defaults, gradcheck's test of undefined gradients aside.
 """
