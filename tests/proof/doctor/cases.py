@@ -177,7 +177,8 @@ def _alike(mistake: Mistake, possible: list[Mistake], called: Any, right: Any, l
     for m in {m.label: m for m in possible if not m.stateful and m.label != "float32"}.values():
         for each in [e for e in possible if e.label == m.label and e.label not in found]:
             other = results(each.plant(last))
-            if other is not None and all(map(same, other, mine)):
+            # Axes of one element are no axes: a sum over such a one is none.
+            if other is not None and all(map(same, map(np.squeeze, other), map(np.squeeze, mine))):
                 found.add(each.label)
     count = len(true) // len(points)
     pairs = [(j, k) for j in range(count) for k in range(count) if j != k and not same(mine[k], true[k])]

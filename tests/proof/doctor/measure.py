@@ -22,7 +22,7 @@ RIGHT: dict[str, set[str]] = {
     **dict.fromkeys(["factor 2", "factor 1/2", "factor 1/m", "factor m", "factor m/2", *SIZES], FACTORS),
     "constant factor": FACTORS,
     "constant factor dropped": FACTORS | {"term-factor"},
-    "mean for sum": FACTORS,
+    "mean for sum": FACTORS | {"term-factor"},
     "n for n − 1": FACTORS | {"missing-chain-factor"},
     "sign": {"sign"},
     "factor 2 and sign": {"factor", "sign"},
@@ -43,7 +43,7 @@ RIGHT: dict[str, set[str]] = {
     "stale, saved once": {"stale"},
     "stale, one call late": {"stale"},
     "accumulated": {"accumulated"},
-    "x[i] += for np.add.at": {"repeated-index"},
+    "x[i] += for np.add.at": {"repeated-index", "one-row"},
     "one buffer for two": set(),
     "argument overwritten": set(),
 }

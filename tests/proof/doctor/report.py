@@ -189,7 +189,7 @@ def tables(tally: Tally, times: dict[str, float]) -> list[Table]:
     if tally.diagnoses:
         lines = sorted(tally.diagnoses.items(), key=lambda each: (each[0][0], -each[1]))
         table = [["mistake", "diagnosis", "", "cases"], *([*key, f"{n:,}"] for key, n in lines)]
-        made.append(("Diagnoses", table))
+        made.append(("Diagnoses: the cells of the confusion matrix that are not 0", table))
     last = [["row", "peer", "cases", "peer", "tinygrad_poly"]]
     for name, peer, count, theirs, ours in beside(tally):
         if (ours > theirs) if name.startswith("false") else (ours < theirs):
@@ -227,7 +227,7 @@ A part is of the cases that a checker takes: torch, HIPS and SciPy are asked in 
 functions to a number alone. A mistake is *found* where the checker fails the wrong gradient and does not fail the
 right one at the same point.
 """,
-    "Diagnoses": """
+    "Diagnoses: the cells of the confusion matrix that are not 0": """
 What this checker says is wrong, for the mistakes that it found. *right*: the mistake, or another one that comes to
 the same at that point and in its neighbourhood. *wrong* is said without a reservation, *likely wrong* with one.
 """,
