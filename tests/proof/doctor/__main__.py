@@ -131,7 +131,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     wrong = sum(c for key, c in tally.answers.items() if key.checker == DOCTOR and key.label)
     said = (
         f"{right:,} right gradients and {wrong:,} wrong ones, tinygrad_poly {tg.__version__}, NumPy {np.__version__}; "
-        f"{tally.skipped:,} left out: a formula overflows or cancels down to nothing, or the mistake does not show."
+        f"{tally.skipped:,} left out: a formula overflows or cancels down to nothing, or the mistake does not show. "
+        f"The other checkers were asked about one case in {options.every}."
     )
     print(said, as_text(made), *tally.notable, sep="\n\n")
     if options.save:
