@@ -44,6 +44,13 @@ def test_weights_of_a_module_have_its_names():
     assert {"net.0.weight", "net.0.bias", "out"} <= names
 
 
+def test_weights_in_a_dict_have_its_keys_for_names_also_if_it_holds_itself():
+    params = {"slope": tg.tensor(2.0, requires_grad=True), 3: tg.tensor(1.0)}
+    params["again"] = params
+    graph = explain.graph(params["slope"] * params[3])
+    assert [v.name for v in graph.vertices] == ["slope", "v1"]
+
+
 def test_a_value_that_is_used_twice_is_there_once():
     a = tg.tensor(2.0, requires_grad=True)
     b = a + a

@@ -49,7 +49,7 @@ class DataError(Plain, ValueError):
     """A file or points that a fit cannot use; the message names the file and the line."""
 
 
-class BlockError(RuntimeError):
+class BlockError(Plain, RuntimeError):
     """A block of the data that could not be computed, or a cluster that failed; the fit keeps what it has learned.
 
     Attributes:
@@ -59,7 +59,7 @@ class BlockError(RuntimeError):
     result: Any = None
 
 
-class DivergenceError(ArithmeticError):
+class DivergenceError(Plain, ArithmeticError):
     """A fit whose loss is no longer a finite number; the fit keeps what it has learned.
 
     Attributes:
@@ -85,7 +85,7 @@ class DivergenceError(ArithmeticError):
         self.result = result
 
 
-class TraceError(TypeError):
+class TraceError(Plain, TypeError):
     """A function that cannot be traced, because its operations depend on numbers that a trace does not have."""
 
 
@@ -93,7 +93,7 @@ class StructureError(Plain, TypeError):
     """Arguments or results of a function that are not the expected containers of tensors."""
 
 
-class SingularMatrixError(np.linalg.LinAlgError):
+class SingularMatrixError(Plain, np.linalg.LinAlgError):
     """A matrix that an operation cannot take: singular, not positive definite, or not finite.
 
     The message names the operation and, in a stack of matrices, the batch element.

@@ -69,13 +69,15 @@ class Recording(Observer):
     def name(self, variables: Mapping[str, Any]) -> None:
         """Remember the names of tensors, of what dicts hold and of the parameters of modules, among variables."""
         for name, value in variables.items():
+            found = {name: value}
             if isinstance(value, Module):
                 prefix = "" if name == "self" else f"{name}."
-                self.name({f"{prefix}{inner}": p for inner, p in value.named_parameters()})
-            elif isinstance(value, Mapping):
-                self.name({key: inner for key, inner in value.items() if isinstance(key, str)})
-            elif isinstance(value, Tensor) and not name.startswith("_"):
-                self.names.setdefault(id(value.array) if value.node is None else value.node, name)
+                found = {f"{prefix}{inner}": p for inner, p in value.named_parameters()}
+            elif type(value) is dict and not name.startswith("_"):
+                found = value
+            for inner, tensor in found.items():
+                if isinstance(tensor, Tensor) and isinstance(inner, str) and not inner.startswith("_"):
+                    self.names.setdefault(id(tensor.array) if tensor.node is None else tensor.node, inner)
 
 
 def of_the_tape(loss: Tensor) -> list[Record]:

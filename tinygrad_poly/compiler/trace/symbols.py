@@ -56,7 +56,7 @@ class Symbol:
         self.function = function
         self.inputs = inputs
         self.attributes = attributes
-        self.shape = shape
+        self.shape = tuple(shape)  # plain, as it is printed into programs
         self.dtype = dtype
         self.name = name
         self.phase = _phase.get()
