@@ -14,15 +14,7 @@ import numpy as np
 from tinygrad_poly import _printing, functions, hooks, writing
 from tinygrad_poly.derivatives import arithmetic, products, shapes
 from tinygrad_poly.engine import apply, arrays, walk
-from tinygrad_poly.engine.apply import (
-    apply_operation,
-    apply_unary,
-    binary,
-    comparison,
-    operand,
-    unary,
-    wrap,
-)
+from tinygrad_poly.engine.apply import apply_operation, apply_unary, binary, comparison, operand, unary, wrap
 from tinygrad_poly.engine.arrays import Array, named, normalize_axes, on_cpu
 from tinygrad_poly.engine.errors import DtypeError, GraphError, ShapeError
 from tinygrad_poly.engine.recording import note_read

@@ -53,10 +53,7 @@ relu = Operation(
     saves="output",
     formula="max(x, 0)",
     derivative="1 where x > 0, else 0",
-    special=(
-        Point(0, 0, 0),
-        Point(nan, nan, 1),
-    ),
+    special=(Point(0, 0, 0), Point(nan, nan, 1)),
 )
 
 leaky_relu = Operation(
@@ -65,10 +62,7 @@ leaky_relu = Operation(
     straight(lambda g, x, slope: where(x > 0, g, g * slope)),
     formula="x where x > 0, else αx",
     derivative="1 where x > 0, else α",
-    special=(
-        Point(0, 0, 0.25, options=(0.25,)),
-        Point(nan, nan, 0.25, options=(0.25,)),
-    ),
+    special=(Point(0, 0, 0.25, options=(0.25,)), Point(nan, nan, 0.25, options=(0.25,))),
 )
 
 
@@ -84,10 +78,7 @@ elu = Operation(
     lambda g, x, alpha, rate: where(x <= 0, g * (alpha * rate * exp(where(x < 0, x * rate, 0.0))), g),
     formula="x where x > 0, else α(e^(rx) − 1)",
     derivative="1 where x > 0, else α r e^(rx)",
-    special=(
-        Point(0, 0, 1, options=(1, 1)),
-        Point(nan, nan, 1, options=(1, 1)),
-    ),
+    special=(Point(0, 0, 1, options=(1, 1)), Point(nan, nan, 1, options=(1, 1))),
 )
 
 hardtanh = Operation(
@@ -96,11 +87,7 @@ hardtanh = Operation(
     straight(lambda g, x, low, high: where((x <= low) | (x >= high), 0.0, g)),
     formula="x, but at least a and at most b",
     derivative="1 where a < x < b, else 0",
-    special=(
-        Point(-1, -1, 0, options=(-1, 1)),
-        Point(1, 1, 0, options=(-1, 1)),
-        Point(nan, nan, 1, options=(-1, 1)),
-    ),
+    special=(Point(-1, -1, 0, options=(-1, 1)), Point(1, 1, 0, options=(-1, 1)), Point(nan, nan, 1, options=(-1, 1))),
 )
 
 threshold = Operation(
@@ -109,10 +96,7 @@ threshold = Operation(
     straight(lambda g, x, low, high, value: where((x >= low) & (x <= high), 0.0, g)),
     formula="c where a ≤ x ≤ b, else x",
     derivative="0 where a ≤ x ≤ b, else 1",
-    special=(
-        Point(1, 0.5, 0, options=(-inf, 1, 0.5)),
-        Point(nan, nan, 1, options=(-inf, 1, 0.5)),
-    ),
+    special=(Point(1, 0.5, 0, options=(-inf, 1, 0.5)), Point(nan, nan, 1, options=(-inf, 1, 0.5))),
 )
 
 
@@ -177,10 +161,7 @@ gelu = Operation(
     lambda g, x: g * (0.5 * erfc(x * -_ROOT_HALF) + x * (_BELL * exp(-0.5 * (x * x)))),
     formula="x Φ(x)",
     derivative="Φ(x) + x φ(x)",
-    special=(
-        Point(inf, inf, nan, nan),
-        Point(-inf, nan, nan, nan),
-    ),
+    special=(Point(inf, inf, nan, nan), Point(-inf, nan, nan, nan)),
 )
 
 # ½(1 + tanh u) = σ(2u), with u = √(2/π) (x + 0.044715 x³).
@@ -200,8 +181,5 @@ gelu_tanh = Operation(
     _gelu_tanh_slope,
     formula="x σ(2u), u = √(2/π) (x + 0.044715 x³)",
     derivative="σ(2u) + 2x u' σ(2u) (1 − σ(2u))",
-    special=(
-        Point(inf, inf, nan, nan),
-        Point(-inf, nan, nan, nan),
-    ),
+    special=(Point(inf, inf, nan, nan), Point(-inf, nan, nan, nan)),
 )

@@ -16,33 +16,14 @@ from tinygrad_poly.derivatives.piecewise import flat
 from tinygrad_poly.engine.arrays import Array, astype, integer_power, is_floating, namespace, of_two, together
 from tinygrad_poly.engine.operation import Operation, Point
 
-add = Operation(
-    "Add",
-    operator.add,
-    lambda g: g,
-    lambda g: g,
-    saves="nothing",
-    formula="a + b",
-    derivative="1; 1",
-)
+add = Operation("Add", operator.add, lambda g: g, lambda g: g, saves="nothing", formula="a + b", derivative="1; 1")
 
 subtract = Operation(
-    "Sub",
-    operator.sub,
-    lambda g: g,
-    lambda g: -g,
-    saves="nothing",
-    formula="a − b",
-    derivative="1; −1",
+    "Sub", operator.sub, lambda g: g, lambda g: -g, saves="nothing", formula="a − b", derivative="1; −1"
 )
 
 multiply = Operation(
-    "Mul",
-    operator.mul,
-    lambda g, a, b: g * b,
-    lambda g, a, b: g * a,
-    formula="a b",
-    derivative="b; a",
+    "Mul", operator.mul, lambda g, a, b: g * b, lambda g, a, b: g * a, formula="a b", derivative="b; a"
 )
 
 divide = Operation(
@@ -191,11 +172,7 @@ remainder = Operation(
     named=lambda saved: f"RemainderBackward{int(hasattr(saved[1], 'dtype'))}",
     formula="a − b ⌊a/b⌋",
     derivative="1; −⌊a/b⌋",
-    special=(
-        Point((6, 2), 0, (1, -3)),
-        Point((1, 0), nan, (1, -inf)),
-        Point((0, 0), nan, (1, nan)),
-    ),
+    special=(Point((6, 2), 0, (1, -3)), Point((1, 0), nan, (1, -inf)), Point((0, 0), nan, (1, nan))),
 )
 
 
@@ -214,10 +191,7 @@ trunc_divide = Operation(
     saves="nothing",
     formula="trunc(a/b)",
     derivative="0; 0",
-    special=(
-        Point((6, 2), 3, 0),
-        Point((-6, 0), -inf, 0),
-    ),
+    special=(Point((6, 2), 3, 0), Point((-6, 0), -inf, 0)),
 )
 
 fmod = Operation(
@@ -228,11 +202,7 @@ fmod = Operation(
     named=lambda saved: f"FmodBackward{int(hasattr(saved[1], 'dtype'))}",
     formula="a − b trunc(a/b)",
     derivative="1; −trunc(a/b)",
-    special=(
-        Point((6, 2), 0, (1, -3)),
-        Point((1, 0), nan, (1, -inf)),
-        Point((0, 0), nan, (1, nan)),
-    ),
+    special=(Point((6, 2), 0, (1, -3)), Point((1, 0), nan, (1, -inf)), Point((0, 0), nan, (1, nan))),
 )
 
 # Others
@@ -245,10 +215,7 @@ hypot: Operation = Operation(
     saves="both",
     formula="√(a² + b²)",
     derivative="a/√(a² + b²); b/√(a² + b²)",
-    special=(
-        Point((0, 0), 0, nan, nan),
-        Point((inf, 1), inf, (nan, 0), [[nan, nan], [nan, 0]]),
-    ),
+    special=(Point((0, 0), 0, nan, nan), Point((inf, 1), inf, (nan, 0), [[nan, nan], [nan, 0]])),
 )
 
 
@@ -275,10 +242,7 @@ logaddexp = Operation(
     lambda g, a, b: g * sigmoid(b - a),
     formula="log(eᵃ + eᵇ)",
     derivative="σ(a − b); σ(b − a)",
-    special=(
-        Point((inf, inf), inf, nan, nan),
-        Point((0, inf), inf, (0, 1), note="y″ of torch has NaN"),
-    ),
+    special=(Point((inf, inf), inf, nan, nan), Point((0, inf), inf, (0, 1), note="y″ of torch has NaN")),
 )
 
 

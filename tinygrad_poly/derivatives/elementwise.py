@@ -39,21 +39,11 @@ where: Operation = Operation(
 exp = Operation("Exp", of_library("exp"), lambda g, y: g * y, saves="output", formula="eˣ", derivative="eˣ")
 
 exp2 = Operation(
-    "Exp2",
-    of_library("exp2"),
-    lambda g, y: g * (y * LOG_2),
-    saves="output",
-    formula="2ˣ",
-    derivative="2ˣ log 2",
+    "Exp2", of_library("exp2"), lambda g, y: g * (y * LOG_2), saves="output", formula="2ˣ", derivative="2ˣ log 2"
 )
 
 expm1 = Operation(
-    "Expm1",
-    of_library("expm1"),
-    lambda g, y: g * (y + 1),
-    saves="output",
-    formula="eˣ − 1",
-    derivative="eˣ",
+    "Expm1", of_library("expm1"), lambda g, y: g * (y + 1), saves="output", formula="eˣ − 1", derivative="eˣ"
 )
 
 log = Operation(
@@ -62,10 +52,7 @@ log = Operation(
     lambda g, x: g / x,
     formula="log x",
     derivative="1/x",
-    special=(
-        Point(0, -inf, inf, -inf),
-        Point(-1, nan, -1, -1),
-    ),
+    special=(Point(0, -inf, inf, -inf), Point(-1, nan, -1, -1)),
 )
 
 log2 = Operation(
@@ -74,10 +61,7 @@ log2 = Operation(
     lambda g, x: g / (x * LOG_2),
     formula="log₂ x",
     derivative="1/(x log 2)",
-    special=(
-        Point(0, -inf, inf, -inf),
-        Point(-1, nan, -1 / LOG_2, -1 / LOG_2),
-    ),
+    special=(Point(0, -inf, inf, -inf), Point(-1, nan, -1 / LOG_2, -1 / LOG_2)),
 )
 
 log10 = Operation(
@@ -86,10 +70,7 @@ log10 = Operation(
     lambda g, x: g / (x * LOG_10),
     formula="log₁₀ x",
     derivative="1/(x log 10)",
-    special=(
-        Point(0, -inf, inf, -inf),
-        Point(-1, nan, -1 / LOG_10, -1 / LOG_10),
-    ),
+    special=(Point(0, -inf, inf, -inf), Point(-1, nan, -1 / LOG_10, -1 / LOG_10)),
 )
 
 log1p = Operation(
@@ -98,10 +79,7 @@ log1p = Operation(
     lambda g, x: g / (1 + x),
     formula="log(1 + x)",
     derivative="1/(1 + x)",
-    special=(
-        Point(-1, -inf, inf, -inf),
-        Point(-2, nan, -1, -1),
-    ),
+    special=(Point(-1, -inf, inf, -inf), Point(-2, nan, -1, -1)),
 )
 
 # Roots
@@ -113,10 +91,7 @@ sqrt = Operation(
     saves="output",
     formula="√x",
     derivative="1/(2√x)",
-    special=(
-        Point(0, 0, inf, -inf),
-        Point(-1, nan, nan, nan),
-    ),
+    special=(Point(0, 0, inf, -inf), Point(-1, nan, nan, nan)),
 )
 
 rsqrt = Operation(
@@ -126,10 +101,7 @@ rsqrt = Operation(
     saves="output",
     formula="1/√x",
     derivative="−1/(2x√x)",
-    special=(
-        Point(0, inf, -inf, inf),
-        Point(-1, nan, nan, nan),
-    ),
+    special=(Point(0, inf, -inf, inf), Point(-1, nan, nan, nan)),
 )
 
 
@@ -168,19 +140,11 @@ tan = Operation(
 # (1 − x)(1 + x) keeps the digits that 1 − x² loses near ±1. As one row it has the slope −2x of 1 − x²: the product
 # rule on the two factors would multiply an infinite cotangent by the factor that is 0 at ±1.
 one_minus_square = Operation(
-    "Sub",
-    lambda x: (1 - x) * (1 + x),
-    lambda g, x: g * (-2 * x),
-    formula="1 − x²",
-    derivative="−2x",
+    "Sub", lambda x: (1 - x) * (1 + x), lambda g, x: g * (-2 * x), formula="1 − x²", derivative="−2x"
 )
 
 square_minus_one = Operation(
-    "Sub",
-    lambda x: (x - 1) * (x + 1),
-    lambda g, x: g * (2 * x),
-    formula="x² − 1",
-    derivative="2x",
+    "Sub", lambda x: (x - 1) * (x + 1), lambda g, x: g * (2 * x), formula="x² − 1", derivative="2x"
 )
 
 asin = Operation(
@@ -189,11 +153,7 @@ asin = Operation(
     lambda g, x: g / sqrt(one_minus_square(x)),
     formula="arcsin x",
     derivative="1/√(1 − x²)",
-    special=(
-        Point(1, math.pi / 2, inf, inf),
-        Point(-1, -math.pi / 2, inf, -inf),
-        Point(2, nan, nan, nan),
-    ),
+    special=(Point(1, math.pi / 2, inf, inf), Point(-1, -math.pi / 2, inf, -inf), Point(2, nan, nan, nan)),
 )
 
 acos = Operation(
@@ -202,20 +162,10 @@ acos = Operation(
     lambda g, x: -g / sqrt(one_minus_square(x)),
     formula="arccos x",
     derivative="−1/√(1 − x²)",
-    special=(
-        Point(1, 0, -inf, -inf),
-        Point(-1, math.pi, -inf, inf),
-        Point(2, nan, nan, nan),
-    ),
+    special=(Point(1, 0, -inf, -inf), Point(-1, math.pi, -inf, inf), Point(2, nan, nan, nan)),
 )
 
-atan = Operation(
-    "Atan",
-    of_library("atan"),
-    lambda g, x: g / (1 + x * x),
-    formula="arctan x",
-    derivative="1/(1 + x²)",
-)
+atan = Operation("Atan", of_library("atan"), lambda g, x: g / (1 + x * x), formula="arctan x", derivative="1/(1 + x²)")
 
 # Hyperbolic functions
 
@@ -224,20 +174,11 @@ sinh = Operation("Sinh", of_library("sinh"), lambda g, x: g * cosh(x), formula="
 cosh: Operation = Operation("Cosh", of_library("cosh"), lambda g, x: g * sinh(x), formula="cosh x", derivative="sinh x")
 
 tanh = Operation(
-    "Tanh",
-    of_library("tanh"),
-    lambda g, y: g * (1 - y * y),
-    saves="output",
-    formula="tanh x",
-    derivative="1 − tanh² x",
+    "Tanh", of_library("tanh"), lambda g, y: g * (1 - y * y), saves="output", formula="tanh x", derivative="1 − tanh² x"
 )
 
 asinh = Operation(
-    "Asinh",
-    of_library("asinh"),
-    lambda g, x: g / sqrt(1 + x * x),
-    formula="arsinh x",
-    derivative="1/√(x² + 1)",
+    "Asinh", of_library("asinh"), lambda g, x: g / sqrt(1 + x * x), formula="arsinh x", derivative="1/√(x² + 1)"
 )
 
 acosh = Operation(
@@ -246,11 +187,7 @@ acosh = Operation(
     lambda g, x: g / sqrt(square_minus_one(x)),
     formula="arcosh x",
     derivative="1/√(x² − 1)",
-    special=(
-        Point(1, 0, inf, -inf),
-        Point(0, nan, nan, nan),
-        Point(-2, nan, 3**-0.5, 2 * 3**-1.5),
-    ),
+    special=(Point(1, 0, inf, -inf), Point(0, nan, nan, nan), Point(-2, nan, 3**-0.5, 2 * 3**-1.5)),
 )
 
 atanh = Operation(
@@ -259,11 +196,7 @@ atanh = Operation(
     lambda g, x: g / one_minus_square(x),
     formula="artanh x",
     derivative="1/(1 − x²)",
-    special=(
-        Point(1, inf, inf, inf),
-        Point(-1, -inf, inf, -inf),
-        Point(2, nan, -1 / 3, 4 / 9),
-    ),
+    special=(Point(1, inf, inf, inf), Point(-1, -inf, inf, -inf), Point(2, nan, -1 / 3, 4 / 9)),
 )
 
 # Others

@@ -65,23 +65,11 @@ def _whole(name: str) -> Callable[[Array], Array]:
 
 
 floor = Operation(
-    "Floor",
-    _whole("floor"),
-    flat,
-    saves="nothing",
-    formula="⌊x⌋",
-    derivative="0",
-    special=(Point(1, 1, 0),),
+    "Floor", _whole("floor"), flat, saves="nothing", formula="⌊x⌋", derivative="0", special=(Point(1, 1, 0),)
 )
 
 ceil = Operation(
-    "Ceil",
-    _whole("ceil"),
-    flat,
-    saves="nothing",
-    formula="⌈x⌉",
-    derivative="0",
-    special=(Point(1, 1, 0),),
+    "Ceil", _whole("ceil"), flat, saves="nothing", formula="⌈x⌉", derivative="0", special=(Point(1, 1, 0),)
 )
 
 trunc = Operation(
@@ -101,10 +89,7 @@ round = Operation(
     saves="nothing",
     formula="the whole number next to x",
     derivative="0",
-    special=(
-        Point(0.5, 0, 0, options=(0,)),
-        Point(1.5, 2, 0, options=(0,)),
-    ),
+    special=(Point(0.5, 0, 0, options=(0,)), Point(1.5, 2, 0, options=(0,))),
 )
 
 
@@ -120,10 +105,7 @@ sign = Operation(
     saves="nothing",
     formula="sign x: −1, 0 or 1",
     derivative="0",
-    special=(
-        Point(0, 0, 0),
-        Point(nan, 0, 0),
-    ),
+    special=(Point(0, 0, 0), Point(nan, 0, 0)),
 )
 
 # Two slopes
@@ -134,10 +116,7 @@ abs = Operation(
     lambda g, x: g * sign(x),
     formula="|x|",
     derivative="sign x",
-    special=(
-        Point(0, 0, 0),
-        Point(nan, nan, 0),
-    ),
+    special=(Point(0, 0, 0), Point(nan, nan, 0)),
 )
 
 
@@ -149,10 +128,7 @@ maximum = Operation(
     straight(lambda g, a, b: where(a == b, g / 2, where(b < a, 0.0, g))),
     formula="max(a, b)",
     derivative="1 where a > b, else 0; 1 where b > a, else 0",
-    special=(
-        Point((1, 1), 1, 0.5),
-        Point((nan, 1), nan, 1),
-    ),
+    special=(Point((1, 1), 1, 0.5), Point((nan, 1), nan, 1)),
 )
 
 minimum = Operation(
@@ -162,10 +138,7 @@ minimum = Operation(
     straight(lambda g, a, b: where(a == b, g / 2, where(b > a, 0.0, g))),
     formula="min(a, b)",
     derivative="1 where a < b, else 0; 1 where b < a, else 0",
-    special=(
-        Point((1, 1), 1, 0.5),
-        Point((nan, 1), nan, 1),
-    ),
+    special=(Point((1, 1), 1, 0.5), Point((nan, 1), nan, 1)),
 )
 
 # b ≠ b where b is NaN.
@@ -176,11 +149,7 @@ fmax = Operation(
     straight(lambda g, a, b: where((a >= b) | (b != b), 0.0, g)),
     formula="max(a, b), or the one that is not NaN",
     derivative="1 where a ≥ b, else 0; 1 where b > a, else 0",
-    special=(
-        Point((1, 1), 1, (1, 0)),
-        Point((nan, 1), 1, (0, 1)),
-        Point((1, nan), 1, (1, 0)),
-    ),
+    special=(Point((1, 1), 1, (1, 0)), Point((nan, 1), 1, (0, 1)), Point((1, nan), 1, (1, 0))),
 )
 
 fmin = Operation(
@@ -190,11 +159,7 @@ fmin = Operation(
     straight(lambda g, a, b: where((a <= b) | (b != b), 0.0, g)),
     formula="min(a, b), or the one that is not NaN",
     derivative="1 where a ≤ b, else 0; 1 where b < a, else 0",
-    special=(
-        Point((1, 1), 1, (1, 0)),
-        Point((nan, 1), 1, (0, 1)),
-        Point((1, nan), 1, (1, 0)),
-    ),
+    special=(Point((1, 1), 1, (1, 0)), Point((nan, 1), 1, (0, 1)), Point((1, nan), 1, (1, 0))),
 )
 
 
@@ -214,11 +179,7 @@ clamp = Operation(
     named=lambda saved: f"ClampBackward{int(not any(hasattr(bound, 'dtype') for bound in saved[1:]))}",
     formula="x, but at least a and at most b",
     derivative="for x: 1 where a ≤ x ≤ b, else 0; for a: 1 where x < a, else 0; for b: 1 where x > b, else 0",
-    special=(
-        Point((0, 0, 1), 0, (1, 0, 0)),
-        Point((1, 0, 1), 1, (1, 0, 0)),
-        Point((nan, 0, 1), nan, 0),
-    ),
+    special=(Point((0, 0, 1), 0, (1, 0, 0)), Point((1, 0, 1), 1, (1, 0, 0)), Point((nan, 0, 1), nan, 0)),
 )
 
 # Replacing what is not finite
@@ -238,8 +199,5 @@ nan_to_num = Operation(
     straight(lambda g, x, *_: where(abs(x) < math.inf, g, 0.0)),
     formula="x, with numbers in place of NaN, ∞ and −∞",
     derivative="1",
-    special=(
-        Point(nan, 0, 0, options=(0, 1, -1)),
-        Point(inf, 1, 0, options=(0, 1, -1)),
-    ),
+    special=(Point(nan, 0, 0, options=(0, 1, -1)), Point(inf, 1, 0, options=(0, 1, -1))),
 )

@@ -165,10 +165,7 @@ std = Operation(
     expands=True,
     formula="√(Σᵢ (xᵢ − x̄)²/(n − c))",
     derivative="(xᵢ − x̄)/((n − c) y)",
-    special=(
-        Point([1, 1], 0, 0, options=(None, False, 1)),
-        Point([3], nan, nan, nan, options=(None, False, 1)),
-    ),
+    special=(Point([1, 1], 0, 0, options=(None, False, 1)), Point([3], nan, nan, nan, options=(None, False, 1))),
     note="0 where y = 0: what is made of it there, such as y², has lost its curvature, as in torch; write the variance",
 )
 
@@ -218,10 +215,7 @@ amax = Operation(
     expands=True,
     formula="maxᵢ xᵢ",
     derivative="1 where xᵢ = y, otherwise 0",
-    special=(
-        Point([1, 1], 1, 0.5, options=(None, False)),
-        Point([nan, 1], nan, nan, options=(None, False)),
-    ),
+    special=(Point([1, 1], 1, 0.5, options=(None, False)), Point([nan, 1], nan, nan, options=(None, False))),
 )
 
 amin = Operation(
@@ -232,10 +226,7 @@ amin = Operation(
     expands=True,
     formula="minᵢ xᵢ",
     derivative="1 where xᵢ = y, otherwise 0",
-    special=(
-        Point([1, 1], 1, 0.5, options=(None, False)),
-        Point([nan, 1], nan, nan, options=(None, False)),
-    ),
+    special=(Point([1, 1], 1, 0.5, options=(None, False)), Point([nan, 1], nan, nan, options=(None, False))),
 )
 
 # The extremes of the whole tensor differ from the two above in what becomes of NaN, as in torch.
@@ -247,10 +238,7 @@ max_of_all = Operation(
     named="MaxBackward1",
     formula="maxᵢ xᵢ over the whole tensor",
     derivative="1 where xᵢ = y, otherwise 0",
-    special=(
-        Point([1, 1], 1, 0.5),
-        Point([nan, nan, 1], nan, [0.5, 0.5, 0]),
-    ),
+    special=(Point([1, 1], 1, 0.5), Point([nan, nan, 1], nan, [0.5, 0.5, 0])),
 )
 
 min_of_all = Operation(
@@ -261,10 +249,7 @@ min_of_all = Operation(
     named="MinBackward1",
     formula="minᵢ xᵢ over the whole tensor",
     derivative="1 where xᵢ = y, otherwise 0",
-    special=(
-        Point([1, 1], 1, 0.5),
-        Point([nan, nan, 1], nan, [0.5, 0.5, 0]),
-    ),
+    special=(Point([1, 1], 1, 0.5), Point([nan, nan, 1], nan, [0.5, 0.5, 0])),
 )
 
 
@@ -284,8 +269,5 @@ median_of_all = Operation(
     opaque=True,
     formula="the lower of the middle elements of the whole tensor",
     derivative="1 where xᵢ = y, otherwise 0",
-    special=(
-        Point([1, 1, 2], 1, [0.5, 0.5, 0]),
-        Point([nan, nan, 1], nan, [0.5, 0.5, 0]),
-    ),
+    special=(Point([1, 1, 2], 1, [0.5, 0.5, 0]), Point([nan, nan, 1], nan, [0.5, 0.5, 0])),
 )

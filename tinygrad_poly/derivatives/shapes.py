@@ -77,14 +77,7 @@ def _copied(x: arrays.Array, row_by_row: bool = False) -> arrays.Array:
     return x.copy("C" if row_by_row or extent != x.nbytes else "K")
 
 
-clone = Operation(
-    "Clone",
-    _copied,
-    lambda g, *row_by_row: g,
-    saves="nothing",
-    formula="x",
-    derivative="g",
-)
+clone = Operation("Clone", _copied, lambda g, *row_by_row: g, saves="nothing", formula="x", derivative="g")
 
 flip: Operation = Operation(
     "Flip",

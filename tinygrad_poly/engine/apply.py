@@ -44,11 +44,7 @@ class Node:
     __slots__ = ("dtype", "grad", "keeps_grad", "operation", "parents", "saved", "shape")
 
     def __init__(
-        self,
-        operation: Operation | None,
-        parents: tuple[Node | None, ...],
-        saved: tuple[Any, ...],
-        array: Array,
+        self, operation: Operation | None, parents: tuple[Node | None, ...], saved: tuple[Any, ...], array: Array
     ) -> None:
         self.operation = operation
         self.parents = parents

@@ -154,13 +154,7 @@ def nanmean(
 
 
 def _spread(
-    row: Operation,
-    input: Tensor,
-    dim: Any,
-    unbiased: bool | None,
-    keepdim: bool,
-    correction: float | None,
-    name: str,
+    row: Operation, input: Tensor, dim: Any, unbiased: bool | None, keepdim: bool, correction: float | None, name: str
 ) -> Tensor:
     check_floating(checked(input, name), name)
     if isinstance(dim, bool):

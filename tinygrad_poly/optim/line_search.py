@@ -45,12 +45,7 @@ def cubic_minimum(a: Trial, b: Trial, least: float, most: float) -> float:
 
 
 def strong_wolfe(
-    evaluate: Callable[[float], Trial],
-    start: Trial,
-    t: float,
-    length: Any,
-    tolerance_change: float,
-    most: int,
+    evaluate: Callable[[float], Trial], start: Trial, t: float, length: Any, tolerance_change: float, most: int
 ) -> tuple[Trial, int]:
     """Find a step for which the conditions hold; otherwise the best that was tried.
 

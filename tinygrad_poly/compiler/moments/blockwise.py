@@ -57,11 +57,7 @@ class Value:
 
 
 def parts(
-    outputs: Sequence[Any],
-    others: Sequence[Any],
-    data: Mapping[Symbol, Symbol],
-    points: int,
-    other_points: int,
+    outputs: Sequence[Any], others: Sequence[Any], data: Mapping[Symbol, Symbol], points: int, other_points: int
 ) -> list[dict[Part, Any]]:
     """The parts of each output, which add up to it.
 

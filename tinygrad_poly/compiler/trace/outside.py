@@ -186,10 +186,7 @@ class _Lenses:
         return self._numbers(*arguments)
 
 
-_FIELDS = {
-    **{kind: [*_slots_of(kind)] for kind in Tensor.__mro__},
-    Node: ["parents", "saved", "grad", "keeps_grad"],
-}
+_FIELDS = {**{kind: [*_slots_of(kind)] for kind in Tensor.__mro__}, Node: ["parents", "saved", "grad", "keeps_grad"]}
 _LENSES = _Lenses()
 
 

@@ -346,13 +346,7 @@ def cross_entropy(
 
 
 def _index_loss(
-    input: Tensor,
-    target: Tensor,
-    weight: Tensor | None,
-    ignore_index: int,
-    reduction: str,
-    smoothing: float,
-    name: str,
+    input: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int, reduction: str, smoothing: float, name: str
 ) -> Tensor:
     """The loss Σᵢ −wᵢ tᵢ xᵢ for log probabilities x, where t is 1 − ε at the right class plus ε/C everywhere."""
     check_reduction(reduction)
@@ -604,12 +598,7 @@ def triplet_margin_loss(
 
 
 def gaussian_nll_loss(
-    input: Tensor,
-    target: Tensor,
-    var: Tensor | float,
-    full: bool = False,
-    eps: float = 1e-6,
-    reduction: str = "mean",
+    input: Tensor, target: Tensor, var: Tensor | float, full: bool = False, eps: float = 1e-6, reduction: str = "mean"
 ) -> Tensor:
     """½ (log v + (x − t)²/v), for t that is normal with mean x and variance v; v counts as `eps` at least.
 

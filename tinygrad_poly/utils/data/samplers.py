@@ -136,11 +136,7 @@ class WeightedRandomSampler(Sampler[int]):
     """
 
     def __init__(
-        self,
-        weights: Sequence[float],
-        num_samples: int,
-        replacement: bool = True,
-        generator: Generator | None = None,
+        self, weights: Sequence[float], num_samples: int, replacement: bool = True, generator: Generator | None = None
     ) -> None:
         self.weights = np.asarray(weights, np.float64)
         self.num_samples, self.replacement = check_count(num_samples, "num_samples"), replacement
