@@ -28,7 +28,7 @@ methods
 functions
 writing, hooks
 derivatives, interop
-engine, _printing, _start, _missing
+engine, _printing, _start, _missing, _public
 """
 """A module imports from its own room and from rooms in layers below, TYPE_CHECKING aside. `tinygrad_poly` is the
 package itself, the public names; those of rooms above it are found by name, when one asks for them."""

@@ -30,33 +30,8 @@ from tinygrad_poly.autograd import grad as grad
 from tinygrad_poly.autograd.grad_mode import inference_mode as inference_mode
 from tinygrad_poly.autograd.grad_mode import is_inference_mode_enabled as is_inference_mode_enabled
 from tinygrad_poly.autograd.grad_mode import set_grad_enabled as set_grad_enabled
-from tinygrad_poly.creation import BoolTensor as BoolTensor
-from tinygrad_poly.creation import ByteTensor as ByteTensor
-from tinygrad_poly.creation import CharTensor as CharTensor
-from tinygrad_poly.creation import DoubleTensor as DoubleTensor
-from tinygrad_poly.creation import FloatTensor as FloatTensor
-from tinygrad_poly.creation import HalfTensor as HalfTensor
-from tinygrad_poly.creation import IntTensor as IntTensor
-from tinygrad_poly.creation import LongTensor as LongTensor
-from tinygrad_poly.creation import ShortTensor as ShortTensor
-from tinygrad_poly.creation import arange as arange
-from tinygrad_poly.creation import as_tensor as as_tensor
-from tinygrad_poly.creation import asarray as asarray
-from tinygrad_poly.creation import empty as empty
-from tinygrad_poly.creation import empty_like as empty_like
-from tinygrad_poly.creation import eye as eye
-from tinygrad_poly.creation import from_numpy as from_numpy
-from tinygrad_poly.creation import full as full
-from tinygrad_poly.creation import full_like as full_like
-from tinygrad_poly.creation import get_default_dtype as get_default_dtype
-from tinygrad_poly.creation import linspace as linspace
-from tinygrad_poly.creation import logspace as logspace
-from tinygrad_poly.creation import ones as ones
-from tinygrad_poly.creation import ones_like as ones_like
+from tinygrad_poly.creation import *
 from tinygrad_poly.creation import range_inclusive as range
-from tinygrad_poly.creation import tensor as tensor
-from tinygrad_poly.creation import zeros as zeros
-from tinygrad_poly.creation import zeros_like as zeros_like
 from tinygrad_poly.engine.apply import apply_operation as apply_operation
 from tinygrad_poly.engine.apply import bind as _bind
 from tinygrad_poly.engine.arrays import Dtype as _Dtype
@@ -71,22 +46,7 @@ from tinygrad_poly.engine.recording import is_grad_enabled as is_grad_enabled
 from tinygrad_poly.engine.recording import no_grad as no_grad
 from tinygrad_poly.functions import *
 from tinygrad_poly.interop.cupy import cupy as _cupy
-from tinygrad_poly.random import Generator as Generator
-from tinygrad_poly.random import bernoulli as bernoulli
-from tinygrad_poly.random import get_rng_state as get_rng_state
-from tinygrad_poly.random import initial_seed as initial_seed
-from tinygrad_poly.random import manual_seed as manual_seed
-from tinygrad_poly.random import multinomial as multinomial
-from tinygrad_poly.random import normal as normal
-from tinygrad_poly.random import rand as rand
-from tinygrad_poly.random import rand_like as rand_like
-from tinygrad_poly.random import randint as randint
-from tinygrad_poly.random import randint_like as randint_like
-from tinygrad_poly.random import randn as randn
-from tinygrad_poly.random import randn_like as randn_like
-from tinygrad_poly.random import randperm as randperm
-from tinygrad_poly.random import seed as seed
-from tinygrad_poly.random import set_rng_state as set_rng_state
+from tinygrad_poly.random import *
 from tinygrad_poly.tensor import Tensor as Tensor
 
 if _typing.TYPE_CHECKING:
@@ -106,7 +66,6 @@ if _typing.TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-dtype, newaxis = _Dtype, None
 dtype, newaxis = _Dtype, None
 float32, float64, float16, int64, int32, int16, int8, uint8, bool = _dtypes
 float, double, half, long, int, short = float32, float64, float16, int64, int32, int16

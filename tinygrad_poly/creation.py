@@ -16,6 +16,11 @@ from tinygrad_poly.engine.recording import note_read
 from tinygrad_poly.functions._shared import Function, as_number, described, new_shape
 from tinygrad_poly.tensor import Tensor
 
+__all__ = ["BoolTensor", "ByteTensor", "CharTensor", "DoubleTensor", "FloatTensor", "HalfTensor", "IntTensor"]
+__all__ += ["LongTensor", "ShortTensor", "arange", "as_tensor", "asarray", "empty", "empty_like", "eye", "from_numpy"]
+__all__ += ["full", "full_like", "get_default_dtype", "linspace", "logspace", "ones", "ones_like", "tensor", "zeros"]
+__all__ += ["zeros_like"]
+
 
 def made(array: Array, dtype: Any, device: Any, requires_grad: bool) -> Tensor:
     """A leaf that takes over `array`, in `dtype` (None: unchanged) on `device` (None: where it is)."""

@@ -5,34 +5,7 @@ from typing import Any
 from tinygrad_poly import functions
 from tinygrad_poly._missing import explain as _explain
 from tinygrad_poly.engine.errors import ShapeError
-from tinygrad_poly.functions.linalg import EighResult as EighResult
-from tinygrad_poly.functions.linalg import LstsqResult as LstsqResult
-from tinygrad_poly.functions.linalg import QRResult as QRResult
-from tinygrad_poly.functions.linalg import SlogdetResult as SlogdetResult
-from tinygrad_poly.functions.linalg import SVDResult as SVDResult
-from tinygrad_poly.functions.linalg import cholesky as cholesky
-from tinygrad_poly.functions.linalg import cond as cond
-from tinygrad_poly.functions.linalg import det as det
-from tinygrad_poly.functions.linalg import eigh as eigh
-from tinygrad_poly.functions.linalg import eigvalsh as eigvalsh
-from tinygrad_poly.functions.linalg import inv as inv
-from tinygrad_poly.functions.linalg import lstsq as lstsq
-from tinygrad_poly.functions.linalg import matrix_exp as matrix_exp
-from tinygrad_poly.functions.linalg import matrix_norm as matrix_norm
-from tinygrad_poly.functions.linalg import matrix_power as matrix_power
-from tinygrad_poly.functions.linalg import matrix_rank as matrix_rank
-from tinygrad_poly.functions.linalg import multi_dot as multi_dot
-from tinygrad_poly.functions.linalg import pinv as pinv
-from tinygrad_poly.functions.linalg import qr as qr
-from tinygrad_poly.functions.linalg import slogdet as slogdet
-from tinygrad_poly.functions.linalg import solve as solve
-from tinygrad_poly.functions.linalg import solve_triangular as solve_triangular
-from tinygrad_poly.functions.linalg import svd as svd
-from tinygrad_poly.functions.linalg import svdvals as svdvals
-from tinygrad_poly.functions.linalg import tensorinv as tensorinv
-from tinygrad_poly.functions.linalg import tensorsolve as tensorsolve
-from tinygrad_poly.functions.linalg import vander as vander
-from tinygrad_poly.functions.linalg import vecdot as vecdot
+from tinygrad_poly.functions.linalg import *
 from tinygrad_poly.functions.norms import vector_norm as vector_norm
 from tinygrad_poly.functions.products import cross as cross
 from tinygrad_poly.functions.products import matmul as matmul

@@ -25,6 +25,9 @@ from tinygrad_poly.engine.errors import DeviceError, DtypeError, ShapeError
 from tinygrad_poly.functions._shared import as_number, broadcast_shape, check_floating, new_shape
 from tinygrad_poly.tensor import Tensor
 
+__all__ = ["Generator", "bernoulli", "get_rng_state", "initial_seed", "manual_seed", "multinomial", "normal", "rand"]
+__all__ += ["rand_like", "randint", "randint_like", "randn", "randn_like", "randperm", "seed", "set_rng_state"]
+
 _STATE = np.dtype(
     "<u8, <i4, <i4, <u8, (624,)<u8, <f8, <f8, <f8, <i4, <i4, <f4, <i4"
 )  # torch's: seed, words left, seeded, next word, words, three parts of a spare normal number, whether it is there

@@ -5,6 +5,9 @@ from typing import Any
 
 import numpy as np
 
+__all__ = ["AnomalyError", "BlockError", "DataError", "DeviceError", "DimensionError", "DivergenceError", "DtypeError"]
+__all__ += ["GraphError", "ShapeError", "SingularMatrixError", "StructureError", "TraceError"]
+
 
 class Plain(Exception):  # noqa: N818
     """The message of an error, with shapes and dtypes as Python writes them: (2, 3) and float32."""

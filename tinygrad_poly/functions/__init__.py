@@ -4,10 +4,10 @@ What a family's file defines without an underscore is a public function, but for
 in `linalg` goes by the name of `tinygrad_poly.linalg`; it is listed here where torch has it by a shorter name too.
 """
 
-from importlib import import_module
-from types import FunctionType, ModuleType
+from types import FunctionType
 from typing import TYPE_CHECKING
 
+from tinygrad_poly._public import defined
 from tinygrad_poly.functions.linalg import cholesky as cholesky
 from tinygrad_poly.functions.linalg import cholesky_inverse as cholesky_inverse
 from tinygrad_poly.functions.linalg import cholesky_solve as cholesky_solve
@@ -28,16 +28,9 @@ FAMILIES = (
 METHODS_ONLY = ("fill_diagonal", "getitem", "repeated", "reshape_as", "setitem", "view", "view_as")
 
 
-def public(family: ModuleType) -> dict[str, FunctionType]:
-    """The public functions of a family's file, by name."""
-    return {
-        name: value
-        for name, value in vars(family).items()
-        if isinstance(value, FunctionType)
-        and value.__module__ == family.__name__
-        and not name.startswith("_")
-        and name not in METHODS_ONLY
-    }
+def public(family: str) -> dict[str, FunctionType]:
+    """The public functions of a family, by name."""
+    return {k: f for k, f in defined(f"{__name__}.{family}", (FunctionType,)) if k not in METHODS_ONLY}
 
 
 if TYPE_CHECKING:
@@ -59,18 +52,8 @@ if TYPE_CHECKING:
     from tinygrad_poly.functions.softmax import *
     from tinygrad_poly.functions.windows import *
 else:
-    __all__ = [
-        "cholesky",
-        "cholesky_inverse",
-        "cholesky_solve",
-        "det",
-        "inverse",
-        "logdet",
-        "matrix_exp",
-        "matrix_power",
-    ]
-    __all__ += ["pinverse", "qr", "slogdet", "svd"]
+    __all__ = ["cholesky", "cholesky_inverse", "cholesky_solve", "det", "inverse", "logdet", "matrix_exp"]
+    __all__ += ["matrix_power", "pinverse", "qr", "slogdet", "svd"]
     for _family in FAMILIES:
-        found = public(import_module(f"{__name__}.{_family}"))
-        globals().update(found)
+        globals().update(found := public(_family))
         __all__ += found

@@ -20,6 +20,10 @@ from tinygrad_poly.functions.shapes import movedim
 
 if TYPE_CHECKING:
     from tinygrad_poly.tensor import Tensor
+__all__ = ["EighResult", "LstsqResult", "QRResult", "SVDResult", "SlogdetResult", "cholesky", "cond", "det", "eigh"]
+__all__ += ["eigvalsh", "inv", "lstsq", "matrix_exp", "matrix_norm", "matrix_power", "matrix_rank", "multi_dot", "pinv"]
+__all__ += ["qr", "slogdet", "solve", "solve_triangular", "svd", "svdvals", "tensorinv", "tensorsolve", "vander"]
+__all__ += ["vecdot"]
 
 
 class SlogdetResult(NamedTuple):

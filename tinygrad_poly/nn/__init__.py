@@ -3,10 +3,10 @@
 Every module that a family's file defines without an underscore is public.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 from tinygrad_poly._missing import explain as _explain
+from tinygrad_poly._public import publish as _publish
 from tinygrad_poly.nn import functional as functional
 from tinygrad_poly.nn import init as init
 from tinygrad_poly.nn import utils as utils
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from tinygrad_poly.nn.losses import *
     from tinygrad_poly.nn.normalization import *
 else:
-    for _family in ("activations", "containers", "convolution", "layers", "losses", "normalization"):
-        for _name, _value in vars(import_module(f"{__name__}.{_family}")).items():
-            if isinstance(_value, type) and _value.__module__ == f"{__name__}.{_family}" and _name[0] != "_":
-                globals()[_name] = _value
+    _publish(__name__, ".activations", ".containers", ".convolution", ".layers", ".losses", ".normalization")
 
 _explain(__name__)

@@ -7,67 +7,26 @@ import inspect
 import math
 import warnings
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tinygrad_poly import functions
 from tinygrad_poly._missing import explain as _explain
+from tinygrad_poly._public import publish as _publish
 from tinygrad_poly.creation import zeros_like
 from tinygrad_poly.derivatives import activations
 from tinygrad_poly.engine.apply import apply_operation, checked
 from tinygrad_poly.engine.arrays import Shape
 from tinygrad_poly.engine.errors import ShapeError
-from tinygrad_poly.functions import adaptive_avg_pool1d as adaptive_avg_pool1d
-from tinygrad_poly.functions import adaptive_avg_pool2d as adaptive_avg_pool2d
-from tinygrad_poly.functions import adaptive_max_pool1d as adaptive_max_pool1d
-from tinygrad_poly.functions import adaptive_max_pool2d as adaptive_max_pool2d
-from tinygrad_poly.functions import avg_pool1d as avg_pool1d
-from tinygrad_poly.functions import avg_pool2d as avg_pool2d
-from tinygrad_poly.functions import conv1d as conv1d
-from tinygrad_poly.functions import conv2d as conv2d
-from tinygrad_poly.functions import gelu as gelu
-from tinygrad_poly.functions import glu as glu
-from tinygrad_poly.functions import hardshrink as hardshrink
-from tinygrad_poly.functions import linear as linear
-from tinygrad_poly.functions import max_pool1d as max_pool1d
-from tinygrad_poly.functions import max_pool2d as max_pool2d
-from tinygrad_poly.functions import pad as pad
-from tinygrad_poly.functions import prelu as prelu
-from tinygrad_poly.functions import sigmoid as sigmoid
-from tinygrad_poly.functions import softplus as softplus
-from tinygrad_poly.functions import softshrink as softshrink
-from tinygrad_poly.functions import softsign as softsign
-from tinygrad_poly.functions import tanh as tanh
-from tinygrad_poly.functions import tanhshrink as tanhshrink
 from tinygrad_poly.methods import in_place
-from tinygrad_poly.nn.functional.embedding import check_embedding_options as check_embedding_options
-from tinygrad_poly.nn.functional.embedding import embedding as embedding
-from tinygrad_poly.nn.functional.embedding import one_hot as one_hot
-from tinygrad_poly.nn.functional.losses import binary_cross_entropy as binary_cross_entropy
-from tinygrad_poly.nn.functional.losses import binary_cross_entropy_with_logits as binary_cross_entropy_with_logits
-from tinygrad_poly.nn.functional.losses import cosine_embedding_loss as cosine_embedding_loss
-from tinygrad_poly.nn.functional.losses import cosine_similarity as cosine_similarity
-from tinygrad_poly.nn.functional.losses import cross_entropy as cross_entropy
-from tinygrad_poly.nn.functional.losses import gaussian_nll_loss as gaussian_nll_loss
-from tinygrad_poly.nn.functional.losses import hinge_embedding_loss as hinge_embedding_loss
-from tinygrad_poly.nn.functional.losses import huber_loss as huber_loss
-from tinygrad_poly.nn.functional.losses import kl_div as kl_div
-from tinygrad_poly.nn.functional.losses import l1_loss as l1_loss
-from tinygrad_poly.nn.functional.losses import margin_ranking_loss as margin_ranking_loss
-from tinygrad_poly.nn.functional.losses import mse_loss as mse_loss
-from tinygrad_poly.nn.functional.losses import multi_margin_loss as multi_margin_loss
-from tinygrad_poly.nn.functional.losses import multilabel_soft_margin_loss as multilabel_soft_margin_loss
-from tinygrad_poly.nn.functional.losses import nll_loss as nll_loss
-from tinygrad_poly.nn.functional.losses import pairwise_distance as pairwise_distance
-from tinygrad_poly.nn.functional.losses import poisson_nll_loss as poisson_nll_loss
-from tinygrad_poly.nn.functional.losses import smooth_l1_loss as smooth_l1_loss
-from tinygrad_poly.nn.functional.losses import soft_margin_loss as soft_margin_loss
-from tinygrad_poly.nn.functional.losses import triplet_margin_loss as triplet_margin_loss
-from tinygrad_poly.nn.functional.normalization import batch_norm as batch_norm
-from tinygrad_poly.nn.functional.normalization import group_norm as group_norm
-from tinygrad_poly.nn.functional.normalization import layer_norm as layer_norm
-from tinygrad_poly.nn.functional.normalization import normalize as normalize
 from tinygrad_poly.random import rand
 from tinygrad_poly.tensor import Tensor
+
+if TYPE_CHECKING:
+    from tinygrad_poly.nn.functional.embedding import *
+    from tinygrad_poly.nn.functional.losses import *
+    from tinygrad_poly.nn.functional.normalization import *
+else:
+    _publish(__name__, ".embedding", ".losses", ".normalization", hidden=("check_reduction", "old_reduction"))
 
 
 def _or_in_place(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
@@ -88,6 +47,13 @@ def _or_in_place(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
     return call
 
 
+adaptive_avg_pool1d, adaptive_avg_pool2d = functions.adaptive_avg_pool1d, functions.adaptive_avg_pool2d
+adaptive_max_pool1d, adaptive_max_pool2d = functions.adaptive_max_pool1d, functions.adaptive_max_pool2d
+avg_pool1d, avg_pool2d, conv1d, conv2d = functions.avg_pool1d, functions.avg_pool2d, functions.conv1d, functions.conv2d
+gelu, glu, hardshrink, linear = functions.gelu, functions.glu, functions.hardshrink, functions.linear
+max_pool1d, max_pool2d, pad, prelu = functions.max_pool1d, functions.max_pool2d, functions.pad, functions.prelu
+sigmoid, softplus, softshrink = functions.sigmoid, functions.softplus, functions.softshrink
+softsign, tanh, tanhshrink = functions.softsign, functions.tanh, functions.tanhshrink
 relu, silu = _or_in_place(functions.relu), _or_in_place(functions.silu)
 elu, leaky_relu = _or_in_place(functions.elu), _or_in_place(functions.leaky_relu)
 celu, selu, mish = _or_in_place(functions.celu), _or_in_place(functions.selu), _or_in_place(functions.mish)

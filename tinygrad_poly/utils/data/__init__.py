@@ -1,19 +1,15 @@
 """Data in batches, as in `torch.utils.data`: data sets, samplers, and the loader that puts them together."""
 
+from typing import TYPE_CHECKING
+
 from tinygrad_poly._missing import explain as _explain
-from tinygrad_poly.utils.data.datasets import ConcatDataset as ConcatDataset
-from tinygrad_poly.utils.data.datasets import Dataset as Dataset
-from tinygrad_poly.utils.data.datasets import Subset as Subset
-from tinygrad_poly.utils.data.datasets import TensorDataset as TensorDataset
-from tinygrad_poly.utils.data.datasets import random_split as random_split
-from tinygrad_poly.utils.data.loader import DataLoader as DataLoader
-from tinygrad_poly.utils.data.loader import default_collate as default_collate
-from tinygrad_poly.utils.data.loader import default_convert as default_convert
-from tinygrad_poly.utils.data.samplers import BatchSampler as BatchSampler
-from tinygrad_poly.utils.data.samplers import RandomSampler as RandomSampler
-from tinygrad_poly.utils.data.samplers import Sampler as Sampler
-from tinygrad_poly.utils.data.samplers import SequentialSampler as SequentialSampler
-from tinygrad_poly.utils.data.samplers import SubsetRandomSampler as SubsetRandomSampler
-from tinygrad_poly.utils.data.samplers import WeightedRandomSampler as WeightedRandomSampler
+from tinygrad_poly._public import publish as _publish
+
+if TYPE_CHECKING:
+    from tinygrad_poly.utils.data.datasets import *
+    from tinygrad_poly.utils.data.loader import *
+    from tinygrad_poly.utils.data.samplers import *
+else:
+    _publish(__name__, ".datasets", ".loader", ".samplers", hidden=("check_count", "new_seed", "permutation", "words"))
 
 _explain(__name__)
