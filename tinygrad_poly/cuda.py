@@ -7,8 +7,6 @@ An operation runs on the *current* GPU, and its tensors have to be there. The fi
 `with cuda.device(1):` says otherwise.
 """
 
-from __future__ import annotations
-
 from contextlib import AbstractContextManager
 from typing import Any
 

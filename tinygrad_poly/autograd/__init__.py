@@ -1,7 +1,5 @@
 """Gradients of several outputs at once, `grad` and `backward`, and torch's other names in `torch.autograd`."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from tinygrad_poly._missing import explain as _explain

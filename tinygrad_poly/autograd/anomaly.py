@@ -1,7 +1,5 @@
 """Anomalies: an observer that finds the operation which first produced NaN or an infinity, forward or backward."""
 
-from __future__ import annotations
-
 import copy
 from typing import Any
 

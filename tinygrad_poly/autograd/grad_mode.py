@@ -1,7 +1,5 @@
 """Modes that torch offers beside `no_grad` and `enable_grad`: `set_grad_enabled` and `inference_mode`."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from tinygrad_poly.engine.recording import Mode, _outer, recording

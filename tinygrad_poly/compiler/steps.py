@@ -1,7 +1,5 @@
 """Compiled training loops: a step is traced and fused, and many steps run in one call."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any

@@ -1,7 +1,5 @@
 """The derivative table as Markdown: `python -m tinygrad_poly.derivatives > docs/derivatives.md`."""
 
-from __future__ import annotations
-
 import ast
 import importlib
 import inspect

@@ -3,8 +3,6 @@
 Each is computed so that no intermediate result overflows: e⁻ˣ for large negative x would.
 """
 
-from __future__ import annotations
-
 import math
 from math import inf, nan
 

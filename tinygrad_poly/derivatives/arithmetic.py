@@ -3,8 +3,6 @@
 Read a row as: name, y = f(a, b), ∂L/∂a, ∂L/∂b with g = ∂L/∂y.
 """
 
-from __future__ import annotations
-
 import operator
 from math import inf, nan
 

@@ -1,7 +1,5 @@
 """Contractions: sums of products over chosen indices (einsum, whose derivative is an einsum too)."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """Triangles of matrices, which are linear. (A diagonal is a slice: see `functions/diagonals.py`.)"""
 
-from __future__ import annotations
-
 from tinygrad_poly.engine.arrays import namespace
 from tinygrad_poly.engine.operation import Operation
 

@@ -3,8 +3,6 @@
 Read a row as: name, y = f(x), ∂L/∂x with g = ∂L/∂y.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from math import inf, nan

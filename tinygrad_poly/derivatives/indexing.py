@@ -1,7 +1,5 @@
 """Indexing: operations that select or set elements; the derivative puts back what was selected."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

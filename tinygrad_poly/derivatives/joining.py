@@ -3,8 +3,6 @@
 All of these are linear: they have a derivative everywhere.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from tinygrad_poly.derivatives.indexing import at, getitem

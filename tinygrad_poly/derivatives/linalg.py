@@ -8,8 +8,6 @@ J. Townsend, "Differentiating the singular value decomposition" (2016), and S. F
 differentiation of linear algebra functions with application in optimum experimental design" (2010).
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from typing import Any

@@ -1,7 +1,5 @@
 """Losses that are no compositions of other rows, because they are cut off where those are infinite."""
 
-from __future__ import annotations
-
 from math import inf
 
 from tinygrad_poly.derivatives.elementwise import log, log1p, where

@@ -1,7 +1,5 @@
 """Norms of vectors."""
 
-from __future__ import annotations
-
 import math
 from math import inf
 

@@ -3,8 +3,6 @@
 The places are found beforehand and are options here: they do not move when the elements change a little.
 """
 
-from __future__ import annotations
-
 from tinygrad_poly.engine.arrays import Array, namespace
 from tinygrad_poly.engine.operation import Operation
 

@@ -3,8 +3,6 @@
 Between the pieces there is no derivative. What the rules return there is torch's choice, given as special points.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from math import inf, nan

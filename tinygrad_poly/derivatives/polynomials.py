@@ -4,8 +4,6 @@ The derivative of a power is a power, and that of a polynomial a polynomial: eac
 derivative as its option, and its rule with respect to x is the same row with d + 1.
 """
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

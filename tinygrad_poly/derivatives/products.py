@@ -4,8 +4,6 @@ Read a row as: name, Y = f(A, B), ∂L/∂A, ∂L/∂B with G = ∂L/∂Y. As ma
 "An extended collection of matrix derivative results for forward and reverse mode AD" (2008).
 """
 
-from __future__ import annotations
-
 from tinygrad_poly.derivatives.shapes import reshape
 from tinygrad_poly.engine.arrays import Array, Shape, unbroadcast
 from tinygrad_poly.engine.operation import Operation

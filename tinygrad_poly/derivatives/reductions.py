@@ -6,8 +6,6 @@ unexpanded: it *broadcasts to* the input's shape, and the walk expands it only w
 The options of a reduction are `axis`, a tuple of axes ≥ 0 or None for all, and `keepdims`.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from functools import cache

@@ -3,8 +3,6 @@
 No rule here divides by an element, so that zeros among the elements are like any others.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

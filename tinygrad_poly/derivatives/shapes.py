@@ -1,7 +1,5 @@
 """Changes of shape and order, which move elements: the derivative moves them back."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from tinygrad_poly.engine import arrays

@@ -3,8 +3,6 @@
 Each forward function takes the largest element out before it computes an exponential: none overflows.
 """
 
-from __future__ import annotations
-
 import math
 from math import inf, nan
 

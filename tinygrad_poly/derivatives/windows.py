@@ -4,8 +4,6 @@ A kernel of several places, `dilation` apart, slides in steps of `stride` over t
 as it has itself. A border is there already: `joining.pad` makes it.
 """
 
-from __future__ import annotations
-
 import functools
 import itertools
 import math

@@ -1,7 +1,5 @@
 """The backward pass: the reverse walk over the nodes of the tape."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Calls to be differentiated: a user's function of containers as a function from tensors to tensors."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 

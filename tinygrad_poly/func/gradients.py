@@ -1,7 +1,5 @@
 """Gradients of functions with a scalar result, as functions."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar, overload

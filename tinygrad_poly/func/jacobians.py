@@ -1,7 +1,5 @@
 """Jacobians, one row or one column at a time, and Hessians, the Jacobians of gradients."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterator, Sequence
 from functools import wraps

@@ -1,7 +1,5 @@
 """Modules as functions of their parameters: `functional_call`, and the parameters of several models as a batch."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Functions without side effects: a function that is transformed or compiled may change only tensors that it made."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -7,8 +7,6 @@ J v for a tangent v of the input, and needs no machinery of its own:
     through *it* with the cotangent v gives v ↦ J v.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Functions of single examples as functions of batches: `vmap`, by a loop over the batch and a stack of the results."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import wraps
 from typing import Any

@@ -1,7 +1,5 @@
 """CuPy's arrays, on NVIDIA's GPUs: the answers in which CuPy differs from the array API standard."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from importlib import import_module

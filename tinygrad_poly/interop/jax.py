@@ -3,8 +3,6 @@
 A pytree is what `jax.jit`, `fori_loop` and the like take, carry and return.
 """
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Callable
 from importlib import import_module

@@ -5,8 +5,6 @@ table that says how NumPy's arguments read here. What is in neither is computed 
 would lose a gradient: then it is refused.
 """
 
-from __future__ import annotations
-
 import functools
 import inspect
 import math

@@ -3,8 +3,6 @@
 With `inplace`, what they compute is written into the tensor that they are given.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from tinygrad_poly.creation import full

@@ -1,7 +1,5 @@
 """Modules that are functions with options: what a function takes after its inputs is what its module is made with."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Callable
 from typing import Any, ClassVar

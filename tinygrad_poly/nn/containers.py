@@ -1,7 +1,5 @@
 """Modules that contain modules or parameters: in a row, in a list, or under names."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from typing import Any, ClassVar, Self

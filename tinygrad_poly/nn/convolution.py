@@ -1,7 +1,5 @@
 """Layers that slide a kernel over signals and images: convolution and pooling."""
 
-from __future__ import annotations
-
 import inspect
 import re
 from collections.abc import Callable

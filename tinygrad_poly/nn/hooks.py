@@ -1,7 +1,5 @@
 """Hooks of modules: functions that are called before and after `forward`, and where gradients pass a module."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any
 

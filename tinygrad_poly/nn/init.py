@@ -4,8 +4,6 @@ For a seed the numbers are torch's. Those of `orthogonal_` are decomposed by LAP
 depend.
 """
 
-from __future__ import annotations
-
 import math
 import warnings
 from collections.abc import Callable

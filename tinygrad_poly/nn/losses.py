@@ -1,7 +1,5 @@
 """Loss functions as modules, which store their options."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from tinygrad_poly.nn import functional

@@ -1,7 +1,5 @@
 """Layers that normalize, over the batch, the features of an example, or groups of channels."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from tinygrad_poly.creation import ones, tensor, zeros

@@ -1,7 +1,5 @@
 """Adagrad: steps divided by the root of the sum of all squared gradients so far."""
 
-from __future__ import annotations
-
 from typing import Unpack
 
 from tinygrad_poly.creation import zeros_like

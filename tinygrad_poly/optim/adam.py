@@ -1,7 +1,5 @@
 """Adam and AdamW: steps by a mean of the gradients, divided by the root of a mean of their squares."""
 
-from __future__ import annotations
-
 from typing import Unpack
 
 from tinygrad_poly.creation import zeros_like

@@ -1,7 +1,5 @@
 """L-BFGS: Newton's steps with a curvature that is estimated from the last gradients."""
 
-from __future__ import annotations
-
 import functools
 import math
 from typing import Any

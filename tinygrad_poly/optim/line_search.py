@@ -6,8 +6,6 @@ on until two steps enclose such a t, and then narrows the bracket with the minim
 φ and φ' at both ends (Nocedal and Wright, Numerical Optimization, section 3.5; in torch's variant).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, NamedTuple
 

@@ -1,7 +1,5 @@
 """Learning rate schedules: call `scheduler.step()` after each epoch's `optimizer.step()`."""
 
-from __future__ import annotations
-
 import math
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -1,7 +1,5 @@
 """The base of all optimizers: groups of parameters with options, and a state for each parameter."""
 
-from __future__ import annotations
-
 import inspect
 import math
 from collections import defaultdict

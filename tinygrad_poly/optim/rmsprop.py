@@ -1,7 +1,5 @@
 """RMSprop: steps divided by the root of a running mean of the squared gradients."""
 
-from __future__ import annotations
-
 from typing import Unpack
 
 from tinygrad_poly.creation import zeros_like

@@ -1,7 +1,5 @@
 """SGD: gradient descent, with or without momentum."""
 
-from __future__ import annotations
-
 import math
 from typing import Unpack
 

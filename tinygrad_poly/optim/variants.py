@@ -1,7 +1,5 @@
 """Further optimizers, each its options and its formula: Adadelta, Adamax, NAdam, RAdam, Rprop and ASGD."""
 
-from __future__ import annotations
-
 from typing import Any, ClassVar
 
 from tinygrad_poly.engine.apply import wrap

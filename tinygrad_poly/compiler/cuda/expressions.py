@@ -1,7 +1,5 @@
 """C++ expressions and statements for a fused program."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

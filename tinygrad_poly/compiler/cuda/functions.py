@@ -3,8 +3,6 @@
 C++ takes the function of the argument's type, `sin(float)` or `sin(double)`.
 """
 
-from __future__ import annotations
-
 import keyword
 import re
 import unicodedata

@@ -1,7 +1,5 @@
 """CUDA kernels from a fused program: one for a single block of threads, or several for the whole GPU."""
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Iterable, Iterator, Sequence

@@ -1,7 +1,5 @@
 """Programs run on a GPU, through CuPy."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any

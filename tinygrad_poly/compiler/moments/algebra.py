@@ -1,7 +1,5 @@
 """Polynomial algebra: polynomials in the weights, whose coefficients are arrays of data."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Sequence
 from fractions import Fraction

@@ -14,8 +14,6 @@ Which axis the points lie along, and which numbers depend on how many there are,
 numbers of points: what differs does. A length that happens to be equal to theirs confuses nothing.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

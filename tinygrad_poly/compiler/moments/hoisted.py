@@ -1,7 +1,5 @@
 """Compiled functions that sum over their data once, and compute later calls from these sums."""
 
-from __future__ import annotations
-
 import weakref
 from collections.abc import Callable, Sequence
 from functools import cached_property

@@ -4,8 +4,6 @@
 step. They are taken once, and a step computes with a dozen of them however many points there are.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

@@ -6,8 +6,6 @@ the page and not the object. So nothing has to be undone, no other thread sees a
 what the function has read and what it would have changed.
 """
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

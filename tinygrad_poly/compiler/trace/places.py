@@ -4,8 +4,6 @@ They are found by following what code names: cells, globals, defaults, attribute
 found there. A place that is named and never read costs at most one trace too many.
 """
 
-from __future__ import annotations
-
 import datetime
 import dis
 import enum

@@ -1,7 +1,5 @@
 """Simplification: the same program with fewer instructions."""
 
-from __future__ import annotations
-
 from typing import Any, cast
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Layers and losses as functions, as in `torch.nn.functional`."""
 
-from __future__ import annotations
-
 import functools
 import inspect
 import math

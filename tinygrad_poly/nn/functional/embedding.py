@@ -1,7 +1,5 @@
 """Vectors that integers stand for: rows of a table, and of the identity."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

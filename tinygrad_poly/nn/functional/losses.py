@@ -1,7 +1,5 @@
 """Loss functions: how far a model's output is from its target."""
 
-from __future__ import annotations
-
 import copy
 import functools
 import inspect

@@ -1,7 +1,5 @@
 """Normalization: numbers less their mean, divided by their standard deviation, or by their length."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """The loader: a data set in batches, shuffled for a seed as torch does."""
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, MutableSequence, Sequence
 from typing import Any, Generic

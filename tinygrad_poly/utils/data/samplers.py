@@ -1,7 +1,5 @@
 """Samplers: in which order the elements of a data set come, for the same seed the order in torch."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Iterable, Iterator, Sequence, Sized
 from typing import Any, Generic, TypeVar
