@@ -19,13 +19,9 @@ def _sigmoid(x: Array) -> Array:
 
 
 sigmoid = Operation(
-    "Sigmoid",
-    _sigmoid,
-    lambda g, y: g * (y * (1 - y)),
-    saves="output",
-    formula="σ(x) = 1/(1 + e⁻ˣ)",
-    derivative="σ(x) (1 − σ(x))",
-)
+    "Sigmoid", _sigmoid, lambda g, y: g * (y * (1 - y)), saves="output",
+    formula="σ(x) = 1/(1 + e⁻ˣ)", derivative="σ(x) (1 − σ(x))",
+)  # fmt: skip
 
 
 def _softplus(x: Array, beta: float, threshold: float) -> Array:
@@ -36,32 +32,23 @@ def _softplus(x: Array, beta: float, threshold: float) -> Array:
 
 
 softplus = Operation(
-    "Softplus",
-    _softplus,
-    lambda g, x, beta, threshold: where(x * beta > threshold, g, g * sigmoid(x * beta)),
-    formula="log(1 + e^(βx))/β, and x where βx > threshold",
-    derivative="σ(βx), and 1 where βx > threshold",
-)
+    "Softplus", _softplus, lambda g, x, beta, threshold: where(x * beta > threshold, g, g * sigmoid(x * beta)),
+    formula="log(1 + e^(βx))/β, and x where βx > threshold", derivative="σ(βx), and 1 where βx > threshold",
+)  # fmt: skip
 
 # y ≤ 0 does not hold where x is NaN, so that a NaN is never hidden.
 relu = Operation(
-    "Relu",
-    lambda x: namespace(x).maximum(x, 0),
-    straight(lambda g, y: where(y <= 0, 0.0, g)),
-    saves="output",
-    formula="max(x, 0)",
-    derivative="1 where x > 0, else 0",
+    "Relu", lambda x: namespace(x).maximum(x, 0), straight(lambda g, y: where(y <= 0, 0.0, g)), saves="output",
+    formula="max(x, 0)", derivative="1 where x > 0, else 0",
     special=(Point(0, 0, 0), Point(nan, nan, 1)),
-)
+)  # fmt: skip
 
 leaky_relu = Operation(
-    "LeakyRelu",
-    lambda x, slope: namespace(x).where(x > 0, x, x * slope),
+    "LeakyRelu", lambda x, slope: namespace(x).where(x > 0, x, x * slope),
     straight(lambda g, x, slope: where(x > 0, g, g * slope)),
-    formula="x where x > 0, else αx",
-    derivative="1 where x > 0, else α",
+    formula="x where x > 0, else αx", derivative="1 where x > 0, else α",
     special=(Point(0, 0, 0.25, options=(0.25,)), Point(nan, nan, 0.25, options=(0.25,))),
-)
+)  # fmt: skip
 
 
 def _elu(x: Array, alpha: float, rate: float) -> Array:
@@ -71,31 +58,24 @@ def _elu(x: Array, alpha: float, rate: float) -> Array:
 
 # With r = 1/α the slope is continuous: celu.
 elu = Operation(
-    "Elu",
-    _elu,
-    lambda g, x, alpha, rate: where(x <= 0, g * (alpha * rate * exp(where(x < 0, x * rate, 0.0))), g),
-    formula="x where x > 0, else α(e^(rx) − 1)",
-    derivative="1 where x > 0, else α r e^(rx)",
+    "Elu", _elu, lambda g, x, alpha, rate: where(x <= 0, g * (alpha * rate * exp(where(x < 0, x * rate, 0.0))), g),
+    formula="x where x > 0, else α(e^(rx) − 1)", derivative="1 where x > 0, else α r e^(rx)",
     special=(Point(0, 0, 1, options=(1, 1)), Point(nan, nan, 1, options=(1, 1))),
-)
+)  # fmt: skip
 
 hardtanh = Operation(
-    "Hardtanh",
-    lambda x, low, high: namespace(x).clip(x, low, high),
+    "Hardtanh", lambda x, low, high: namespace(x).clip(x, low, high),
     straight(lambda g, x, low, high: where((x <= low) | (x >= high), 0.0, g)),
-    formula="x, but at least a and at most b",
-    derivative="1 where a < x < b, else 0",
+    formula="x, but at least a and at most b", derivative="1 where a < x < b, else 0",
     special=(Point(-1, -1, 0, options=(-1, 1)), Point(1, 1, 0, options=(-1, 1)), Point(nan, nan, 1, options=(-1, 1))),
-)
+)  # fmt: skip
 
 threshold = Operation(
-    "Threshold",
-    lambda x, low, high, value: namespace(x).where((x >= low) & (x <= high), value, x),
+    "Threshold", lambda x, low, high, value: namespace(x).where((x >= low) & (x <= high), value, x),
     straight(lambda g, x, low, high, value: where((x >= low) & (x <= high), 0.0, g)),
-    formula="c where a ≤ x ≤ b, else x",
-    derivative="0 where a ≤ x ≤ b, else 1",
+    formula="c where a ≤ x ≤ b, else x", derivative="0 where a ≤ x ≤ b, else 1",
     special=(Point(1, 0.5, 0, options=(-inf, 1, 0.5)), Point(nan, nan, 1, options=(-inf, 1, 0.5))),
-)
+)  # fmt: skip
 
 
 def _hardswish_slope(g: Array, x: Array) -> Array:
@@ -105,11 +85,8 @@ def _hardswish_slope(g: Array, x: Array) -> Array:
 
 
 hardswish = Operation(
-    "Hardswish",
-    lambda x: x * namespace(x).clip(x + 3, 0, 6) / 6,
-    _hardswish_slope,
-    formula="x · min(max(x + 3, 0), 6)/6",
-    derivative="x/3 + 1/2 where −3 < x < 3, 0 below, 1 above",
+    "Hardswish", lambda x: x * namespace(x).clip(x + 3, 0, 6) / 6, _hardswish_slope,
+    formula="x · min(max(x + 3, 0), 6)/6", derivative="x/3 + 1/2 where −3 < x < 3, 0 below, 1 above",
     special=(
         Point(-3, 0, 0, 0),
         Point(3, 3, 1, 0),
@@ -117,21 +94,18 @@ hardswish = Operation(
         Point(-inf, nan, 0, 0),
         Point(nan, nan, 1, 0),
     ),
-)
+)  # fmt: skip
 
 prelu = Operation(
-    "PreluKernel",
-    lambda x, slope: together(x, slope).where(x > 0, x, x * slope),
-    lambda g, x, slope: tied(where(x > 0, g, g * slope), x),
-    lambda g, x, slope: g * where(x > 0, 0.0, x),
-    formula="a where a > 0, else b a",
-    derivative="1 where a > 0, else b; 0 where a > 0, else a",
+    "PreluKernel", lambda x, slope: together(x, slope).where(x > 0, x, x * slope),
+    lambda g, x, slope: tied(where(x > 0, g, g * slope), x), lambda g, x, slope: g * where(x > 0, 0.0, x),
+    formula="a where a > 0, else b a", derivative="1 where a > 0, else b; 0 where a > 0, else a",
     special=(
         Point((0, 0.25), 0, (0.25, 0), [[0, 1], [1, 0]], note="y″ of torch is 0"),
         Point((inf, 0.25), inf, (1, 0)),
         Point((nan, 0.25), nan, (0.25, nan), [[0, 1], [1, 0]]),
     ),
-)
+)  # fmt: skip
 
 
 def _silu_slope(g: Array, x: Array) -> Array:
@@ -140,13 +114,9 @@ def _silu_slope(g: Array, x: Array) -> Array:
 
 
 silu = Operation(
-    "Silu",
-    lambda x: x * _sigmoid(x),
-    _silu_slope,
-    formula="x σ(x)",
-    derivative="σ(x) (1 + x (1 − σ(x)))",
+    "Silu", lambda x: x * _sigmoid(x), _silu_slope, formula="x σ(x)", derivative="σ(x) (1 + x (1 − σ(x)))",
     special=(Point(-inf, nan, nan, nan),),
-)
+)  # fmt: skip
 
 # Φ(x) = erfc(−x/√2)/2 is the area under the bell curve left of x. (1 + erf(x/√2))/2 would lose its digits
 # for negative x.
@@ -154,13 +124,11 @@ _ROOT_HALF = math.sqrt(0.5)
 _BELL = 1 / math.sqrt(2 * math.pi)
 
 gelu = Operation(
-    "Gelu",
-    lambda x: x * (0.5 * erfc(x * -_ROOT_HALF)),
+    "Gelu", lambda x: x * (0.5 * erfc(x * -_ROOT_HALF)),
     lambda g, x: g * (0.5 * erfc(x * -_ROOT_HALF) + x * (_BELL * exp(-0.5 * (x * x)))),
-    formula="x Φ(x)",
-    derivative="Φ(x) + x φ(x)",
+    formula="x Φ(x)", derivative="Φ(x) + x φ(x)",
     special=(Point(inf, inf, nan, nan), Point(-inf, nan, nan, nan)),
-)
+)  # fmt: skip
 
 # ½(1 + tanh u) = σ(2u), with u = √(2/π) (x + 0.044715 x³).
 _LINEAR = 2 * math.sqrt(2 / math.pi)
@@ -174,10 +142,7 @@ def _gelu_tanh_slope(g: Array, x: Array) -> Array:
 
 
 gelu_tanh = Operation(
-    "Gelu",
-    lambda x: x * _sigmoid(_LINEAR * (x * (1 + _CUBIC * (x * x)))),
-    _gelu_tanh_slope,
-    formula="x σ(2u), u = √(2/π) (x + 0.044715 x³)",
-    derivative="σ(2u) + 2x u' σ(2u) (1 − σ(2u))",
+    "Gelu", lambda x: x * _sigmoid(_LINEAR * (x * (1 + _CUBIC * (x * x)))), _gelu_tanh_slope,
+    formula="x σ(2u), u = √(2/π) (x + 0.044715 x³)", derivative="σ(2u) + 2x u' σ(2u) (1 − σ(2u))",
     special=(Point(inf, inf, nan, nan), Point(-inf, nan, nan, nan)),
-)
+)  # fmt: skip

@@ -67,13 +67,10 @@ def _first(i: int, things: list[Any]) -> list[Any]:
 
 # The equation is explicit and has no ellipsis: `functions.einsum` sees to that.
 einsum = Variadic(
-    "Einsum",
-    _contract,
-    _contract_slope,
-    expands=True,
+    "Einsum", _contract, _contract_slope, expands=True,
     formula="einsum: y[k…] = Σ a[i…] b[j…] …, summed over the indices that k… lacks",
     derivative="the einsum of g and the other operands, over the indices that the operand lacks",
-)
+)  # fmt: skip
 
 
 def _on_diagonal(x: Array, indices: str, repeated: str, shape: Shape) -> Array:
@@ -91,11 +88,6 @@ def _on_diagonal(x: Array, indices: str, repeated: str, shape: Shape) -> Array:
 
 
 on_diagonal = Operation(
-    "DiagonalScatter",
-    _on_diagonal,
-    lambda g, indices, repeated, shape: einsum.of(1)(g, f"{repeated}->{indices}"),
-    saves="nothing",
-    expands=True,
-    formula="y[i, i] = x[i], y[i, j] = 0 for i ≠ j",
-    derivative="the diagonal of g",
-)
+    "DiagonalScatter", _on_diagonal, lambda g, indices, repeated, shape: einsum.of(1)(g, f"{repeated}->{indices}"),
+    saves="nothing", expands=True, formula="y[i, i] = x[i], y[i, j] = 0 for i ≠ j", derivative="the diagonal of g",
+)  # fmt: skip

@@ -22,15 +22,11 @@ def _where(condition: Array, a: Array, b: Array) -> Array:
 
 # The condition is not differentiated. Where it holds, y = a, otherwise y = b.
 where: Operation = Operation(
-    "Where",
-    _where,
-    None,
-    lambda g, condition, a, b: where(condition, g, 0.0),
-    lambda g, condition, a, b: where(condition, 0.0, g),
-    formula="a where c, else b",
-    derivative="1 where c, else 0; 0 where c, else 1",
+    "Where", _where,
+    None, lambda g, condition, a, b: where(condition, g, 0.0), lambda g, condition, a, b: where(condition, 0.0, g),
+    formula="a where c, else b", derivative="1 where c, else 0; 0 where c, else 1",
     note="the condition c has no derivative; an infinite slope on the way to the branch not taken gives NaN",
-)
+)  # fmt: skip
 
 # Exponentials and logarithms
 
@@ -45,62 +41,37 @@ expm1 = Operation(
 )
 
 log = Operation(
-    "Log",
-    of_library("log"),
-    lambda g, x: g / x,
-    formula="log x",
-    derivative="1/x",
+    "Log", of_library("log"), lambda g, x: g / x, formula="log x", derivative="1/x",
     special=(Point(0, -inf, inf, -inf), Point(-1, nan, -1, -1)),
-)
+)  # fmt: skip
 
 log2 = Operation(
-    "Log2",
-    of_library("log2"),
-    lambda g, x: g / (x * LOG_2),
-    formula="log₂ x",
-    derivative="1/(x log 2)",
+    "Log2", of_library("log2"), lambda g, x: g / (x * LOG_2), formula="log₂ x", derivative="1/(x log 2)",
     special=(Point(0, -inf, inf, -inf), Point(-1, nan, -1 / LOG_2, -1 / LOG_2)),
-)
+)  # fmt: skip
 
 log10 = Operation(
-    "Log10",
-    of_library("log10"),
-    lambda g, x: g / (x * LOG_10),
-    formula="log₁₀ x",
-    derivative="1/(x log 10)",
+    "Log10", of_library("log10"), lambda g, x: g / (x * LOG_10), formula="log₁₀ x", derivative="1/(x log 10)",
     special=(Point(0, -inf, inf, -inf), Point(-1, nan, -1 / LOG_10, -1 / LOG_10)),
-)
+)  # fmt: skip
 
 log1p = Operation(
-    "Log1P",
-    of_library("log1p"),
-    lambda g, x: g / (1 + x),
-    formula="log(1 + x)",
-    derivative="1/(1 + x)",
+    "Log1P", of_library("log1p"), lambda g, x: g / (1 + x), formula="log(1 + x)", derivative="1/(1 + x)",
     special=(Point(-1, -inf, inf, -inf), Point(-2, nan, -1, -1)),
-)
+)  # fmt: skip
 
 # Roots
 
 sqrt = Operation(
-    "Sqrt",
-    of_library("sqrt"),
-    lambda g, y: g / (2 * y),
-    saves="output",
-    formula="√x",
-    derivative="1/(2√x)",
+    "Sqrt", of_library("sqrt"), lambda g, y: g / (2 * y), saves="output", formula="√x", derivative="1/(2√x)",
     special=(Point(0, 0, inf, -inf), Point(-1, nan, nan, nan)),
-)
+)  # fmt: skip
 
 rsqrt = Operation(
-    "Rsqrt",
-    lambda x: 1 / namespace(x).sqrt(x),
-    lambda g, y: g * (-0.5 * (y * y * y)),
-    saves="output",
-    formula="1/√x",
-    derivative="−1/(2x√x)",
+    "Rsqrt", lambda x: 1 / namespace(x).sqrt(x), lambda g, y: g * (-0.5 * (y * y * y)), saves="output",
+    formula="1/√x", derivative="−1/(2x√x)",
     special=(Point(0, inf, -inf, inf), Point(-1, nan, nan, nan)),
-)
+)  # fmt: skip
 
 
 def _cbrt_slope(g: Array, y: Array) -> Array:
@@ -110,14 +81,9 @@ def _cbrt_slope(g: Array, y: Array) -> Array:
 
 
 cbrt = Operation(
-    "Cbrt",
-    of_library("cbrt"),
-    _cbrt_slope,
-    saves="output",
-    formula="∛x",
-    derivative="1/(3 ∛x²)",
+    "Cbrt", of_library("cbrt"), _cbrt_slope, saves="output", formula="∛x", derivative="1/(3 ∛x²)",
     special=(Point(0, 0, inf, -inf),),
-)
+)  # fmt: skip
 
 # Angles
 
@@ -126,14 +92,9 @@ sin = Operation("Sin", of_library("sin"), lambda g, x: g * cos(x), formula="sin 
 cos: Operation = Operation("Cos", of_library("cos"), lambda g, x: -g * sin(x), formula="cos x", derivative="−sin x")
 
 tan = Operation(
-    "Tan",
-    of_library("tan"),
-    lambda g, y: g * (1 + y * y),
-    saves="output",
-    formula="tan x",
-    derivative="1 + tan² x",
+    "Tan", of_library("tan"), lambda g, y: g * (1 + y * y), saves="output", formula="tan x", derivative="1 + tan² x",
     note="poles at ±π/2, ±3π/2, …, which no floating-point number meets",
-)
+)  # fmt: skip
 
 # (1 − x)(1 + x) keeps the digits that 1 − x² loses near ±1. As one row it has the slope −2x of 1 − x²: the product
 # rule on the two factors would multiply an infinite cotangent by the factor that is 0 at ±1.
@@ -146,22 +107,16 @@ square_minus_one = Operation(
 )
 
 asin = Operation(
-    "Asin",
-    of_library("asin"),
-    lambda g, x: g / sqrt(one_minus_square(x)),
-    formula="arcsin x",
-    derivative="1/√(1 − x²)",
+    "Asin", of_library("asin"), lambda g, x: g / sqrt(one_minus_square(x)),
+    formula="arcsin x", derivative="1/√(1 − x²)",
     special=(Point(1, math.pi / 2, inf, inf), Point(-1, -math.pi / 2, inf, -inf), Point(2, nan, nan, nan)),
-)
+)  # fmt: skip
 
 acos = Operation(
-    "Acos",
-    of_library("acos"),
-    lambda g, x: -g / sqrt(one_minus_square(x)),
-    formula="arccos x",
-    derivative="−1/√(1 − x²)",
+    "Acos", of_library("acos"), lambda g, x: -g / sqrt(one_minus_square(x)),
+    formula="arccos x", derivative="−1/√(1 − x²)",
     special=(Point(1, 0, -inf, -inf), Point(-1, math.pi, -inf, inf), Point(2, nan, nan, nan)),
-)
+)  # fmt: skip
 
 atan = Operation("Atan", of_library("atan"), lambda g, x: g / (1 + x * x), formula="arctan x", derivative="1/(1 + x²)")
 
@@ -180,22 +135,15 @@ asinh = Operation(
 )
 
 acosh = Operation(
-    "Acosh",
-    of_library("acosh"),
-    lambda g, x: g / sqrt(square_minus_one(x)),
-    formula="arcosh x",
-    derivative="1/√(x² − 1)",
+    "Acosh", of_library("acosh"), lambda g, x: g / sqrt(square_minus_one(x)),
+    formula="arcosh x", derivative="1/√(x² − 1)",
     special=(Point(1, 0, inf, -inf), Point(0, nan, nan, nan), Point(-2, nan, 3**-0.5, 2 * 3**-1.5)),
-)
+)  # fmt: skip
 
 atanh = Operation(
-    "Atanh",
-    of_library("atanh"),
-    lambda g, x: g / one_minus_square(x),
-    formula="artanh x",
-    derivative="1/(1 − x²)",
+    "Atanh", of_library("atanh"), lambda g, x: g / one_minus_square(x), formula="artanh x", derivative="1/(1 − x²)",
     special=(Point(1, inf, inf, inf), Point(-1, -inf, inf, -inf), Point(2, nan, -1 / 3, 4 / 9)),
-)
+)  # fmt: skip
 
 # Others
 
@@ -284,22 +232,14 @@ def _in_blocks(of_one: Callable[[float], float], of_many: Callable[[Array], Arra
 
 
 erf = Operation(
-    "Erf",
-    _in_blocks(math.erf, _erf_of),
-    lambda g, x: g * (2 / math.sqrt(math.pi) * exp(-(x * x))),
-    opaque=True,
-    formula="erf x",
-    derivative="2/√π · e^(−x²)",
-)
+    "Erf", _in_blocks(math.erf, _erf_of), lambda g, x: g * (2 / math.sqrt(math.pi) * exp(-(x * x))), opaque=True,
+    formula="erf x", derivative="2/√π · e^(−x²)",
+)  # fmt: skip
 
 erfc = Operation(
-    "Erfc",
-    _in_blocks(math.erfc, _erfc_of),
-    lambda g, x: g * (-2 / math.sqrt(math.pi) * exp(-(x * x))),
-    opaque=True,
-    formula="1 − erf x",
-    derivative="−2/√π · e^(−x²)",
-)
+    "Erfc", _in_blocks(math.erfc, _erfc_of), lambda g, x: g * (-2 / math.sqrt(math.pi) * exp(-(x * x))), opaque=True,
+    formula="1 − erf x", derivative="−2/√π · e^(−x²)",
+)  # fmt: skip
 
 
 def _sinc(x: Array, order: int) -> Array:
@@ -335,10 +275,7 @@ def _sinc_series(z: Array, order: int) -> Array:
 
 
 sinc: Operation = Operation(
-    "Sinc",
-    _sinc,
-    lambda g, x, order: g * (math.pi * sinc(x, order + 1)),
-    formula="sin πx / (πx)",
-    derivative="(cos πx − sinc x)/x",
+    "Sinc", _sinc, lambda g, x, order: g * (math.pi * sinc(x, order + 1)),
+    formula="sin πx / (πx)", derivative="(cos πx − sinc x)/x",
     special=(Point(0, 1, 0, -(math.pi**2) / 3, options=(0,), note="y″ of torch is NaN"),),
-)
+)  # fmt: skip

@@ -30,16 +30,9 @@ def _step_name(saved: Any) -> str:
 
 
 getitem: Operation = Operation(
-    "Index",
-    _take,
-    lambda g, x_shape, index: put(g, x_shape, index),
-    saves="shapes",
-    expands=True,
-    named=_step_name,
-    formula="x[i]",
-    derivative="g added to zeros at i",
-    note="nowhere; an element selected several times gets the sum",
-)
+    "Index", _take, lambda g, x_shape, index: put(g, x_shape, index), saves="shapes", expands=True, named=_step_name,
+    formula="x[i]", derivative="g added to zeros at i", note="nowhere; an element selected several times gets the sum",
+)  # fmt: skip
 
 
 def _is_basic(part: Any) -> bool:
@@ -114,15 +107,9 @@ def _put(g: Array, shape: Shape, index: Index) -> Array:
 
 
 put: Operation = Operation(
-    "IndexPut",
-    _put,
-    lambda g, shape, index: getitem(g, index),
-    saves="nothing",
-    expands=True,
-    opaque=True,
-    formula="zeros with x added at i",
-    derivative="g[i]",
-)
+    "IndexPut", _put, lambda g, shape, index: getitem(g, index), saves="nothing", expands=True, opaque=True,
+    formula="zeros with x added at i", derivative="g[i]",
+)  # fmt: skip
 
 
 def _replace(x: Array, values: Any, index: Index) -> Array:
@@ -134,16 +121,9 @@ def _replace(x: Array, values: Any, index: Index) -> Array:
 
 # No element is selected twice: `functions.indexing` leaves only the last of several values for an element.
 replace: Operation = Operation(
-    "IndexPut",
-    _replace,
-    lambda g, index: replace(g, 0.0, index),
-    lambda g, index: getitem(g, index),
-    saves="nothing",
-    expands=True,
-    opaque=True,
-    formula="a with b at i",
-    derivative="g with 0 at i; g[i]",
-)
+    "IndexPut", _replace, lambda g, index: replace(g, 0.0, index), lambda g, index: getitem(g, index),
+    saves="nothing", expands=True, opaque=True, formula="a with b at i", derivative="g with 0 at i; g[i]",
+)  # fmt: skip
 
 
 def at(axis: int, part: Any) -> tuple[Any, ...]:

@@ -22,15 +22,10 @@ def _pad(x: Array, before: Shape, after: Shape, value: float) -> Array:
 
 
 pad = Operation(
-    "ConstantPadNd",
-    _pad,
-    lambda g, x_shape, before, after, value: getitem(g, window(before, x_shape)),
-    saves="shapes",
-    expands=True,
-    opaque=True,
-    formula="x with a border of constants",
-    derivative="g without the border",
-)
+    "ConstantPadNd", _pad, lambda g, x_shape, before, after, value: getitem(g, window(before, x_shape)),
+    saves="shapes", expands=True, opaque=True,
+    formula="x with a border of constants", derivative="g without the border",
+)  # fmt: skip
 
 
 def _part(i: int, g: Array, *shapes_and_axis: Any) -> Array:
@@ -41,22 +36,13 @@ def _part(i: int, g: Array, *shapes_and_axis: Any) -> Array:
 
 
 cat = Variadic(
-    "Cat",
-    lambda *given: together(*given).concat(given[:-1], axis=given[-1]),
-    _part,
-    saves="shapes",
-    expands=True,
-    formula="a, b, … one after the other",
-    derivative="the part of g at a; the part of g at b; …",
-)
+    "Cat", lambda *given: together(*given).concat(given[:-1], axis=given[-1]), _part, saves="shapes", expands=True,
+    formula="a, b, … one after the other", derivative="the part of g at a; the part of g at b; …",
+)  # fmt: skip
 
 
 stack = Variadic(
-    "Stack",
-    lambda *given: together(*given).stack(given[:-1], axis=given[-1]),
-    lambda i, g, axis: getitem(g, at(axis, i)),
-    saves="nothing",
-    expands=True,
-    formula="a, b, … along a new axis",
-    derivative="g[0]; g[1]; …",
-)
+    "Stack", lambda *given: together(*given).stack(given[:-1], axis=given[-1]),
+    lambda i, g, axis: getitem(g, at(axis, i)), saves="nothing", expands=True,
+    formula="a, b, … along a new axis", derivative="g[0]; g[1]; …",
+)  # fmt: skip

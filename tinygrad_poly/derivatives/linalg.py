@@ -65,16 +65,9 @@ def _inverse(a: Array) -> Array:
 
 
 inverse = Operation(
-    "LinalgInvEx",
-    _inverse,
-    lambda g, y: -(y.mT @ g @ y.mT),
-    saves="output",
-    expands=True,
-    opaque=True,
-    formula="Y = A⁻¹",
-    derivative="−Yᵀ G Yᵀ",
-    note="a singular matrix raises SingularMatrixError",
-)
+    "LinalgInvEx", _inverse, lambda g, y: -(y.mT @ g @ y.mT), saves="output", expands=True, opaque=True,
+    formula="Y = A⁻¹", derivative="−Yᵀ G Yᵀ", note="a singular matrix raises SingularMatrixError",
+)  # fmt: skip
 
 
 def _solve(a: Array, b: Array) -> Array:
@@ -83,17 +76,10 @@ def _solve(a: Array, b: Array) -> Array:
 
 
 solve: Operation = Operation(
-    "LinalgSolveEx",
-    _solve,
-    lambda g, a, b, y: -(solve(a.mT, g) @ y.mT),
-    lambda g, a, b, y: solve(a.mT, g),
-    saves="both",
-    expands=True,
-    opaque=True,
-    formula="Y = A⁻¹ B",
-    derivative="−A⁻ᵀ G Yᵀ; A⁻ᵀ G",
+    "LinalgSolveEx", _solve, lambda g, a, b, y: -(solve(a.mT, g) @ y.mT), lambda g, a, b, y: solve(a.mT, g),
+    saves="both", expands=True, opaque=True, formula="Y = A⁻¹ B", derivative="−A⁻ᵀ G Yᵀ; A⁻ᵀ G",
     note="a singular matrix raises SingularMatrixError",
-)
+)  # fmt: skip
 
 
 def _svd(a: Array, full: bool) -> Any:
@@ -154,47 +140,29 @@ def _cofactors_along_slope(h: Array, g: Array, a: Array) -> Array:
 
 
 cofactors_along: Operation = Operation(
-    "LinalgDetBackwardBackward",
-    _cofactors_along,
-    lambda h, g, a: cofactors_along(h, a),
-    _cofactors_along_slope,
-    expands=True,
-    opaque=True,
+    "LinalgDetBackwardBackward", _cofactors_along, lambda h, g, a: cofactors_along(h, a), _cofactors_along_slope,
+    expands=True, opaque=True,
     formula="the derivative of cof B at B in the direction of A",
     derivative="the same in the direction of G; the third derivative of det",
     note="the third derivative of det is computed for invertible matrices only",
-)
+)  # fmt: skip
 
 cofactors = Operation(
-    "LinalgDetBackward",
-    _cofactors,
-    lambda g, a: cofactors_along(g, a),
-    expands=True,
-    opaque=True,
-    formula="Y = cof A = det A · A⁻ᵀ",
-    derivative="the Hessian of det, times G",
+    "LinalgDetBackward", _cofactors, lambda g, a: cofactors_along(g, a), expands=True, opaque=True,
+    formula="Y = cof A = det A · A⁻ᵀ", derivative="the Hessian of det, times G",
     note="exists everywhere, also where A is singular",
-)
+)  # fmt: skip
 
 determinant: Operation = Operation(
-    "LinalgDet",
-    lambda a: namespace(a).linalg.det(a),
-    lambda g, a: _as_matrix(g) * cofactors(a),
-    opaque=True,
-    formula="y = det A",
-    derivative="cof A = det A · A⁻ᵀ",
-    note="exists everywhere, also where A is singular",
-)
+    "LinalgDet", lambda a: namespace(a).linalg.det(a), lambda g, a: _as_matrix(g) * cofactors(a), opaque=True,
+    formula="y = det A", derivative="cof A = det A · A⁻ᵀ", note="exists everywhere, also where A is singular",
+)  # fmt: skip
 
 log_abs_determinant = Operation(
-    "LinalgSlogdet",
-    lambda a: namespace(a).linalg.slogdet(a)[1],
-    lambda g, a: _as_matrix(g) * inverse(a).mT,
-    opaque=True,
-    formula="y = log |det A|",
-    derivative="A⁻ᵀ",
+    "LinalgSlogdet", lambda a: namespace(a).linalg.slogdet(a)[1], lambda g, a: _as_matrix(g) * inverse(a).mT,
+    opaque=True, formula="y = log |det A|", derivative="A⁻ᵀ",
     note="a singular matrix: y = −∞, and backward raises SingularMatrixError",
-)
+)  # fmt: skip
 
 
 def _lower_half(x: Array) -> Array:
@@ -205,14 +173,9 @@ def _lower_half(x: Array) -> Array:
 
 
 lower_half: Operation = Operation(
-    "Tril",
-    _lower_half,
-    lambda g: lower_half(g),
-    saves="nothing",
-    expands=True,
-    formula="Φ(A): the lower triangle of A, its diagonal halved",
-    derivative="Φ(G)",
-)
+    "Tril", _lower_half, lambda g: lower_half(g), saves="nothing", expands=True,
+    formula="Φ(A): the lower triangle of A, its diagonal halved", derivative="Φ(G)",
+)  # fmt: skip
 
 
 def _factor(a: Array) -> Array:
@@ -226,16 +189,10 @@ def _cholesky_slope(g: Array, y: Array) -> Array:
 
 
 cholesky = Operation(
-    "LinalgCholeskyEx",
-    _factor,
-    _cholesky_slope,
-    saves="output",
-    expands=True,
-    opaque=True,
-    formula="the lower triangular Y with Y Yᵀ = A",
-    derivative="(S + Sᵀ)/2 with S = Y⁻ᵀ Φ(Yᵀ G) Y⁻¹",
+    "LinalgCholeskyEx", _factor, _cholesky_slope, saves="output", expands=True, opaque=True,
+    formula="the lower triangular Y with Y Yᵀ = A", derivative="(S + Sᵀ)/2 with S = Y⁻ᵀ Φ(Yᵀ G) Y⁻¹",
     note="a matrix that is not positive definite raises SingularMatrixError",
-)
+)  # fmt: skip
 
 
 def reciprocals(s: Array, shape: tuple[int, ...], rtol: float | None) -> Array:
@@ -259,16 +216,10 @@ def _pseudo_inverse_slope(g: Array, a: Array, y: Array, rtol: float | None) -> A
 
 
 pinv = Operation(
-    "LinalgPinv",
-    _pseudo_inverse,
-    _pseudo_inverse_slope,
-    saves="both",
-    expands=True,
-    opaque=True,
-    formula="Y = A⁺, the pseudo-inverse",
-    derivative="−Yᵀ G Yᵀ + (I − A Y) Gᵀ Y Yᵀ + Yᵀ Y Gᵀ (I − Y A)",
+    "LinalgPinv", _pseudo_inverse, _pseudo_inverse_slope, saves="both", expands=True, opaque=True,
+    formula="Y = A⁺, the pseudo-inverse", derivative="−Yᵀ G Yᵀ + (I − A Y) Gᵀ Y Yᵀ + Yᵀ Y Gᵀ (I − Y A)",
     note="where A has not full rank A⁺ jumps: the slope is along the matrices of the same rank",
-)
+)  # fmt: skip
 
 
 def _least_squares(a: Array, b: Array, rtol: float | None) -> Array:
@@ -284,17 +235,12 @@ def _least_squares_left(g: Array, a: Array, b: Array, y: Array, rtol: float | No
 
 
 lstsq = Operation(
-    "LinalgLstsq",
-    _least_squares,
-    _least_squares_left,
-    lambda g, a, b, y, rtol: pinv(a, rtol).mT @ g,
-    saves="both",
-    expands=True,
-    opaque=True,
+    "LinalgLstsq", _least_squares, _least_squares_left, lambda g, a, b, y, rtol: pinv(a, rtol).mT @ g,
+    saves="both", expands=True, opaque=True,
     formula="Y = A⁺ B: the Y that makes ‖A Y − B‖ smallest (the shortest of them)",
     derivative="(B − A Y) (A⁺ Z)ᵀ + A⁺ᵀ Y (G − Aᵀ Z)ᵀ − Z Yᵀ; Z = A⁺ᵀ G",
     note="where A has not full rank Y jumps: the slope is along the matrices of the same rank",
-)
+)  # fmt: skip
 
 
 # Factors of which one LAPACK call finds several: it is made once, and its numbers are the option `found` of one row for
@@ -331,35 +277,27 @@ def _differences(w: Array) -> Array:
 
 
 eigenvalues: Operation = Operation(
-    "LinalgEigh",
-    lambda a, found: found[..., 0, :],
-    lambda g, a, found: (eigenvectors(a, found) * as_rows(g)) @ eigenvectors(a, found).mT,
-    expands=True,
-    formula="the w with A V = V diag w, for symmetric A",
-    derivative="V diag(g) Vᵀ",
+    "LinalgEigh", lambda a, found: found[..., 0, :],
+    lambda g, a, found: (eigenvectors(a, found) * as_rows(g)) @ eigenvectors(a, found).mT, expands=True,
+    formula="the w with A V = V diag w, for symmetric A", derivative="V diag(g) Vᵀ",
     note="second derivatives are NaN where eigenvalues are equal, as in torch",
-)
+)  # fmt: skip
 
 eigenvectors: Operation = Operation(
-    "LinalgEigh",
-    lambda a, found: found[..., 1:, :],
+    "LinalgEigh", lambda a, found: found[..., 1:, :],
     lambda g, a, v, found: v @ (_turns(g, v, _differences(eigenvalues(a, found)), found) / 2) @ v.mT,
-    saves="both",
-    expands=True,
+    saves="both", expands=True,
     formula="the V with A V = V diag w and Vᵀ V = I, for symmetric A",
     derivative="V K Vᵀ with Kᵢⱼ = (Vᵀ G − Gᵀ V)ᵢⱼ / (2 (wⱼ − wᵢ))",
     note="NaN where eigenvalues are equal; the sign of a vector is LAPACK's, and a loss must not depend on it",
-)
+)  # fmt: skip
 
 svdvals: Operation = Operation(
-    "LinalgSvd",
-    lambda a, found: found[..., a.shape[-2], :],
-    lambda g, a, found: (left_vectors(a, found) * as_rows(g)) @ right_vectors(a, found).mT,
-    expands=True,
-    formula="the diagonal σ of Σ in A = U Σ Vᵀ",
-    derivative="U diag(g) Vᵀ",
+    "LinalgSvd", lambda a, found: found[..., a.shape[-2], :],
+    lambda g, a, found: (left_vectors(a, found) * as_rows(g)) @ right_vectors(a, found).mT, expands=True,
+    formula="the diagonal σ of Σ in A = U Σ Vᵀ", derivative="U diag(g) Vᵀ",
     note="where σ = 0 the slope of one side; second derivatives are NaN where singular values are equal, as in torch",
-)
+)  # fmt: skip
 
 
 def _singular_slope(g: Array, u: Array, s: Array, v: Array, found: Array) -> Array:
@@ -372,27 +310,22 @@ def _singular_slope(g: Array, u: Array, s: Array, v: Array, found: Array) -> Arr
 
 
 left_vectors: Operation = Operation(
-    "LinalgSvd",
-    lambda a, found: found[..., : a.shape[-2], :],
+    "LinalgSvd", lambda a, found: found[..., : a.shape[-2], :],
     lambda g, a, u, found: _singular_slope(g, u, svdvals(a, found), right_vectors(a, found), found),
-    saves="both",
-    expands=True,
-    formula="the U in A = U Σ Vᵀ",
-    derivative="(U K Σ + (I − U Uᵀ) G Σ⁻¹) Vᵀ with Kᵢⱼ = (Uᵀ G − Gᵀ U)ᵢⱼ / (σⱼ² − σᵢ²)",
+    saves="both", expands=True,
+    formula="the U in A = U Σ Vᵀ", derivative="(U K Σ + (I − U Uᵀ) G Σ⁻¹) Vᵀ with Kᵢⱼ = (Uᵀ G − Gᵀ U)ᵢⱼ / (σⱼ² − σᵢ²)",
     note="NaN where singular values are equal; the sign of a vector is LAPACK's, and a loss must not depend on it",
-)
+)  # fmt: skip
 
 # Those of A are the left ones of Aᵀ.
 right_vectors: Operation = Operation(
-    "LinalgSvd",
-    lambda a, found: found[..., a.shape[-2] + 1 :, :],
+    "LinalgSvd", lambda a, found: found[..., a.shape[-2] + 1 :, :],
     lambda g, a, v, found: _singular_slope(g, v, svdvals(a, found), left_vectors(a, found), found).mT,
-    saves="both",
-    expands=True,
+    saves="both", expands=True,
     formula="the V in A = U Σ Vᵀ",
     derivative="U (Σ Kᵀ Vᵀ + Σ⁻¹ Gᵀ (I − V Vᵀ)) with Kᵢⱼ = (Vᵀ G − Gᵀ V)ᵢⱼ / (σⱼ² − σᵢ²)",
     note="NaN where singular values are equal; the sign of a vector is LAPACK's, and a loss must not depend on it",
-)
+)  # fmt: skip
 
 
 def _orthonormal_slope(g: Array, a: Array, q: Array) -> Array:
@@ -401,16 +334,11 @@ def _orthonormal_slope(g: Array, a: Array, q: Array) -> Array:
 
 
 orthonormal = Operation(
-    "LinalgQr",
-    lambda a: namespace(a).linalg.qr(a)[0],
-    _orthonormal_slope,
-    saves="both",
-    expands=True,
-    opaque=True,
+    "LinalgQr", lambda a: namespace(a).linalg.qr(a)[0], _orthonormal_slope, saves="both", expands=True, opaque=True,
     formula="the Q in A = Q R, for A with no more columns than rows",
     derivative="(G − Q (Φ(M) + Φ(M)ᵀ)) R⁻ᵀ with M = Gᵀ Q",
     note="a matrix without full rank raises SingularMatrixError in backward",
-)
+)  # fmt: skip
 
 
 def _completed(q: Array) -> Array:
@@ -426,13 +354,7 @@ def _of_the_given(g: Array, shape: Shape) -> Array:
 
 
 completed = Operation(
-    "LinalgQr",
-    _completed,
-    _of_the_given,
-    saves="shapes",
-    expands=True,
-    opaque=True,
-    formula="an orthogonal matrix that begins with the columns Q",
-    derivative="G of the columns Q",
+    "LinalgQr", _completed, _of_the_given, saves="shapes", expands=True, opaque=True,
+    formula="an orthogonal matrix that begins with the columns Q", derivative="G of the columns Q",
     note="NaN for a loss that depends on the other columns, which may be any",
-)
+)  # fmt: skip

@@ -16,8 +16,7 @@ def _binary_cross_entropy(x: Array, t: Array) -> Array:
 
 
 binary_cross_entropy = Operation(
-    "BinaryCrossEntropy",
-    _binary_cross_entropy,
+    "BinaryCrossEntropy", _binary_cross_entropy,
     lambda g, x, t: g * ((x - t) / where(x * (1 - x) < 1e-12, 1e-12, x * (1 - x))),
     lambda g, x, t: g * (log1p(0 - x) - log(x)),
     formula="−b log a − (1 − b) log(1 − a), with logarithms of at least −100",
@@ -27,4 +26,4 @@ binary_cross_entropy = Operation(
         Point((1, 1), 0, (0, -inf), [[1e12, -1e12], [-inf, 0]]),
         Point((0, 0), 0, (0, inf), [[1e12, -1e12], [-inf, 0]]),
     ),
-)
+)  # fmt: skip

@@ -47,11 +47,7 @@ def _slope(g: Array, x: Array, y: Array, p: float, axis: Shape | None, keepdims:
 
 
 norm = Operation(
-    "LinalgVectorNorm",
-    in_single(_norm),
-    _slope,
-    saves="both",
-    expands=True,
+    "LinalgVectorNorm", in_single(_norm), _slope, saves="both", expands=True,
     formula="(Σᵢ |xᵢ|ᵖ)^(1/p); maxᵢ |xᵢ| for p = ∞, minᵢ |xᵢ| for p = −∞, the number of xᵢ ≠ 0 for p = 0",
     derivative="sign xᵢ · (|xᵢ|/y)ᵖ⁻¹; sign xᵢ where |xᵢ| = y for p = ±∞; 0 for p = 0",
     special=(
@@ -62,4 +58,4 @@ norm = Operation(
         Point([0, 1], 1, 0, options=(0, None, False)),
     ),
     note="0 where y = 0: what is made of it there, such as y², has lost its curvature, as in torch; write Σ xᵢ²",
-)
+)  # fmt: skip

@@ -18,15 +18,9 @@ def flat(g: Array, *_: object) -> Array:
 
 
 tied = Operation(
-    "Tied",
-    lambda slope, x: slope,
-    lambda g: g,
-    flat,
-    saves="nothing",
-    formula="a",
-    derivative="1; 0",
+    "Tied", lambda slope, x: slope, lambda g: g, flat, saves="nothing", formula="a", derivative="1; 0",
     note="ties the slope of a piece to the b that chose the piece, by which its derivative is 0",
-)
+)  # fmt: skip
 
 
 def straight(rule: Rule) -> Rule:
@@ -71,24 +65,14 @@ ceil = Operation(
 )
 
 trunc = Operation(
-    "Trunc",
-    _whole("trunc"),
-    flat,
-    saves="nothing",
-    formula="x without its fraction",
-    derivative="0",
+    "Trunc", _whole("trunc"), flat, saves="nothing", formula="x without its fraction", derivative="0",
     special=(Point(1, 1, 0),),
-)
+)  # fmt: skip
 
 round = Operation(
-    "Round",
-    _round,
-    flat,
-    saves="nothing",
-    formula="the whole number next to x",
-    derivative="0",
+    "Round", _round, flat, saves="nothing", formula="the whole number next to x", derivative="0",
     special=(Point(0.5, 0, 0, options=(0,)), Point(1.5, 2, 0, options=(0,))),
-)
+)  # fmt: skip
 
 
 def _sign(x: Array) -> Array:
@@ -97,68 +81,51 @@ def _sign(x: Array) -> Array:
 
 
 sign = Operation(
-    "Sign",
-    _sign,
-    flat,
-    saves="nothing",
-    formula="sign x: −1, 0 or 1",
-    derivative="0",
+    "Sign", _sign, flat, saves="nothing", formula="sign x: −1, 0 or 1", derivative="0",
     special=(Point(0, 0, 0), Point(nan, 0, 0)),
-)
+)  # fmt: skip
 
 # Two slopes
 
 abs = Operation(
-    "Abs",
-    of_library("abs"),
-    lambda g, x: g * sign(x),
-    formula="|x|",
-    derivative="sign x",
+    "Abs", of_library("abs"), lambda g, x: g * sign(x), formula="|x|", derivative="sign x",
     special=(Point(0, 0, 0), Point(nan, nan, 0)),
-)
+)  # fmt: skip
 
 
 # Neither comparison holds where a or b is NaN: then y is NaN, and both hear of it.
 maximum = Operation(
-    "Maximum",
-    of_two("maximum"),
+    "Maximum", of_two("maximum"),
     straight(lambda g, a, b: where(a == b, g / 2, where(a < b, 0.0, g))),
     straight(lambda g, a, b: where(a == b, g / 2, where(b < a, 0.0, g))),
-    formula="max(a, b)",
-    derivative="1 where a > b, else 0; 1 where b > a, else 0",
+    formula="max(a, b)", derivative="1 where a > b, else 0; 1 where b > a, else 0",
     special=(Point((1, 1), 1, 0.5), Point((nan, 1), nan, 1)),
-)
+)  # fmt: skip
 
 minimum = Operation(
-    "Minimum",
-    of_two("minimum"),
+    "Minimum", of_two("minimum"),
     straight(lambda g, a, b: where(a == b, g / 2, where(a > b, 0.0, g))),
     straight(lambda g, a, b: where(a == b, g / 2, where(b > a, 0.0, g))),
-    formula="min(a, b)",
-    derivative="1 where a < b, else 0; 1 where b < a, else 0",
+    formula="min(a, b)", derivative="1 where a < b, else 0; 1 where b < a, else 0",
     special=(Point((1, 1), 1, 0.5), Point((nan, 1), nan, 1)),
-)
+)  # fmt: skip
 
 # b ≠ b where b is NaN.
 fmax = Operation(
-    "Fmax",
-    of_two("fmax"),
+    "Fmax", of_two("fmax"),
     straight(lambda g, a, b: where((a >= b) | (b != b), g, 0.0)),
     straight(lambda g, a, b: where((a >= b) | (b != b), 0.0, g)),
-    formula="max(a, b), or the one that is not NaN",
-    derivative="1 where a ≥ b, else 0; 1 where b > a, else 0",
+    formula="max(a, b), or the one that is not NaN", derivative="1 where a ≥ b, else 0; 1 where b > a, else 0",
     special=(Point((1, 1), 1, (1, 0)), Point((nan, 1), 1, (0, 1)), Point((1, nan), 1, (1, 0))),
-)
+)  # fmt: skip
 
 fmin = Operation(
-    "Fmin",
-    of_two("fmin"),
+    "Fmin", of_two("fmin"),
     straight(lambda g, a, b: where((a <= b) | (b != b), g, 0.0)),
     straight(lambda g, a, b: where((a <= b) | (b != b), 0.0, g)),
-    formula="min(a, b), or the one that is not NaN",
-    derivative="1 where a ≤ b, else 0; 1 where b < a, else 0",
+    formula="min(a, b), or the one that is not NaN", derivative="1 where a ≤ b, else 0; 1 where b < a, else 0",
     special=(Point((1, 1), 1, (1, 0)), Point((nan, 1), 1, (0, 1)), Point((1, nan), 1, (1, 0))),
-)
+)  # fmt: skip
 
 
 def _clamp_slope(g: Array, x: Array, low: Array | None, high: Array | None) -> Array:
@@ -169,8 +136,7 @@ def _clamp_slope(g: Array, x: Array, low: Array | None, high: Array | None) -> A
 
 # `low` and `high` are arrays, numbers or None; with low > high, y = high.
 clamp = Operation(
-    "Clamp",
-    lambda x, low, high: together(x, low, high).clip(x, low, high),
+    "Clamp", lambda x, low, high: together(x, low, high).clip(x, low, high),
     straight(_clamp_slope),
     straight(lambda g, x, low, high: where(x < low if high is None else (x < low) & (low < high), g, 0.0)),
     straight(lambda g, x, low, high: where(x > high if low is None else (x > high) | (high < low), g, 0.0)),
@@ -178,7 +144,7 @@ clamp = Operation(
     formula="x, but at least a and at most b",
     derivative="for x: 1 where a ≤ x ≤ b, else 0; for a: 1 where x < a, else 0; for b: 1 where x > b, else 0",
     special=(Point((0, 0, 1), 0, (1, 0, 0)), Point((1, 0, 1), 1, (1, 0, 0)), Point((nan, 0, 1), nan, 0)),
-)
+)  # fmt: skip
 
 # Replacing what is not finite
 
@@ -192,10 +158,7 @@ def _nan_to_num(x: Array, nan: float, posinf: float | None, neginf: float | None
 
 
 nan_to_num = Operation(
-    "NanToNum",
-    _nan_to_num,
-    straight(lambda g, x, *_: where(abs(x) < math.inf, g, 0.0)),
-    formula="x, with numbers in place of NaN, ∞ and −∞",
-    derivative="1",
+    "NanToNum", _nan_to_num, straight(lambda g, x, *_: where(abs(x) < math.inf, g, 0.0)),
+    formula="x, with numbers in place of NaN, ∞ and −∞", derivative="1",
     special=(Point(nan, 0, 0, options=(0, 1, -1)), Point(inf, 1, 0, options=(0, 1, -1))),
-)
+)  # fmt: skip

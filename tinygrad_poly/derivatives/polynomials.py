@@ -26,13 +26,9 @@ def _powers(x: Array, count: int, order: int) -> Array:
 
 
 vander: Operation = Operation(
-    "Vander",
-    _powers,
-    lambda g, x, count, order: total(g * vander(x, count, order + 1), -1),
-    formula="y[i, k] = x[i]ᵏ",
-    derivative="k x[i]ᵏ⁻¹",
-    note="exists everywhere (x⁰ is 1, also at 0)",
-)
+    "Vander", _powers, lambda g, x, count, order: total(g * vander(x, count, order + 1), -1),
+    formula="y[i, k] = x[i]ᵏ", derivative="k x[i]ᵏ⁻¹", note="exists everywhere (x⁰ is 1, also at 0)",
+)  # fmt: skip
 
 
 def _horner(c: Array, x: Array, order: int) -> Array:
@@ -52,11 +48,6 @@ def _coefficient_slope(g: Array, c: Array, x: Array, order: int) -> Array:
 
 
 polyval: Operation = Operation(
-    "Polyval",
-    _horner,
-    _coefficient_slope,
-    lambda g, c, x, order: g * polyval(c, x, order + 1),
-    expands=True,
-    formula="y = Σ aₖ bᵏ",
-    derivative="bᵏ for each aₖ; Σ k aₖ bᵏ⁻¹",
-)
+    "Polyval", _horner, _coefficient_slope, lambda g, c, x, order: g * polyval(c, x, order + 1), expands=True,
+    formula="y = Σ aₖ bᵏ", derivative="bᵏ for each aₖ; Σ k aₖ bᵏ⁻¹",
+)  # fmt: skip

@@ -68,24 +68,15 @@ def _right(g: Array, a: Array, b: Array) -> Array:
 
 _KINDS = {(2, 2): "Mm", (2, 1): "Mv", (1, 1): "Dot"}
 matmul = Operation(
-    "Mm",
-    product,
-    _left,
-    _right,
-    expands=True,
-    named=lambda saved: f"{_KINDS.get((saved[0].ndim, saved[1].ndim), 'UnsafeView')}Backward0",
-    formula="A B",
-    derivative="G Bᵀ; Aᵀ G",
-)
+    "Mm", product, _left, _right,
+    expands=True, named=lambda saved: f"{_KINDS.get((saved[0].ndim, saved[1].ndim), 'UnsafeView')}Backward0",
+    formula="A B", derivative="G Bᵀ; Aᵀ G",
+)  # fmt: skip
 
 # A linear layer in one row, because each saved operation shows on six points.
 linear = Operation(
-    "Addmm",
-    lambda x, weight, bias: product(x, weight.mT) + bias,
-    lambda g, x, weight, bias: g @ weight,
-    lambda g, x, weight, bias: unbroadcast(g.mT @ x, weight.shape),
+    "Addmm", lambda x, weight, bias: product(x, weight.mT) + bias,
+    lambda g, x, weight, bias: g @ weight, lambda g, x, weight, bias: unbroadcast(g.mT @ x, weight.shape),
     lambda g, x, weight, bias: g,
-    expands=True,
-    formula="X Wᵀ + b",
-    derivative="G W; Gᵀ X; Σ G over the rows",
-)
+    expands=True, formula="X Wᵀ + b", derivative="G W; Gᵀ X; Σ G over the rows",
+)  # fmt: skip

@@ -65,26 +65,16 @@ def _mean(x: Array, axis: Shape | None, keepdims: bool) -> Array:
 
 
 sum = Operation(
-    "Sum",
-    total,
-    with_axes,
-    saves="shapes",
-    expands=True,
-    named=lambda saved: f"SumBackward{int(saved[1] is not None)}",
-    formula="Σᵢ xᵢ",
-    derivative="1",
-)
+    "Sum", total, with_axes,
+    saves="shapes", expands=True, named=lambda saved: f"SumBackward{int(saved[1] is not None)}",
+    formula="Σᵢ xᵢ", derivative="1",
+)  # fmt: skip
 
 mean = Operation(
-    "Mean",
-    _mean,
-    lambda g, shape, axis, keepdims: with_axes(single(g) / count(shape, axis), shape, axis, keepdims),
-    saves="shapes",
-    expands=True,
-    named=lambda saved: f"MeanBackward{int(saved[1] is not None)}",
-    formula="x̄ = (Σᵢ xᵢ)/n",
-    derivative="1/n",
-)
+    "Mean", _mean, lambda g, shape, axis, keepdims: with_axes(single(g) / count(shape, axis), shape, axis, keepdims),
+    saves="shapes", expands=True, named=lambda saved: f"MeanBackward{int(saved[1] is not None)}",
+    formula="x̄ = (Σᵢ xᵢ)/n", derivative="1/n",
+)  # fmt: skip
 
 
 def degrees_of_freedom(shape: Shape, axis: Shape | None, correction: float) -> float:
@@ -105,14 +95,9 @@ def _var_slope(g: Array, x: Array, axis: Shape | None, keepdims: bool, correctio
 
 
 var = Operation(
-    "Var",
-    in_single(_var),
-    _var_slope,
-    expands=True,
-    formula="Σᵢ (xᵢ − x̄)²/(n − c)",
-    derivative="2 (xᵢ − x̄)/(n − c)",
+    "Var", in_single(_var), _var_slope, expands=True, formula="Σᵢ (xᵢ − x̄)²/(n − c)", derivative="2 (xᵢ − x̄)/(n − c)",
     special=(Point([3], nan, nan, nan, options=(None, False, 1)),),
-)
+)  # fmt: skip
 
 
 @cache
@@ -156,16 +141,11 @@ def _std_slope(g: Array, x: Array, y: Array, axis: Shape | None, keepdims: bool,
 
 
 std = Operation(
-    "Std",
-    in_single(_std),
-    _std_slope,
-    saves="both",
-    expands=True,
-    formula="√(Σᵢ (xᵢ − x̄)²/(n − c))",
-    derivative="(xᵢ − x̄)/((n − c) y)",
+    "Std", in_single(_std), _std_slope, saves="both", expands=True,
+    formula="√(Σᵢ (xᵢ − x̄)²/(n − c))", derivative="(xᵢ − x̄)/((n − c) y)",
     special=(Point([1, 1], 0, 0, options=(None, False, 1)), Point([3], nan, nan, nan, options=(None, False, 1))),
     note="0 where y = 0: what is made of it there, such as y², has lost its curvature, as in torch; write the variance",
-)
+)  # fmt: skip
 
 
 @in_single
@@ -179,13 +159,10 @@ def _mean_of_squares_slope(g: Array, a: Array, b: Array) -> Array:
 
 
 mse_loss = Operation(
-    "MseLoss",
-    lambda a, b: _mean_square(a - b),
-    _mean_of_squares_slope,
-    lambda g, a, b: -_mean_of_squares_slope(g, a, b),
-    formula="(Σᵢ (aᵢ − bᵢ)²)/n",
-    derivative="2 (aᵢ − bᵢ)/n; −2 (aᵢ − bᵢ)/n",
-)
+    "MseLoss", lambda a, b: _mean_square(a - b),
+    _mean_of_squares_slope, lambda g, a, b: -_mean_of_squares_slope(g, a, b),
+    formula="(Σᵢ (aᵢ − bᵢ)²)/n", derivative="2 (aᵢ − bᵢ)/n; −2 (aᵢ − bᵢ)/n",
+)  # fmt: skip
 
 
 def shared(g: Array, hit: Array, axis: Shape | None) -> Array:
@@ -206,49 +183,29 @@ def _to_the_same(g: Array, x: Array, y: Array) -> Array:
 
 
 amax = Operation(
-    "Amax",
-    lambda x, axis, keepdims: namespace(x).max(x, axis=axis, keepdims=keepdims),
-    _to_the_equal,
-    saves="both",
-    expands=True,
-    formula="maxᵢ xᵢ",
-    derivative="1 where xᵢ = y, otherwise 0",
+    "Amax", lambda x, axis, keepdims: namespace(x).max(x, axis=axis, keepdims=keepdims), _to_the_equal,
+    saves="both", expands=True, formula="maxᵢ xᵢ", derivative="1 where xᵢ = y, otherwise 0",
     special=(Point([1, 1], 1, 0.5, options=(None, False)), Point([nan, 1], nan, nan, options=(None, False))),
-)
+)  # fmt: skip
 
 amin = Operation(
-    "Amin",
-    lambda x, axis, keepdims: namespace(x).min(x, axis=axis, keepdims=keepdims),
-    _to_the_equal,
-    saves="both",
-    expands=True,
-    formula="minᵢ xᵢ",
-    derivative="1 where xᵢ = y, otherwise 0",
+    "Amin", lambda x, axis, keepdims: namespace(x).min(x, axis=axis, keepdims=keepdims), _to_the_equal,
+    saves="both", expands=True, formula="minᵢ xᵢ", derivative="1 where xᵢ = y, otherwise 0",
     special=(Point([1, 1], 1, 0.5, options=(None, False)), Point([nan, 1], nan, nan, options=(None, False))),
-)
+)  # fmt: skip
 
 # The extremes of the whole tensor differ from the two above in what becomes of NaN, as in torch.
 max_of_all = Operation(
-    "Max",
-    lambda x: namespace(x).max(x),
-    _to_the_same,
-    saves="both",
-    named="MaxBackward1",
-    formula="maxᵢ xᵢ over the whole tensor",
-    derivative="1 where xᵢ = y, otherwise 0",
+    "Max", lambda x: namespace(x).max(x), _to_the_same, saves="both", named="MaxBackward1",
+    formula="maxᵢ xᵢ over the whole tensor", derivative="1 where xᵢ = y, otherwise 0",
     special=(Point([1, 1], 1, 0.5), Point([nan, nan, 1], nan, [0.5, 0.5, 0])),
-)
+)  # fmt: skip
 
 min_of_all = Operation(
-    "Min",
-    lambda x: namespace(x).min(x),
-    _to_the_same,
-    saves="both",
-    named="MinBackward1",
-    formula="minᵢ xᵢ over the whole tensor",
-    derivative="1 where xᵢ = y, otherwise 0",
+    "Min", lambda x: namespace(x).min(x), _to_the_same, saves="both", named="MinBackward1",
+    formula="minᵢ xᵢ over the whole tensor", derivative="1 where xᵢ = y, otherwise 0",
     special=(Point([1, 1], 1, 0.5), Point([nan, nan, 1], nan, [0.5, 0.5, 0])),
-)
+)  # fmt: skip
 
 
 def _median_of_all(x: Array) -> Array:
@@ -260,12 +217,7 @@ def _median_of_all(x: Array) -> Array:
 
 
 median_of_all = Operation(
-    "Median",
-    _median_of_all,
-    _to_the_same,
-    saves="both",
-    opaque=True,
-    formula="the lower of the middle elements of the whole tensor",
-    derivative="1 where xᵢ = y, otherwise 0",
+    "Median", _median_of_all, _to_the_same, saves="both", opaque=True,
+    formula="the lower of the middle elements of the whole tensor", derivative="1 where xᵢ = y, otherwise 0",
     special=(Point([1, 1, 2], 1, [0.5, 0.5, 0]), Point([nan, nan, 1], nan, [0.5, 0.5, 0])),
-)
+)  # fmt: skip

@@ -21,12 +21,9 @@ cumsum: Operation = Operation(
             namespace(x).cumsum(x, axis) if hasattr(x, "cumsum") else namespace(x).cumulative_sum(x, axis=axis)
         )
     ),
-    lambda g, axis: flip(cumsum(flip(g, (axis,)), axis), (axis,)),
-    saves="nothing",
-    expands=True,
-    formula="yₖ = Σᵢ xᵢ over i ≤ k",
-    derivative="∂yₖ/∂xᵢ = 1 for i ≤ k, otherwise 0",
-)
+    lambda g, axis: flip(cumsum(flip(g, (axis,)), axis), (axis,)), saves="nothing", expands=True,
+    formula="yₖ = Σᵢ xᵢ over i ≤ k", derivative="∂yₖ/∂xᵢ = 1 for i ≤ k, otherwise 0",
+)  # fmt: skip
 
 
 def _shift(x: Array, axis: int, backwards: bool, fill: float) -> Array:
@@ -39,14 +36,9 @@ def _shift(x: Array, axis: int, backwards: bool, fill: float) -> Array:
 
 
 shift: Operation = Operation(
-    "Shift",
-    _shift,
-    lambda g, axis, backwards, fill: shift(g, axis, not backwards, 0.0),
-    saves="nothing",
-    expands=True,
-    formula="yₖ = xₖ₋₁, and a constant for the first",
-    derivative="∂yₖ/∂xₖ₋₁ = 1",
-)
+    "Shift", _shift, lambda g, axis, backwards, fill: shift(g, axis, not backwards, 0.0), saves="nothing", expands=True,
+    formula="yₖ = xₖ₋₁, and a constant for the first", derivative="∂yₖ/∂xₖ₋₁ = 1",
+)  # fmt: skip
 
 
 LONG = 8192
@@ -91,20 +83,16 @@ def _recurrence(b: Array, a: Array, axis: int, backwards: bool) -> Array:
 # Element k of `a` links element k−1 to element k, in whichever direction the recurrence runs: what runs
 # forwards has a derivative that runs backwards over the same links.
 recurrence: Operation = Operation(
-    "Recurrence",
-    _recurrence,
+    "Recurrence", _recurrence,
     lambda g, b, a, y, axis, backwards: recurrence(g, a, axis, not backwards),
     lambda g, b, a, y, axis, backwards: (
         shift(recurrence(g, a, axis, False), axis, False, 0.0) * y
         if backwards
         else recurrence(g, a, axis, True) * shift(y, axis, False, 0.0)
     ),
-    saves="both",
-    expands=True,
-    opaque=True,
-    formula="yₖ = bₖ + aₖ yₖ₋₁",
-    derivative="∂yₖ/∂bᵢ = aᵢ₊₁ ⋯ aₖ; ∂yₖ/∂aᵢ = yᵢ₋₁ aᵢ₊₁ ⋯ aₖ, for i ≤ k",
-)
+    saves="both", expands=True, opaque=True,
+    formula="yₖ = bₖ + aₖ yₖ₋₁", derivative="∂yₖ/∂bᵢ = aᵢ₊₁ ⋯ aₖ; ∂yₖ/∂aᵢ = yᵢ₋₁ aᵢ₊₁ ⋯ aₖ, for i ≤ k",
+)  # fmt: skip
 
 # ∂L/∂xᵢ = yᵢ₋₁ Σ gₖ xᵢ₊₁ ⋯ xₖ over k ≥ i, and that sum is gᵢ + xᵢ₊₁ · (the same sum of i + 1).
 cumprod: Operation = Operation(
@@ -112,12 +100,9 @@ cumprod: Operation = Operation(
     lambda x, axis: (
         namespace(x).cumprod(x, axis) if hasattr(x, "cumprod") else namespace(x).cumulative_prod(x, axis=axis)
     ),
-    lambda g, x, y, axis: recurrence(g, x, axis, True) * shift(y, axis, False, 1.0),
-    saves="both",
-    expands=True,
-    formula="yₖ = x₁ ⋯ xₖ",
-    derivative="∂yₖ/∂xᵢ = the product of the other k − 1, for i ≤ k, otherwise 0",
-)
+    lambda g, x, y, axis: recurrence(g, x, axis, True) * shift(y, axis, False, 1.0), saves="both", expands=True,
+    formula="yₖ = x₁ ⋯ xₖ", derivative="∂yₖ/∂xᵢ = the product of the other k − 1, for i ≤ k, otherwise 0",
+)  # fmt: skip
 
 
 def _others(rows: Array) -> Array:
@@ -166,11 +151,8 @@ def _product(x: Array, axis: Shape | None, keepdims: bool) -> Array:
 
 
 prod = Operation(
-    "Prod",
-    _product,
+    "Prod", _product,
     lambda g, x, axis, keepdims: with_axes(g, x.shape, axis, keepdims) * _product_of_the_others(x, axis),
-    expands=True,
-    named=lambda saved: f"ProdBackward{int(saved[1] is not None)}",
-    formula="x₁ ⋯ xₙ",
-    derivative="the product of the other n − 1",
-)
+    expands=True, named=lambda saved: f"ProdBackward{int(saved[1] is not None)}",
+    formula="x₁ ⋯ xₙ", derivative="the product of the other n − 1",
+)  # fmt: skip

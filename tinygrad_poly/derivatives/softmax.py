@@ -29,18 +29,13 @@ def _share(g: Array, x: Array, y: Array, axis: Shape | None, keepdims: bool) -> 
 
 
 logsumexp = Operation(
-    "Logsumexp",
-    in_single(_logsumexp),
-    _share,
-    saves="both",
-    expands=True,
-    formula="log Σᵢ exp xᵢ",
-    derivative="exp(xᵢ − y)",
+    "Logsumexp", in_single(_logsumexp), _share, saves="both", expands=True,
+    formula="log Σᵢ exp xᵢ", derivative="exp(xᵢ − y)",
     special=(
         Point([-inf, -inf], -inf, nan, nan, options=(None, False)),
         Point([inf, 0], inf, [nan, 0], nan, options=(None, False)),
     ),
-)
+)  # fmt: skip
 
 
 def _softmax(x: Array, axis: int) -> Array:
@@ -52,18 +47,13 @@ def _softmax(x: Array, axis: int) -> Array:
 
 
 softmax = Operation(
-    "Softmax",
-    in_single(_softmax),
-    lambda g, y, axis: y * (g - sum(g * y, (axis,), True)),
-    saves="output",
-    expands=True,
-    formula="yᵢ = exp xᵢ/Σⱼ exp xⱼ",
-    derivative="∂yᵢ/∂xⱼ = yᵢ (δᵢⱼ − yⱼ)",
+    "Softmax", in_single(_softmax), lambda g, y, axis: y * (g - sum(g * y, (axis,), True)),
+    saves="output", expands=True, formula="yᵢ = exp xᵢ/Σⱼ exp xⱼ", derivative="∂yᵢ/∂xⱼ = yᵢ (δᵢⱼ − yⱼ)",
     special=(
         Point([-inf, -inf], [nan, nan], nan, nan, options=(0,)),
         Point([inf, 0], [nan, nan], nan, nan, options=(0,)),
     ),
-)
+)  # fmt: skip
 
 
 def _log_softmax(x: Array, axis: int) -> Array:
@@ -75,15 +65,10 @@ def _log_softmax(x: Array, axis: int) -> Array:
 
 
 log_softmax = Operation(
-    "LogSoftmax",
-    in_single(_log_softmax),
-    lambda g, y, axis: g - exp(y) * sum(g, (axis,), True),
-    saves="output",
-    expands=True,
-    formula="yᵢ = xᵢ − log Σⱼ exp xⱼ",
-    derivative="∂yᵢ/∂xⱼ = δᵢⱼ − exp yⱼ",
+    "LogSoftmax", in_single(_log_softmax), lambda g, y, axis: g - exp(y) * sum(g, (axis,), True),
+    saves="output", expands=True, formula="yᵢ = xᵢ − log Σⱼ exp xⱼ", derivative="∂yᵢ/∂xⱼ = δᵢⱼ − exp yⱼ",
     special=(
         Point([-inf, -inf], [nan, nan], nan, nan, options=(0,)),
         Point([inf, 0], [nan, nan], nan, nan, options=(0,)),
     ),
-)
+)  # fmt: skip

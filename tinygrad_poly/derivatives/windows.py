@@ -40,15 +40,11 @@ def _windows(x: Array, kernel: Shape, stride: Shape, dilation: Shape) -> Array:
 
 
 windows: Operation = Operation(
-    "Im2Col",
-    _windows,
-    lambda g, shape, kernel, stride, dilation: fold(g, shape, kernel, stride, dilation),
-    saves="shapes",
-    expands=True,
-    opaque=True,
+    "Im2Col", _windows, lambda g, shape, kernel, stride, dilation: fold(g, shape, kernel, stride, dilation),
+    saves="shapes", expands=True, opaque=True,
     formula="y[k, p] = x[s p + d k] for the places k of a kernel and its positions p",
     derivative="fold: g[k, p] added to zeros at s p + d k",
-)
+)  # fmt: skip
 
 
 def _fold(g: Array, shape: Shape, kernel: Shape, stride: Shape, dilation: Shape) -> Array:
@@ -61,15 +57,10 @@ def _fold(g: Array, shape: Shape, kernel: Shape, stride: Shape, dilation: Shape)
 
 
 fold: Operation = Operation(
-    "Col2Im",
-    _fold,
-    lambda g, shape, kernel, stride, dilation: windows(g, kernel, stride, dilation),
-    saves="nothing",
-    expands=True,
-    opaque=True,
-    formula="x[k, p] added to zeros at s p + d k",
-    derivative="windows: g[s p + d k]",
-)
+    "Col2Im", _fold, lambda g, shape, kernel, stride, dilation: windows(g, kernel, stride, dilation),
+    saves="nothing", expands=True, opaque=True,
+    formula="x[k, p] added to zeros at s p + d k", derivative="windows: g[s p + d k]",
+)  # fmt: skip
 
 
 # As matrices, for each example and group: weights W of shape (F, C |k|), and windows X of shape (C |k|, positions).
@@ -105,16 +96,11 @@ def _to_weights(g: Array, x: Array, w: Array, bias: Any, stride: Shape, dilation
 
 
 convolution = Operation(
-    "Convolution",
-    _convolve,
-    _to_input,
-    _to_weights,
-    lambda g, x, *_: total(g, (0, *range(2, x.ndim))),
-    expands=True,
-    opaque=True,
+    "Convolution", _convolve, _to_input, _to_weights, lambda g, x, *_: total(g, (0, *range(2, x.ndim))),
+    expands=True, opaque=True,
     formula="W X + b, with W the weights and X the windows of x as matrices, for each group of channels",
     derivative="the fold of Wᵀ G; Σ G Xᵀ over the examples; Σ G over examples and positions",
-)
+)  # fmt: skip
 
 
 def _largest(x: Array, kernel: Shape, stride: Shape, dilation: Shape) -> Array:
@@ -135,17 +121,11 @@ def _to_the_largest(g: Array, x: Array, y: Array, kernel: Shape, stride: Shape, 
 
 
 max_pool = Operation(
-    "MaxPool2DWithIndices",
-    _largest,
-    _to_the_largest,
-    saves="both",
-    expands=True,
-    opaque=True,
-    formula="the largest element in each window",
-    derivative="1 for the first that is the largest, otherwise 0",
+    "MaxPool2DWithIndices", _largest, _to_the_largest, saves="both", expands=True, opaque=True,
+    formula="the largest element in each window", derivative="1 for the first that is the largest, otherwise 0",
     special=(
         Point([1, 2, 2], 2, [0, 1, 0], options=((3,), (1,), (1,))),
         Point([3, 3, 3], 3, [1, 1, 0], options=((2,), (1,), (1,))),
         Point([1, math.nan, 2], math.nan, [0, 1, 0], options=((3,), (1,), (1,))),
     ),
-)
+)  # fmt: skip
