@@ -16,7 +16,9 @@ from tinygrad_poly.engine.errors import DimensionError, DtypeError, GraphError, 
 from tinygrad_poly.engine.operation import Operation
 
 if TYPE_CHECKING:
-    from tinygrad_poly.tensor import Tensor
+    from tinygrad_poly.tensor import Tensor as Tensor
+else:  # for annotations: functions are there before tensors
+    Tensor = Any
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

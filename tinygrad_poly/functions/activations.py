@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 from tinygrad_poly.derivatives import activations
 from tinygrad_poly.engine.apply import apply_operation, apply_unary, checked
 from tinygrad_poly.engine.errors import ShapeError
-from tinygrad_poly.functions._shared import as_number, one_axis
+from tinygrad_poly.functions._shared import Tensor, as_number, one_axis
 from tinygrad_poly.functions.arithmetic import clamp
 from tinygrad_poly.functions.elementwise import tanh
 from tinygrad_poly.functions.joining import split
-
-if TYPE_CHECKING:
-    from tinygrad_poly.tensor import Tensor
 
 
 def sigmoid(input: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tinygrad_poly.derivatives import arithmetic, piecewise
 from tinygrad_poly.engine import apply
@@ -12,11 +12,8 @@ from tinygrad_poly.engine.apply import apply_operation, binary, checked
 from tinygrad_poly.engine.arrays import of_two, ones_like
 from tinygrad_poly.engine.errors import DtypeError
 from tinygrad_poly.engine.operation import Operation, special_text
-from tinygrad_poly.functions._shared import described
+from tinygrad_poly.functions._shared import Tensor, described
 from tinygrad_poly.functions.elementwise import abs, log, log1p, trunc, where
-
-if TYPE_CHECKING:
-    from tinygrad_poly.tensor import Tensor
 
 
 def _pairwise(operation: Operation, name: str, call: str, result: str) -> Callable[[Any, Any], Tensor]:

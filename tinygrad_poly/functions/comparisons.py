@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -13,10 +13,7 @@ from tinygrad_poly.engine import apply
 from tinygrad_poly.engine.apply import checked, comparison, wrap
 from tinygrad_poly.engine.arrays import Array, astype, is_floating, namespace, of_library
 from tinygrad_poly.engine.errors import DtypeError
-from tinygrad_poly.functions._shared import described
-
-if TYPE_CHECKING:
-    from tinygrad_poly.tensor import Tensor
+from tinygrad_poly.functions._shared import Tensor, described
 
 
 def _compared(

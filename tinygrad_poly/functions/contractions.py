@@ -5,15 +5,13 @@ from __future__ import annotations
 import string
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tinygrad_poly.derivatives import contractions
 from tinygrad_poly.engine.apply import apply_operation, checked
 from tinygrad_poly.engine.arrays import Shape, normalize_axes
 from tinygrad_poly.engine.errors import ShapeError
-
-if TYPE_CHECKING:
-    from tinygrad_poly.tensor import Tensor
+from tinygrad_poly.functions._shared import Tensor
 
 
 def inner(input: Tensor, other: Tensor) -> Tensor:

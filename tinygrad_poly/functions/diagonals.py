@@ -7,18 +7,15 @@ by row, so taking and setting diagonals needs no rows of the derivative table be
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tinygrad_poly.derivatives import diagonals, indexing, shapes
 from tinygrad_poly.engine.apply import apply_operation, apply_unary, checked
 from tinygrad_poly.engine.arrays import namespace
 from tinygrad_poly.engine.errors import ShapeError
-from tinygrad_poly.functions._shared import one_dim
+from tinygrad_poly.functions._shared import Tensor, one_dim
 from tinygrad_poly.functions.shapes import clone, movedim, reshape
 from tinygrad_poly.writing import view
-
-if TYPE_CHECKING:
-    from tinygrad_poly.tensor import Tensor
 
 
 def _places(rows: int, columns: int, offset: int) -> slice:

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tinygrad_poly.derivatives import arithmetic, elementwise, piecewise
 from tinygrad_poly.engine import arrays
 from tinygrad_poly.engine.apply import apply_operation, apply_unary, checked
 from tinygrad_poly.engine.errors import DtypeError, ShapeError
 from tinygrad_poly.engine.operation import Operation, special_text
-from tinygrad_poly.functions._shared import as_number, check_condition, described
-
-if TYPE_CHECKING:
-    from tinygrad_poly.tensor import Tensor
+from tinygrad_poly.functions._shared import Tensor, as_number, check_condition, described
 
 
 def _elementwise(operation: Operation, name: str, call: str, result: str, *options: Any) -> Callable[[Tensor], Tensor]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 import operator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -19,15 +19,11 @@ from tinygrad_poly.engine.apply import apply_operation, apply_unary, checked, wr
 from tinygrad_poly.engine.arrays import Array, Index, Shape, is_floating, namespace
 from tinygrad_poly.engine.errors import DtypeError, ShapeError
 from tinygrad_poly.functions import reductions
-from tinygrad_poly.functions._shared import at_least_1d, broadcast_shape, check_condition, one_dim
+from tinygrad_poly.functions._shared import Tensor, at_least_1d, broadcast_shape, check_condition, one_dim
 from tinygrad_poly.functions.elementwise import where
 from tinygrad_poly.functions.joining import cat
 from tinygrad_poly.functions.shapes import expand, reshape
 from tinygrad_poly.writing import FOLLOWS, Mode, assign, check_in_place, is_current_view, view, write
-
-if TYPE_CHECKING:
-    from tinygrad_poly.tensor import Tensor
-
 
 PLAIN = frozenset((int, slice, type(None), type(Ellipsis)))
 

@@ -10,7 +10,7 @@ import builtins
 import itertools
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -18,12 +18,9 @@ from tinygrad_poly.derivatives import indexing, joining, shapes
 from tinygrad_poly.engine import arrays
 from tinygrad_poly.engine.apply import apply_operation, apply_unary, checked, wrap
 from tinygrad_poly.engine.errors import DtypeError, ShapeError
-from tinygrad_poly.functions._shared import as_number, broadcast_shape, lengths, one_dim
+from tinygrad_poly.functions._shared import Tensor, as_number, broadcast_shape, lengths, one_dim
 from tinygrad_poly.functions.shapes import expand, flip, movedim, reshape, unsqueeze
 from tinygrad_poly.writing import FOLLOWS, SEVERAL, Mode, view
-
-if TYPE_CHECKING:
-    from tinygrad_poly.tensor import Tensor
 
 
 def _each(tensors: Any, name: str) -> tuple[Tensor, ...]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from tinygrad_poly.derivatives import linalg
 from tinygrad_poly.engine import arrays
 from tinygrad_poly.engine.apply import apply_operation, apply_unary, checked, wrap
 from tinygrad_poly.engine.errors import DtypeError, ShapeError
+from tinygrad_poly.functions._shared import Tensor
 from tinygrad_poly.functions.diagonals import tril, triu
 from tinygrad_poly.functions.elementwise import where
 from tinygrad_poly.functions.norms import vector_norm
@@ -18,8 +19,6 @@ from tinygrad_poly.functions.polynomials import vander as powers
 from tinygrad_poly.functions.reductions import amax, amin, count_nonzero, sum
 from tinygrad_poly.functions.shapes import movedim
 
-if TYPE_CHECKING:
-    from tinygrad_poly.tensor import Tensor
 __all__ = ["EighResult", "LstsqResult", "QRResult", "SVDResult", "SlogdetResult", "cholesky", "cond", "det", "eigh"]
 __all__ += ["eigvalsh", "inv", "lstsq", "matrix_exp", "matrix_norm", "matrix_power", "matrix_rank", "multi_dot", "pinv"]
 __all__ += ["qr", "slogdet", "solve", "solve_triangular", "svd", "svdvals", "tensorinv", "tensorsolve", "vander"]

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tinygrad_poly.derivatives import norms
 from tinygrad_poly.engine.apply import apply_unary, checked
 from tinygrad_poly.engine.errors import DtypeError, ShapeError
-from tinygrad_poly.functions._shared import check_floating, check_nonempty, reduced
-
-if TYPE_CHECKING:
-    from tinygrad_poly.tensor import Tensor
+from tinygrad_poly.functions._shared import Tensor, check_floating, check_nonempty, reduced
 
 
 def norm(

@@ -8,7 +8,7 @@ is among the elements. Indices are int64 and have no derivative.
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Any, NamedTuple, overload
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 
@@ -19,13 +19,10 @@ from tinygrad_poly.engine.apply import apply_unary, checked, wrap
 from tinygrad_poly.engine.arrays import Array, astype, is_floating, namespace
 from tinygrad_poly.engine.errors import ShapeError
 from tinygrad_poly.functions import arithmetic
-from tinygrad_poly.functions._shared import as_printed, at_least_1d, check_floating, check_nonempty, one_axis
+from tinygrad_poly.functions._shared import Tensor, as_printed, at_least_1d, check_floating, check_nonempty, one_axis
 from tinygrad_poly.functions.elementwise import where
 from tinygrad_poly.functions.indexing import take_along_dim
 from tinygrad_poly.functions.shapes import movedim, reshape
-
-if TYPE_CHECKING:
-    from tinygrad_poly.tensor import Tensor
 
 
 class ValuesAndIndices(NamedTuple):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -12,9 +12,7 @@ from tinygrad_poly.derivatives import indexing, linalg, polynomials, reductions
 from tinygrad_poly.engine import arrays
 from tinygrad_poly.engine.apply import apply_operation, apply_unary, checked, wrap
 from tinygrad_poly.engine.errors import DtypeError, ShapeError
-
-if TYPE_CHECKING:
-    from tinygrad_poly.tensor import Tensor
+from tinygrad_poly.functions._shared import Tensor
 
 
 def _coefficients(c: Any, name: str) -> Tensor:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tinygrad_poly.derivatives import products
 from tinygrad_poly.engine.apply import apply_operation, checked
 from tinygrad_poly.engine.arrays import normalize_axes
 from tinygrad_poly.engine.errors import ShapeError
-
-if TYPE_CHECKING:
-    from tinygrad_poly.tensor import Tensor
+from tinygrad_poly.functions._shared import Tensor
 
 
 def matmul(input: Tensor, other: Any) -> Tensor:

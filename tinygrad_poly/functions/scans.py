@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from tinygrad_poly.derivatives import scans
 from tinygrad_poly.derivatives.indexing import at as along_axis
 from tinygrad_poly.engine.apply import apply_operation, apply_unary, wrap
 from tinygrad_poly.engine.arrays import library
-from tinygrad_poly.functions._shared import along, at_least_1d, one_axis
+from tinygrad_poly.functions._shared import Tensor, along, at_least_1d, one_axis
 from tinygrad_poly.functions.comparisons import isfinite
 from tinygrad_poly.functions.elementwise import exp, log, where
 from tinygrad_poly.functions.indexing import take_along_dim
@@ -21,9 +21,6 @@ from tinygrad_poly.functions.joining import cat
 from tinygrad_poly.functions.ordering import ValuesAndIndices, _result
 from tinygrad_poly.functions.reductions import sum
 from tinygrad_poly.functions.shapes import reshape
-
-if TYPE_CHECKING:
-    from tinygrad_poly.tensor import Tensor
 
 
 def cumsum(input: Tensor, dim: Any = None, dtype: Any = None, *, axis: Any = None) -> Tensor:

@@ -7,18 +7,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tinygrad_poly.derivatives import shapes
 from tinygrad_poly.engine.apply import apply_unary, checked
 from tinygrad_poly.engine.arrays import full_shape, normalize_axes
 from tinygrad_poly.engine.errors import ShapeError
-from tinygrad_poly.functions._shared import lengths, one_dim
+from tinygrad_poly.functions._shared import Tensor, lengths, one_dim
 from tinygrad_poly.writing import view as view_of
 from tinygrad_poly.writing import view_if_possible
-
-if TYPE_CHECKING:
-    from tinygrad_poly.tensor import Tensor
 
 
 def _given(positional: tuple[Any, ...], *named: Any) -> tuple[Any, ...]:

@@ -5,15 +5,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tinygrad_poly.derivatives import softmax as rows
 from tinygrad_poly.engine.apply import apply_unary, checked
 from tinygrad_poly.engine.operation import Operation
-from tinygrad_poly.functions._shared import along, check_floating, one_axis, reduced
-
-if TYPE_CHECKING:
-    from tinygrad_poly.tensor import Tensor
+from tinygrad_poly.functions._shared import Tensor, along, check_floating, one_axis, reduced
 
 
 def _floating(row: Operation, input: Tensor, dim: Any, dtype: Any, name: str) -> Tensor:

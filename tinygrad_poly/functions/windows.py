@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -17,15 +17,12 @@ from tinygrad_poly.engine.apply import apply_operation, apply_unary, checked, wr
 from tinygrad_poly.engine.arrays import Shape, is_floating, namespace
 from tinygrad_poly.engine.errors import DtypeError, ShapeError
 from tinygrad_poly.functions import ordering, reductions
-from tinygrad_poly.functions._shared import described, per_dimension
+from tinygrad_poly.functions._shared import Tensor, described, per_dimension
 from tinygrad_poly.functions.indexing import narrow
 from tinygrad_poly.functions.joining import pad, stack
 from tinygrad_poly.functions.shapes import reshape, unsqueeze
 
-if TYPE_CHECKING:
-    from tinygrad_poly.tensor import Tensor
-
-    Function = Callable[..., Tensor]
+Function = Callable[..., Tensor]
 
 
 def _of_images(function: Function, call: str, result: str) -> Function:
