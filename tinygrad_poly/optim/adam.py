@@ -11,6 +11,7 @@ from tinygrad_poly.optim.optimizer import (
     Params,
     TorchsOptions,
     check_betas,
+    given,
     gradients,
     not_negative,
     rate,
@@ -60,19 +61,7 @@ class Adam(Optimizer):
         decoupled_weight_decay: bool = False,
         **torchs: Unpack[TorchsOptions],
     ) -> None:
-        super().__init__(
-            params,
-            {
-                "lr": lr,
-                "betas": betas,
-                "eps": eps,
-                "weight_decay": weight_decay,
-                "amsgrad": amsgrad,
-                "maximize": maximize,
-                "decoupled_weight_decay": decoupled_weight_decay,
-            },
-            torchs,
-        )
+        super().__init__(params, given(locals()), torchs)
 
     def _check(self, group: Group) -> None:
         not_negative(group, "lr", "eps", "weight_decay")

@@ -9,7 +9,7 @@ from tinygrad_poly.engine.arrays import Array, astype, namespace, total
 from tinygrad_poly.engine.errors import DtypeError
 from tinygrad_poly.engine.recording import enable_grad
 from tinygrad_poly.optim.line_search import Trial, strong_wolfe
-from tinygrad_poly.optim.optimizer import Closure, Group, Optimizer, Params, not_negative
+from tinygrad_poly.optim.optimizer import Closure, Group, Optimizer, Params, given, not_negative
 from tinygrad_poly.tensor import Tensor
 
 LEAST_CURVATURE = 1e-10  # y · s of a pair that is worth remembering
@@ -62,18 +62,8 @@ class LBFGS(Optimizer):
         history_size: int = 100,
         line_search_fn: str | None = None,
     ) -> None:
-        super().__init__(
-            params,
-            {
-                "lr": lr,
-                "max_iter": max_iter,
-                "max_eval": max_iter * 5 // 4 if max_eval is None else max_eval,
-                "tolerance_grad": tolerance_grad,
-                "tolerance_change": tolerance_change,
-                "history_size": history_size,
-                "line_search_fn": line_search_fn,
-            },
-        )
+        max_eval = max_iter * 5 // 4 if max_eval is None else max_eval
+        super().__init__(params, given(locals()))
 
     def add_param_group(self, param_group: Group) -> None:
         """Add the only group that there can be.

@@ -27,6 +27,11 @@ class TorchsOptions(TypedDict, total=False):
     differentiable: bool
 
 
+def given(arguments: dict[str, Any]) -> dict[str, Any]:
+    """The options among the local names with which a constructor begins."""
+    return {name: value for name, value in arguments.items() if name not in ("self", "params", "torchs", "__class__")}
+
+
 class Optimizer:
     """The base class of optimizers, which change parameters by their gradients: `zero_grad()`, `backward()`, `step()`.
 

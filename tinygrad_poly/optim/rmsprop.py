@@ -5,7 +5,7 @@ from typing import Unpack
 from tinygrad_poly.creation import zeros_like
 from tinygrad_poly.engine.apply import wrap
 from tinygrad_poly.engine.arrays import namespace
-from tinygrad_poly.optim.optimizer import Group, Optimizer, Params, TorchsOptions, gradients, not_negative, rate
+from tinygrad_poly.optim.optimizer import Group, Optimizer, Params, TorchsOptions, given, gradients, not_negative, rate
 
 
 class RMSprop(Optimizer):
@@ -46,19 +46,7 @@ class RMSprop(Optimizer):
         maximize: bool = False,
         **torchs: Unpack[TorchsOptions],
     ) -> None:
-        super().__init__(
-            params,
-            {
-                "lr": lr,
-                "momentum": momentum,
-                "alpha": alpha,
-                "eps": eps,
-                "centered": centered,
-                "weight_decay": weight_decay,
-                "maximize": maximize,
-            },
-            torchs,
-        )
+        super().__init__(params, given(locals()), torchs)
 
     def _check(self, group: Group) -> None:
         not_negative(group, "lr", "alpha", "eps", "weight_decay", "momentum")

@@ -9,6 +9,7 @@ from tinygrad_poly.optim.optimizer import (
     Optimizer,
     Params,
     TorchsOptions,
+    given,
     gradients,
     in_range,
     not_negative,
@@ -55,18 +56,7 @@ class SGD(Optimizer):
         maximize: bool = False,
         **torchs: Unpack[TorchsOptions],
     ) -> None:
-        super().__init__(
-            params,
-            {
-                "lr": lr,
-                "momentum": momentum,
-                "dampening": dampening,
-                "weight_decay": weight_decay,
-                "nesterov": nesterov,
-                "maximize": maximize,
-            },
-            torchs,
-        )
+        super().__init__(params, given(locals()), torchs)
 
     def _check(self, group: Group) -> None:
         not_negative(group, "lr", "momentum", "weight_decay")

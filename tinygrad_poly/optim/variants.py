@@ -131,13 +131,7 @@ class RAdam(TabledOptimizer):
     tensor([0.7000], requires_grad=True)
     """
 
-    options: ClassVar = {
-        "lr": 1e-3,
-        "betas": (0.9, 0.999),
-        "eps": 1e-8,
-        "weight_decay": 0,
-        "decoupled_weight_decay": False,
-    }
+    options: ClassVar = ADAM | {"lr": 1e-3, "decoupled_weight_decay": False}
 
     def _update(self, group: Group) -> None:
         beta1, beta2 = group["betas"]
