@@ -343,3 +343,17 @@ def test_dtypes_have_torchs_names(m):
     assert m.short is m.int16
     for name in ("float16", "int16", "int8", "uint8"):
         assert dtype_name(m.zeros(2, dtype=getattr(m, name))) == name
+
+
+@both
+def test_a_program_that_catches_torchs_error_catches_this_one(m):
+    for wrong in (
+        lambda: m.ones(2) @ m.ones(3),
+        lambda: m.ones(2) + m.ones(3),
+        lambda: m.ones(2, 3).view(4),
+        lambda: m.cat([m.ones(2, 2), m.ones(3, 3)]),
+        lambda: m.ones(2, requires_grad=True).backward(),
+        lambda: m.ones(2, dtype=m.int64).requires_grad_(),
+    ):
+        with pytest.raises(RuntimeError):
+            wrong()

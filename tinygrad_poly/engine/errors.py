@@ -24,7 +24,7 @@ def _plain(message: str) -> str:
     return re.sub(r"\btorch\.(float\d|u?int\d|bool)", r"\1", message)
 
 
-class ShapeError(Plain, ValueError):
+class ShapeError(Plain, ValueError, RuntimeError):
     """Shapes that do not fit together; the message prints them."""
 
 
@@ -32,7 +32,7 @@ class DimensionError(ShapeError, IndexError):
     """A dimension that a tensor does not have, or that was named twice."""
 
 
-class DtypeError(Plain, TypeError):
+class DtypeError(Plain, TypeError, RuntimeError):
     """A dtype that the operation cannot work with, or that cannot carry a gradient."""
 
 
