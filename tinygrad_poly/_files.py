@@ -1,7 +1,5 @@
 """Atomic files: written completely, or not at all."""
 
-from __future__ import annotations
-
 import glob
 import os
 import secrets

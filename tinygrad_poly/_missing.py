@@ -1,7 +1,5 @@
 """Names that do not exist: errors that say which ones are near, why torch's are left out, and where the list is."""
 
-from __future__ import annotations
-
 import difflib
 import re
 import sys

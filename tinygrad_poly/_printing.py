@@ -1,7 +1,5 @@
 """Tensors as text, in torch's format: four decimals, aligned columns, summaries of long tensors."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

@@ -15,17 +15,9 @@ from tinygrad_poly.engine import arrays
 from tinygrad_poly.engine.errors import DeviceError
 
 __all__ = [
-    "OutOfMemoryError",
-    "current_device",
-    "device",
-    "device_count",
-    "get_device_name",
-    "is_available",
-    "manual_seed",
-    "mem_get_info",
-    "set_device",
-    "synchronize",
-]
+    "OutOfMemoryError", "current_device", "device", "device_count", "get_device_name", "is_available", "manual_seed",
+    "mem_get_info", "set_device", "synchronize",
+]  # fmt: skip
 
 
 class OutOfMemoryError(DeviceError):

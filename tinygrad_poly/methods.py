@@ -180,11 +180,8 @@ class Methods(Conversions):
     cumsum, cumprod = functions.cumsum, functions.cumprod
     cummax, cummin, logcumsumexp, diff = functions.cummax, functions.cummin, functions.logcumsumexp, functions.diff
     quantile, nanquantile, cov, corrcoef = (
-        functions.quantile,
-        functions.nanquantile,
-        functions.cov,
-        functions.corrcoef,
-    )
+        functions.quantile, functions.nanquantile, functions.cov, functions.corrcoef,
+    )  # fmt: skip
     dist, histc, bincount, unique = functions.dist, functions.histc, functions.bincount, functions.unique
     unique_consecutive = functions.unique_consecutive
     softmax, log_softmax = functions.softmax, functions.log_softmax

@@ -3,8 +3,6 @@
 A file is a zip archive: `structure.json`, in which nothing can be executed, and the numbers of each tensor, as `.npy`.
 """
 
-from __future__ import annotations
-
 import io
 import json
 import zipfile
@@ -187,9 +185,6 @@ def _pairs(kind: type[Any]) -> Callable[[Any], Any]:
 
 
 _MAKERS: dict[str, Callable[[Any], Any]] = {
-    "=dict": _pairs(dict),
-    "=OrderedDict": _pairs(OrderedDict),
-    "=tuple": tuple,
-    "=Size": Size,
+    "=dict": _pairs(dict), "=OrderedDict": _pairs(OrderedDict), "=tuple": tuple, "=Size": Size,
     "=dtype": lambda name: named(np.dtype(name), None),
-}
+}  # fmt: skip

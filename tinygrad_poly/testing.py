@@ -1,7 +1,5 @@
 """Comparisons for tests, as in `torch.testing`."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

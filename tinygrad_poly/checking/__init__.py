@@ -35,28 +35,7 @@ from tinygrad_poly.checking.report import GradientReport
 from tinygrad_poly.checking.training_loop import TrainingReport, check_training_loop
 
 __all__ = [
-    "DTYPES",
-    "Answers",
-    "Case",
-    "Comparison",
-    "Diagnosis",
-    "Estimate",
-    "Estimates",
-    "Exact",
-    "GradientMismatchError",
-    "GradientReport",
-    "Input",
-    "Polynomial",
-    "Problem",
-    "Program",
-    "TrainingReport",
-    "allowed",
-    "answers",
-    "assert_gradients_close",
-    "check_gradients",
-    "check_training_loop",
-    "compare",
-    "estimate",
-    "gamma",
-    "largest_ratio",
-]
+    "DTYPES", "Answers", "Case", "Comparison", "Diagnosis", "Estimate", "Estimates", "Exact", "GradientMismatchError",
+    "GradientReport", "Input", "Polynomial", "Problem", "Program", "TrainingReport", "allowed", "answers",
+    "assert_gradients_close", "check_gradients", "check_training_loop", "compare", "estimate", "gamma", "largest_ratio",
+]  # fmt: skip

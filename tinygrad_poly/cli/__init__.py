@@ -1,7 +1,5 @@
 """The command `tinygrad-poly`, with one file for each of its commands."""
 
-from __future__ import annotations
-
 import argparse
 import os
 import re

@@ -1,7 +1,5 @@
 """The command `tinygrad-poly bench`: runs the benchmarks of a checkout."""
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 

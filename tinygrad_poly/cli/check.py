@@ -1,7 +1,5 @@
 """The command `tinygrad-poly check`: is the gradient in a file right, and if not, how is it wrong."""
 
-from __future__ import annotations
-
 import argparse
 import importlib
 import inspect

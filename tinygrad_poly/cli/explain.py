@@ -1,7 +1,5 @@
 """The command `tinygrad-poly explain`: an expression's graph and its backward pass, as text, picture or page."""
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Shared parts of all commands: exit statuses, errors of usage, and types of options."""
 
-from __future__ import annotations
-
 import argparse
 import math
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """The command `tinygrad-poly play`: a page on which a fit runs before one's eyes."""
 
-from __future__ import annotations
-
 import argparse
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The command `tinygrad-poly tutorials`: runs the tutorials' programs and compares each with its printed figures."""
 
-from __future__ import annotations
-
 import argparse
 from typing import Any
 

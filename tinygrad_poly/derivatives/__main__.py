@@ -28,25 +28,9 @@ max(a, b). The points are data in the rows, and a test evaluates each of them.
 
 # From what is taught first to what is taught last; files that are not named here follow.
 ORDER = (
-    "arithmetic",
-    "elementwise",
-    "piecewise",
-    "activations",
-    "reductions",
-    "norms",
-    "softmax",
-    "scans",
-    "ordering",
-    "shapes",
-    "joining",
-    "diagonals",
-    "indexing",
-    "products",
-    "contractions",
-    "windows",
-    "linalg",
-    "polynomials",
-)
+    "arithmetic", "elementwise", "piecewise", "activations", "reductions", "norms", "softmax", "scans", "ordering",
+    "shapes", "joining", "diagonals", "indexing", "products", "contractions", "windows", "linalg", "polynomials",
+)  # fmt: skip
 
 
 def families() -> Iterator[ModuleType]:

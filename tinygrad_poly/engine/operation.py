@@ -106,20 +106,9 @@ class Operation:
     """
 
     __slots__ = (
-        "derivative",
-        "expands",
-        "formula",
-        "forward",
-        "frees",
-        "name",
-        "named",
-        "note",
-        "rules",
-        "saves_inputs",
-        "saves_output",
-        "saves_shapes",
-        "special",
-    )
+        "derivative", "expands", "formula", "forward", "frees", "name", "named", "note", "rules", "saves_inputs",
+        "saves_output", "saves_shapes", "special",
+    )  # fmt: skip
 
     def __init__(
         self,

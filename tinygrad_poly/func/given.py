@@ -1,7 +1,5 @@
 """Arguments as people have them: numbers, lists, arrays, columns and tensors, as arrays or tensors."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -358,12 +358,9 @@ def nanquantile(
 
 
 _BETWEEN = {
-    "linear": lambda t, xp: t,
-    "lower": lambda t, xp: t * 0,
-    "higher": lambda t, xp: xp.ceil(t),
-    "midpoint": lambda t, xp: xp.ceil(t) / 2,
-    "nearest": lambda t, xp: xp.round(t),
-}
+    "linear": lambda t, xp: t, "lower": lambda t, xp: t * 0, "higher": lambda t, xp: xp.ceil(t),
+    "midpoint": lambda t, xp: xp.ceil(t) / 2, "nearest": lambda t, xp: xp.round(t),
+}  # fmt: skip
 
 
 def _quantile(input: Tensor, q: Any, dim: int | None, keepdim: bool, interpolation: str, skips: bool) -> Tensor:

@@ -4,8 +4,6 @@ Python drops zeros at the end of a rounded number (`round(0.00158, 6)`); where a
 are put back here, so that the last digit of a text is the last digit that was computed.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 

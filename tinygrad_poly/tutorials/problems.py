@@ -5,8 +5,6 @@ points and minimise the mean of squares. T11–T15 are the chapters of torch's "
 Examples" that follow its first three, which are T1–T3. `PROGRAMS` holds every program with its variants.
 """
 
-from __future__ import annotations
-
 import math
 import random
 from collections.abc import Iterable, Sequence
@@ -85,10 +83,7 @@ T1 = Problem(
     route=routes.in_place,
 )
 T2 = replace(
-    T1,
-    name="T2",
-    title="cubic fit of sin on tensors, gradients by hand",
-    data=lambda dtype: torch_sine(2000, dtype),
+    T1, name="T2", title="cubic fit of sin on tensors, gradients by hand", data=lambda dtype: torch_sine(2000, dtype)
 )
 T3 = replace(T2, name="T3", title="cubic fit of sin on tensors, gradients by backward()")
 T4 = replace(

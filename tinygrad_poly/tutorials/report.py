@@ -1,7 +1,5 @@
 """The report: run the tutorial programs and compare all their figures and gradients."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -5,8 +5,6 @@ gradient, and the weights that the step led to. The arrays may be of any library
 takes: `rounding` hands them arrays that count.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any

@@ -12,17 +12,10 @@ import numpy as np
 from tinygrad_poly.compiler.loops.printer import ATOM, COMPARISON, CONDITION, EXPRESSIONS, SIGN
 
 TYPES = {
-    "bool": "bool",
-    "int8": "signed char",
-    "int16": "short",
-    "int32": "int",
-    "int64": "long long",
-    "uint8": "unsigned char",
-    "uint16": "unsigned short",
-    "uint32": "unsigned int",
-    "float32": "float",
+    "bool": "bool", "int8": "signed char", "int16": "short", "int32": "int", "int64": "long long",
+    "uint8": "unsigned char", "uint16": "unsigned short", "uint32": "unsigned int", "float32": "float",
     "float64": "double",
-}
+}  # fmt: skip
 
 _CALLS = """
 sin cos tan sinh cosh tanh exp exp2 expm1 log log2 log10 log1p sqrt cbrt floor ceil trunc rint fabs
@@ -57,11 +50,8 @@ OPERATORS = {
 """For each function its C++ expression, how tightly that binds, and how tightly each input has to bind."""
 
 COLLECT = {
-    "sum": "{0} += {1}",
-    "prod": "{0} *= {1}",
-    "max": "{0} = maximum({0}, {1})",
-    "min": "{0} = minimum({0}, {1})",
-}
+    "sum": "{0} += {1}", "prod": "{0} *= {1}", "max": "{0} = maximum({0}, {1})", "min": "{0} = minimum({0}, {1})",
+}  # fmt: skip
 """How a thread collects its part of a reduction."""
 
 _TWO = {"sum": "a + b", "prod": "a * b", "max": "maximum(a, b)", "min": "minimum(a, b)"}

@@ -175,27 +175,11 @@ def _operator(function: str, reflected: bool) -> Callable[..., Symbol]:
 
 
 _OPERATORS = {
-    "add": "add",
-    "sub": "subtract",
-    "mul": "multiply",
-    "truediv": "divide",
-    "floordiv": "floor_divide",
-    "mod": "remainder",
-    "pow": "power",
-    "matmul": "matmul",
-    "and": "bitwise_and",
-    "or": "bitwise_or",
-    "xor": "bitwise_xor",
-    "eq": "equal",
-    "ne": "not_equal",
-    "lt": "less",
-    "le": "less_equal",
-    "gt": "greater",
-    "ge": "greater_equal",
-    "neg": "negative",
-    "invert": "invert",
-    "abs": "absolute",
-}
+    "add": "add", "sub": "subtract", "mul": "multiply", "truediv": "divide", "floordiv": "floor_divide",
+    "mod": "remainder", "pow": "power", "matmul": "matmul", "and": "bitwise_and", "or": "bitwise_or",
+    "xor": "bitwise_xor", "eq": "equal", "ne": "not_equal", "lt": "less", "le": "less_equal", "gt": "greater",
+    "ge": "greater_equal", "neg": "negative", "invert": "invert", "abs": "absolute",
+}  # fmt: skip
 for _name, _function in _OPERATORS.items():
     setattr(Symbol, f"__{_name}__", _operator(_function, reflected=False))
     setattr(Symbol, f"__r{_name}__", _operator(_function, reflected=True))
@@ -361,16 +345,9 @@ def placeholder(name: str, shape: Shape, dtype: Any, weak: bool = False) -> Symb
 
 # The array API's functions take these by position too; as keywords they are told from arrays.
 _POSITIONAL = {
-    "reshape": "shape",
-    "broadcast_to": "shape",
-    "permute_dims": "axes",
-    "astype": "dtype",
-    "sum": "axis",
-    "prod": "axis",
-    "max": "axis",
-    "min": "axis",
-    "cumsum": "axis",
-}
+    "reshape": "shape", "broadcast_to": "shape", "permute_dims": "axes", "astype": "dtype", "sum": "axis",
+    "prod": "axis", "max": "axis", "min": "axis", "cumsum": "axis",
+}  # fmt: skip
 
 
 ABOUT_DTYPES = ("result_type", "can_cast", "finfo", "iinfo", "issubdtype", "promote_types")
