@@ -1,7 +1,5 @@
 """Cases: problems with their exact answers, and the error that rounding allows for each answer."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from fractions import Fraction

@@ -1,7 +1,5 @@
 """Custom operations: what they say their derivative is, as a function, to be checked like one written by hand."""
 
-from __future__ import annotations
-
 import importlib
 from collections.abc import Callable
 from typing import Any

@@ -5,8 +5,6 @@ with the smallest estimated error is taken. The differences to both sides are ke
 not shrink with the step.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from functools import cache

@@ -1,7 +1,5 @@
 """The gradient doctor: `check_gradients` and `assert_gradients_close`, from a loss and a gradient to a report."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """`gradcheck` and `gradgradcheck` under torch's names: torch's tolerances, and this package's reports."""
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any

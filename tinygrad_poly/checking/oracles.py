@@ -4,8 +4,6 @@ Exact arithmetic and high precision run a plain NumPy function on scalars of the
 tensors, and finite differences run anything.
 """
 
-from __future__ import annotations
-
 import importlib
 import time
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Polynomials as programs, each written in three ways: as powers, by Horner's rule, and as factors."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property

@@ -3,8 +3,6 @@
 A program shrinks by losing instructions, and its repr is Python: a failure can be pasted into a test.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """Reports: what a check found, for people, for programs, and for the message of a failed assertion."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import asdict, dataclass, field
 from typing import Any

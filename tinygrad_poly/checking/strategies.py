@@ -6,8 +6,6 @@
 ...     ...                                     # case.problem, case.exact, case.estimates
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,16 +18,7 @@ from hypothesis.extra import numpy as hnp
 
 from tinygrad_poly.checking.cases import Case
 from tinygrad_poly.checking.polynomial_programs import Polynomial
-from tinygrad_poly.checking.programs import (
-    COMPUTE,
-    Input,
-    Instruction,
-    Numbers,
-    Problem,
-    Program,
-    Shape,
-    result_shape,
-)
+from tinygrad_poly.checking.programs import COMPUTE, Input, Instruction, Numbers, Problem, Program, Shape, result_shape
 
 HIGHEST_DEGREE = 12
 LARGEST_SIZE = 27
@@ -94,11 +83,7 @@ NAMES = ("add", "multiply", "matmul", *COMPUTE)
 
 
 def straight_line_programs(
-    numbers: st.SearchStrategy[float] | None = None,
-    *,
-    names: Sequence[str] = NAMES,
-    least: int = 1,
-    most: int = 8,
+    numbers: st.SearchStrategy[float] | None = None, *, names: Sequence[str] = NAMES, least: int = 1, most: int = 8
 ) -> st.SearchStrategy[Program]:
     """Random programs: each instruction uses earlier values, perhaps one twice, and some stay unused.
 

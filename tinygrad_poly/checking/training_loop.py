@@ -4,8 +4,6 @@ It runs some steps and looks at the parameters between them. It sees neither a w
 nor a loss that is computed against the wrong target: such a loop trains, only not what was meant.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any

@@ -1,7 +1,5 @@
 """Verdicts: pass, fail or inconclusive, from a claimed gradient, the true one, and what rounding may do."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass, field
 from typing import Any
