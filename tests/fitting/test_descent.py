@@ -167,7 +167,7 @@ def test_a_keyboard_interrupt_keeps_the_last_complete_step(sine):
             raise KeyboardInterrupt
         return sine.loss(params, x, y)
 
-    result = fit(loss, sine.start, sine.x, sine.y, progress=False)
+    result = fit(loss, sine.start, sine.x, sine.y, lr=1e-6, progress=False)
     assert result.interrupted
     assert result.step == 150
     assert numbers(result.params) == numbers(by_hand(sine, 150, 1e-6)[1])
@@ -200,7 +200,7 @@ def test_ctrl_c_stops_between_two_steps_and_gives_the_signal_back(sine):
             signal.raise_signal(signal.SIGINT)
         return sine.loss(params, x, y)
 
-    result = fit(loss, sine.start, sine.x, sine.y, progress=False)
+    result = fit(loss, sine.start, sine.x, sine.y, lr=1e-6, progress=False)
     assert result.interrupted
     assert result.step == 10
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

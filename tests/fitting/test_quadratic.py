@@ -101,13 +101,20 @@ def test_interchangeable_weights_leave_the_optimum_undetermined():
     assert quadratic.largest_stable_lr == pytest.approx(0.2)
 
 
-def test_weights_of_wildly_different_sizes_leave_the_optimum_undetermined():
+@pytest.mark.parametrize(("degree", "determined"), [(1, True), (2, True), (4, True), (8, False)])
+def test_directions_that_the_hessian_loses_to_rounding_are_found_as_long_as_the_model_tells_them_apart(
+    degree, determined
+):
     x = np.arange(1990.0, 2020.0)
 
     def loss(params, x, y):
-        return (sum(w * x**k for k, w in enumerate(params)) - y).pow(2).mean()
+        return (sum(w * x**k for k, w in enumerate(params)) - y).pow(2).sum()
 
-    assert not as_quadratic(loss, [1.0] * 5, x, np.cos(x)).determined
+    quadratic = as_quadratic(loss, [1.0] * (degree + 1), x, np.cos(x))
+    assert quadratic.determined == determined
+    if determined:
+        squares = np.linalg.lstsq(np.vander((x - 2004.5) / 15, degree + 1), np.cos(x))[1][0]
+        assert quadratic.least_loss == pytest.approx(squares, rel=1e-7)
 
 
 def test_the_excess_after_some_steps_is_foretold(sine):

@@ -49,10 +49,10 @@ def check(right: Any, message: object) -> None:
 
 NAMES = ("x", "y", "time (s)", "점수", "Höhe", "x1", "a.b", "a, b", "t; s", "tab\there", 'say "x"')
 JUNK = (
-    "", "-", "?", "NA", "nan", "None", "null", "inf", "-Infinity", "1_0", "1_000", "1,5", "1.0.0", "1 2", "0x10",
-    "1e", "--1", "٣", "1e999", "2020-01-01", "12:30", "1,234.5", "$5", "5%", "O.5", "1.5f", "\u22122", "#N/A",
-    "true", "1d5", "½", "+-1",
+    "-", "?", "inf", "-Infinity", "1_0", "1_000", "1,5", "1.0.0", "1 2", "0x10",
+    "1e", "--1", "٣", "1e999", "2020-01-01", "12:30", "1,234.5", "$5", "5%", "O.5", "1.5f", "true", "1d5", "½", "+-1",
 )  # fmt: skip
+ABSENT = ("", "NA", "nan", "None", "null", "#N/A", "n/a", "NULL")
 
 
 def number_text(rng: random.Random) -> tuple[float, str]:
@@ -61,7 +61,7 @@ def number_text(rng: random.Random) -> tuple[float, str]:
     if rng.random() < 0.3:
         text = rng.choice(["{:.3f}", "{:e}", "{:+.2f}", "{:E}", "{:.0f}."]).format(x)
         return float(text), text
-    return x, repr(x)
+    return x, repr(x).replace("-", rng.choice("-\u2212"), 1) if x < 0 else repr(x)
 
 
 def csv_file(rng: random.Random, folder: Path) -> str:
@@ -72,16 +72,22 @@ def csv_file(rng: random.Random, folder: Path) -> str:
     header = rng.random() < 0.5
     quoting = rng.choice([0.0, 0.0, 0.3, 1.0])
 
+    decimal = rng.choice([".", ","]) if mark != "," or quoting == 1.0 else "."
+    if decimal == ",":
+        rows = [[text.replace(".", ",") for text in row] for row in rows]
+    absent = rng.randrange(len(rows)) if rng.random() < 0.2 else None
+    if absent is not None:
+        rows[absent][rng.randrange(2)] = rng.choice(ABSENT)
+
     spoilt: int | None = None
-    if rng.random() < 0.5:
+    if absent is None and decimal == "." and rng.random() < 0.5:
         spoilt = rng.randrange(len(rows))
         kind = rng.random()
         if kind < 0.7:
-            junk = rng.choice(JUNK)
+            # A file of one such row may be meant in another way.
+            junk = rng.choice(JUNK if len(rows) > 1 else [junk for junk in JUNK if junk not in ("1,5", "1 2")])
             for column in rng.choice([(0,), (1,), (0, 1)]):
                 rows[spoilt][column] = junk
-            if junk == "" and rows[spoilt] == ["", ""]:
-                rows[spoilt] = ["?", "?"]
         elif kind < 0.85:
             rows[spoilt].pop()
         else:
@@ -98,22 +104,30 @@ def csv_file(rng: random.Random, folder: Path) -> str:
     place = None if spoilt is None else spoilt + header + 1
     for _ in range(rng.choice([0, 0, 1, 2])):
         at = rng.randint(0, len(lines))
-        lines.insert(at, rng.choice(["", "  "]))
+        lines.insert(at, rng.choice(["", "  ", "# 1;2,3", "  #"]))
         place = place + 1 if place is not None and at < place else place
-    content = (end.join(lines) + rng.choice(["", end])).encode(rng.choice(["utf-8", "utf-8-sig"]))
+    content = (end.join(lines) + rng.choice(["", end])).encode(rng.choice(["utf-8", "utf-8-sig", "utf-16"]))
 
     path = folder / "points.csv"
     if rng.random() < 0.2:
         return spoilt_bytes(rng, path, content)
     path.write_bytes(content)
+    said: list[str] = []
     try:
-        x, y = points.read(path)
+        x, y = points.read(path, say=said.append)
     except DataError as error:
-        check(place is not None, f"{error}: {content!r}")
-        check(f", line {place}" in str(error), f"{error} is not in line {place}: {content!r}")
-        return "refused"
+        if decimal == "," and "say --decimal" in str(error):
+            x, y = points.read(path, decimal=",", say=said.append)
+        elif absent is not None and len(rows) == 1:
+            return "refused, nothing there"
+        else:
+            check(place is not None, f"{error}: {content!r}")
+            check(f", line {place}" in str(error), f"{error} is not in line {place}: {content!r}")
+            return "refused"
+    check(("decimal commas" in str(said)) == any("," in text for row in rows for text in row), f"{said}: {content!r}")
+    check(("Left out 1 of" in str(said)) == (absent is not None), f"{said}: {content!r}")
     check(place is None, f"read as {x}, {y}: {content!r}")
-    expected = [[value for value, _ in row] for row in numbers]
+    expected = [[value for value, _ in row] for i, row in enumerate(numbers) if i != absent]
     check([list(row) for row in zip(x, y, strict=True)] == expected, f"{x}, {y}: {content!r}")
     return "read"
 
@@ -130,13 +144,17 @@ def spoilt_bytes(rng: random.Random, path: Path, content: bytes) -> str:
     except DataError as error:
         check(str(error).startswith((str(path), f"cannot read {path}")), f"{error} does not name the file")
         return "refused, spoilt"
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "read, spoilt"
     shown = content.decode("utf-8-sig")
-    if '"' not in shown:
+    if '"' not in shown and "#" not in shown:
         lines = [line for line in re.split(r"[\r\n]", shown) if line.strip(" ,;\t\f\v\x1c\x1d\x1e\x1f\x85")]
-        mark = next(mark for mark in ";\t," if mark in lines[0])
-        cells = [line.split(mark) for line in lines]
-        rows = [row for row in cells if not (row is cells[0] and all(cell.strip()[:1].isalpha() for cell in row))]
-        expected = [[float(cell) for cell in row] for row in rows]  # which raises for what is no number
+        # The mark that most lines have; a comma that is none is a decimal one.
+        mark = max(";\t,", key=lambda mark: sum(mark in line for line in lines))
+        cells = [[cell.strip() for cell in line.split(mark if mark in shown else None)] for line in lines]
+        rows = [row for row in cells if not (row in cells[:2] and all(cell[:1].isalpha() for cell in row))]
+        rows = [row for row in rows if not any(cell.lower() in map(str.lower, ABSENT) for cell in row)]
+        expected = [[float(cell.replace("\u2212", "-").replace(",", ".")) for cell in row] for row in rows]
         check([list(row) for row in zip(x, y, strict=True)] == expected, f"{x}, {y}: {content!r}")
     return "read, spoilt"
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import re
+import json
 import sys
+import textwrap
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -13,13 +14,13 @@ from typing import Any
 
 from tinygrad_poly import _files as files
 from tinygrad_poly.cli.options import COUNT, DONE, FAILED, INTERRUPTED, RATE, SEED, WEIGHTS, UsageError, number_type
-from tinygrad_poly.engine.errors import DataError
+from tinygrad_poly.engine.errors import DataError, DivergenceError
 from tinygrad_poly.fitting import formatting, progress, saved
 from tinygrad_poly.fitting.descent import fit, program, resume
 from tinygrad_poly.fitting.formatting import names, polynomial, text
-from tinygrad_poly.fitting.optimizers import OPTIMIZERS
+from tinygrad_poly.fitting.optimizers import OPTIMIZERS, default_lr
 from tinygrad_poly.fitting.picture import check_picture
-from tinygrad_poly.fitting.problems import PROBLEMS, Problem, Task
+from tinygrad_poly.fitting.problems import PROBLEMS, READING, Problem, Task
 from tinygrad_poly.fitting.progress import highlighted
 from tinygrad_poly.fitting.quadratic import as_quadratic
 from tinygrad_poly.fitting.result import FitResult
@@ -31,6 +32,8 @@ PROBLEM: dict[str, Any] = {"points": None, "degree": None, "data": None, "dtype"
 
 DESCENT: dict[str, Any] = {"steps": None, "lr": None, "optimizer": "sgd", "log_every": 100}
 """The settings that say how."""
+
+TOO_EXTREME = "no learning rate can be computed, the numbers of these points are too extreme: give --lr"
 
 CHANGEABLE = ("data", "steps", "lr")
 """What may differ in a resumed run; of the data only the file, not the points in it."""
@@ -57,12 +60,17 @@ def _add_curve(kinds: Any, name: str, problem: Problem) -> None:
     add = parser.add_argument
     if "points" in defaults:
         add("--points", type=COUNT, metavar="N", help=f"how many points (default: {defaults['points']})")
-    else:
-        add("--data", metavar="FILE", help="a CSV file with two columns, x and y, with or without a header")
+    if name != "sin":
+        add("--data", metavar="FILE", help="a text file with columns of numbers, or - for the standard input")
+        add("--x", metavar="NAME", help="the column of x, by name or number (default: the first of two)")
+        add("--y", metavar="NAME", help="the column of y")
+        add("--encoding", metavar="NAME", help="of the file, such as cp949 (default: UTF-8, or marked UTF-16)")
+        add("--decimal", choices=(".", ","), help="the decimal mark, where it cannot be told from the numbers")
+    if name == "poly":
         add("--degree", type=DEGREE, metavar="N", help=f"of the polynomial (default: {defaults['degree']})")
     add("--steps", type=COUNT, metavar="N", help=f"how many steps in all (default: {defaults['steps']})")
-    rate = defaults["lr"] or "half the largest that is stable"
-    add("--lr", type=RATE, metavar="RATE", help=f"the learning rate (default: {rate})")
+    rate = "half the largest that is stable" if defaults["lr"] is None else defaults["lr"]
+    add("--lr", type=RATE, metavar="RATE", help=f"the learning rate (default: {rate} for sgd)")
     add("--dtype", choices=("float32", "float64"), help="the precision (default: float64)")
     add("--seed", type=SEED, metavar="N", help="of the random weights to start from (default: 0)")
     add("--start", type=WEIGHTS, metavar="A,B,...", help="the weights to start from, instead of random ones")
@@ -78,12 +86,16 @@ def _add_curve(kinds: Any, name: str, problem: Problem) -> None:
     add("--show-program", action="store_true", help="print that program: forward, backward and update in one loop")
     add("--target", choices=("python", "js"), default="python", help="its language (default: python)")
     add("--explain", metavar="FILE", help="explain one step: print it, and write a page to look at it")
-    add("--quiet", action="store_true", help="print the result only")
+    add("--json", action="store_true", help="print the result as JSON, and nothing else")
+    add("--quiet", action="store_true", help="print the result only, and on standard error if it has not converged")
 
 
 def _run(options: argparse.Namespace) -> int:
     result = run(options)
-    return INTERRUPTED if result.interrupted else FAILED if result.verdict.diverges else DONE
+    if result.interrupted:
+        return INTERRUPTED
+    # Descent does what it was asked to, however far that leads; without such options, the optimum was asked for.
+    return FAILED if result.verdict.diverges or (result.solution and not result.verdict.converged) else DONE
 
 
 @dataclass(frozen=True)
@@ -107,35 +119,39 @@ def run(options: argparse.Namespace) -> FitResult:
         DataError: for data that cannot be read or fitted, and files that cannot be written.
         DivergenceError: where the loss is no longer a finite number.
     """
-    say: Callable[..., None] = _silence if options.quiet else print
-    plan = _new(options) if options.resume is None else _resumed(options)
+    notes: list[str] = []
+    say: Callable[[object], None] = _silence if options.quiet or options.json else progress.say
+    plan = _new(options, notes.append) if options.resume is None else _resumed(options, notes.append)
     _check_outputs(options)
     settings, task = plan.settings, plan.task
-    how = ""
-    if settings["lr"] is None:
-        settings["lr"], how = _half_the_largest(task), ", half the largest that is stable"
-
-    about = plan.problem.about.format(**settings)
+    about = plan.problem.about_data(settings)
     where = "" if options.device == "cpu" else f" on {task.x.device}"
-    say(f"Fitting {text(names(settings['degree']))} to {about}: {task.error_name}, {settings['dtype']}{where}")
-    say(f"{settings['steps']} steps of {settings['optimizer']} from {plan.origin}, learning rate {settings['lr']}{how}")
-    if options.show_program:
-        wanted = {name: settings[name] for name in ("lr", "optimizer")}
-        source = program(task.loss, task.start, task.x, task.y, **wanted, hoist=options.hoist, target=options.target)
-        highlighted(source, options.target)
+    say(f"Fitting {text(names(settings['degree']))} to {about}: {task.error_name}{where}")
+    for note in notes:
+        say(note)
     if options.explain:
         from tinygrad_poly import explain
 
         weights = {name: w.detach().requires_grad_() for name, w in task.start.items()}
-        steps = explain.steps(task.loss, weights, task.x, task.y)
-        print(steps)
-        Path(options.explain).write_text(steps.to_html(f"One step of {about}"), encoding="utf-8")
-        print(f"Written: {options.explain}")
-    result = _descend(plan, options)
-    print(f"Result: {text(_numbers(result.params.values()))}")
-    if result.interrupted:
-        say(f"Interrupted after {result.step} of {settings['steps']} steps.")
-    say(result.verdict)
+        explained = explain.steps(task.loss, weights, task.x, task.y)
+        say(explained)
+        Path(options.explain).write_text(explained.to_html(f"One step of {about}"), encoding="utf-8")
+        say(f"Written: {options.explain}")
+    if _at_once(plan, options):
+        result = _solved(task)
+        say(f"{result.how}, {settings['dtype']}")
+    else:
+        rate = ""
+        if settings["lr"] is None:
+            settings["lr"], rate = _rate(task, settings["optimizer"])
+        steps = f"{settings['steps']} steps of {settings['optimizer']} from {plan.origin}"
+        say(f"{steps}, learning rate {settings['lr']}{rate}, {settings['dtype']}")
+        if options.show_program:
+            wanted = {name: settings[name] for name in ("lr", "optimizer")}
+            source = program(task.loss, task.start, task.x, task.y, **wanted, hoist=options.hoist, target=options.target)
+            highlighted(source, options.target)
+        result = _descend(plan, options)
+    _report(result, options, say, {"curve": options.curve, "data": settings["data"], "notes": notes})
     if options.save is not None:
         fitted = {name: settings[name] for name in PROBLEM}
         result.save(options.save, problem={"curve": options.curve, **fitted, "fingerprint": task.fingerprint})
@@ -143,6 +159,42 @@ def run(options: argparse.Namespace) -> FitResult:
     if options.output != "none":
         _draw(result, options.output, say)
     return result
+
+
+def _at_once(plan: Plan, options: argparse.Namespace) -> bool:
+    """True if the optimum is asked for: the points are the user's, and no option says how to descend."""
+    how = ("steps", "lr", "optimizer", "resume", "compile", "hoist", "show_program")
+    return plan.settings["data"] is not None and not any(getattr(options, name) for name in how)
+
+
+def _solved(task: Task) -> FitResult:
+    try:
+        result: FitResult = fit(task.loss, task.start, task.x, task.y, progress=progress.nothing)
+    except DivergenceError:
+        raise UsageError(TOO_EXTREME) from None
+    if result.solution is None and not result.interrupted:
+        raise UsageError(TOO_EXTREME)
+    return result
+
+
+def _report(
+    result: FitResult, options: argparse.Namespace, say: Callable[[object], None], about: dict[str, Any]
+) -> None:
+    """Print the result: for programs, for people, or in a line."""
+    formula, verdict = text(_numbers(result.params.values())), result.verdict
+    if options.json:
+        print(json.dumps(about | {"polynomial": formula, "how": result.how} | result.summary(), indent=1))
+        return
+    progress.say(textwrap.fill(f"Result: {formula}", 99, subsequent_indent="    "))
+    if result.interrupted:
+        say(f"Interrupted after {result.step} of {result.run.steps} steps.")
+    if not options.quiet:
+        progress.conclude(verdict)
+        say(textwrap.indent(result.table(), "  "))
+        if verdict.converged and result.statistics and result.statistics.r_squared is not None:
+            say(f"  R² = {result.statistics.r_squared:.10g}")
+    elif not verdict.converged:
+        print(f"tinygrad-poly: {formatting.printable(verdict.headline, sys.stderr.encoding)}", file=sys.stderr)
 
 
 def _silence(*_: object) -> None:
@@ -157,17 +209,24 @@ def _given(options: argparse.Namespace, allowed: Iterable[str]) -> dict[str, Any
     return {name: value for name in allowed if (value := getattr(options, name, None)) is not None}
 
 
-def _new(options: argparse.Namespace) -> Plan:
+def _new(options: argparse.Namespace, note: Callable[[str], None]) -> Plan:
     """A plan from the options, with defaults for the rest."""
     problem = PROBLEMS[options.curve]
-    settings = PROBLEM | DESCENT | problem.defaults | _given(options, PROBLEM | DESCENT) | {"device": options.device}
+    given = _given(options, PROBLEM | DESCENT)
+    # Defaults of the tutorials' points and of plain descent say nothing about others.
+    rate = {} if given.keys().isdisjoint({"data", "optimizer"}) or given.get("optimizer") == "sgd" else {"lr": None}
+    settings = PROBLEM | DESCENT | problem.defaults | rate | given | _reading(options, note)
     if "points" not in problem.defaults and settings["data"] is None:
-        raise UsageError("--data is missing: a CSV file with two columns, x and y")
+        raise UsageError("--data is missing: a text file with columns of numbers, x and y")
     origin = "the given weights" if settings["start"] else f"random weights (seed {settings['seed']})"
     return Plan(problem, settings, problem.set_up(settings), None, origin)
 
 
-def _resumed(options: argparse.Namespace) -> Plan:
+def _reading(options: argparse.Namespace, note: Callable[[str], None]) -> dict[str, Any]:
+    return {"device": options.device, "say": note} | _given(options, READING)
+
+
+def _resumed(options: argparse.Namespace, note: Callable[[str], None]) -> Plan:
     """A plan from a saved run, with the changes that the options ask for."""
     problem, path = PROBLEMS[options.curve], options.resume
     before = saved.load(path)
@@ -178,7 +237,7 @@ def _resumed(options: argparse.Namespace) -> Plan:
     for name, value in given.items():
         if name not in CHANGEABLE and value != was[name]:
             raise UsageError(f"--{name.replace('_', '-')} cannot change in a resumed run: it was {was[name]}")
-    settings = was | given | {"device": options.device}
+    settings = was | given | _reading(options, note)
     if settings["steps"] <= before.step:
         raise UsageError(f"{path} has taken {before.step} steps already: give a larger number of --steps in all")
     try:
@@ -205,11 +264,14 @@ def _check_outputs(options: argparse.Namespace) -> None:
         files.check_writable(options.save)
 
 
-def _half_the_largest(task: Task) -> float:
+def _rate(task: Task, optimizer: str) -> tuple[float, str]:
+    """A learning rate, and how it was chosen."""
+    if optimizer != "sgd":
+        return default_lr(OPTIMIZERS[optimizer]), f", the default of {optimizer}"
     quadratic = as_quadratic(task.loss, task.start, task.x, task.y)
     if quadratic is None:
-        raise UsageError("no learning rate can be computed, the numbers of these points are too extreme: give --lr")
-    return rounded_down(quadratic.largest_stable_lr / 2)
+        raise UsageError(TOO_EXTREME)
+    return rounded_down(quadratic.largest_stable_lr / 2), ", half the largest that is stable"
 
 
 def _descend(plan: Plan, options: argparse.Namespace) -> FitResult:
@@ -224,11 +286,7 @@ def _descend(plan: Plan, options: argparse.Namespace) -> FitResult:
 
 def _draw(result: FitResult, path: str, say: Callable[..., None]) -> None:
     numbers = _numbers(result.params.values())
-    title = f"A polynomial of degree {len(numbers) - 1}"
-    if len(numbers) <= 6:
-        # As matplotlib typesets it: braces around exponents, and 1e-05 as a power of ten.
-        formula = re.sub(r"\^(\d+)", r"^{\1}", text(numbers, digits=3))
-        title = "$" + re.sub(r"e([+-])0*(\d+)", r" \\times 10^{\1\2}", formula) + "$"
+    title = f"A polynomial of degree {len(numbers) - 1}" if len(numbers) > 6 else text(numbers, digits=3)
     try:
         result.plot(path, polynomial, title)
         say(f"Picture: {path}")

@@ -13,18 +13,22 @@ import numpy as np
 
 from tinygrad_poly.engine.arrays import on_cpu
 from tinygrad_poly.engine.errors import DataError, DivergenceError, TraceError
-from tinygrad_poly.fitting import saved
+from tinygrad_poly.fitting import quadratic, saved
 from tinygrad_poly.fitting.arguments import objective
 from tinygrad_poly.fitting.loops.compiled import compiled_loop, compiled_steps
 from tinygrad_poly.fitting.loops.device import device_loop
 from tinygrad_poly.fitting.loops.eager import eager_loop
 from tinygrad_poly.fitting.loops.state import End, State
 from tinygrad_poly.fitting.objective import Loss, Objective, Params, Weights, leaves
-from tinygrad_poly.fitting.optimizers import Factory, name_and_factory
-from tinygrad_poly.fitting.progress import Report, nothing, shown
+from tinygrad_poly.fitting.optimizers import Factory, default_lr, name_and_factory
+from tinygrad_poly.fitting.progress import Report, conclude, nothing, shown
 from tinygrad_poly.fitting.result import FitResult, W
 from tinygrad_poly.fitting.saved import Run
+from tinygrad_poly.fitting.verdict import rounded_down
 from tinygrad_poly.tensor import Tensor
+
+MOST_AT_ONCE = 1000
+"""With more weights than this, the n passes for an n × n Hessian cost more than descent."""
 
 
 def fit(
@@ -32,17 +36,19 @@ def fit(
     params: Params,
     x: Any,
     y: Any,
-    steps: int = 2000,
-    lr: float = 1e-6,
-    optimizer: str | Factory = "sgd",
+    steps: int | None = None,
+    lr: float | None = None,
+    optimizer: str | Factory | None = None,
     log_every: int = 100,
     progress: bool | Report = True,
     compile: bool = False,
     hoist: str | None = None,
 ) -> FitResult[W]:
-    """Minimize a loss by gradient descent.
+    """Minimize a loss: at once where it is quadratic in the weights, and otherwise by gradient descent.
 
-    Every step computes L(w), its gradient, and w ← w − lr · ∂L/∂w (or what the optimizer does).
+    Without `steps`, `lr` and `optimizer`, a loss that is quadratic in its weights, as that of every model linear in
+    them with squared errors, is taken to its optimum by Newton steps, w ← w − H⁻¹ ∂L/∂w. Any of the three asks
+    for descent: every step computes L(w), its gradient, and w ← w − lr · ∂L/∂w (or what the optimizer does).
     Ctrl-C stops between two steps and returns what was learned, with `result.interrupted` set.
 
     Args:
@@ -53,9 +59,10 @@ def fit(
         x: the data, a tensor or array in whatever shape `loss` expects. Or a Dask array with the points along its
             first axis, for data larger than the memory: see docs/large-data.md.
         y: the data, likewise.
-        steps: how many.
-        lr: the learning rate.
-        optimizer: a name, such as "sgd", or a function that makes an optimizer: `factory(parameters, lr=lr)`.
+        steps: how many; 2000 if only `lr` or `optimizer` is given.
+        lr: the learning rate; by default 10⁻⁶ for SGD, and for other optimizers their own default.
+        optimizer: a name, such as "adam", or a function that makes an optimizer: `factory(parameters, lr=lr)`;
+            by default plain gradient descent, "sgd".
         log_every: how many steps lie between two losses that are kept and shown; the loss is
             that before the step's update, and the first is that of step `log_every − 1`.
         progress: whether to print the losses, and at the end how far this is from the optimum; or a
@@ -87,13 +94,21 @@ def fit(
     >>> result.verdict.converged
     True
     """
+    at_once = steps is None and lr is None and optimizer is None
+    steps = 2000 if steps is None else steps
     _check(steps, "steps", 0)
     _check(log_every, "log_every", 1)
-    lr = _checked_lr(lr)
+    name, factory = name_and_factory(optimizer or "sgd")
+    lr = _checked_lr(default_lr(factory) if lr is None else lr)
     target, weights = objective(loss, params, x, y)
-    name, factory = name_and_factory(optimizer)
     start = {key: np.asarray(on_cpu(w.array)) for key, w in weights.items()}
     run = Run(start, start, 0, steps, {}, name, {}, lr, log_every, target.listed)
+    _check_way(target, compile, hoist)
+    if at_once and (solved := _solved(target, run, _further(target, factory, compile, hoist))):
+        if progress is True:
+            print(solved.how)
+            conclude(solved.verdict)
+        return solved
     return _descend(target, run, factory, steps, progress, compile, hoist)
 
 
@@ -208,10 +223,7 @@ def _descend(
     hoist: str | None,
 ) -> FitResult:
     """Continue a run up to `steps` steps."""
-    if hoist and not compile:
-        raise ValueError("hoist is a way of compiling: pass compile=True as well")
-    if hoist and target.in_blocks:
-        raise ValueError("hoist sums over the data in one place, and x and y are Dask arrays: leave it out")
+    _check_way(target, compile, hoist)
     _check(steps, "steps", run.step)
     weights = leaves(run.params, target.device)
     optimizer = factory(list(weights.values()), lr=run.lr)
@@ -247,8 +259,33 @@ def _descend(
         end.failed.result = result
         raise end.failed
     if progress is True:
-        print(result.verdict)
+        conclude(result.verdict)
     return result
+
+
+def _check_way(target: Objective, compile: bool, hoist: str | None) -> None:
+    if hoist and not compile:
+        raise ValueError("hoist is a way of compiling: pass compile=True as well")
+    if hoist and target.in_blocks:
+        raise ValueError("hoist sums over the data in one place, and x and y are Dask arrays: leave it out")
+
+
+def _solved(target: Objective, run: Run, further: Callable[[Run, int, bool | Report], FitResult]) -> FitResult | None:
+    """The result at the optimum of a quadratic loss; None if it is not quadratic, or has none that can be computed."""
+    try:
+        found = quadratic.of(target, run.start, MOST_AT_ONCE)
+    except KeyboardInterrupt:
+        return FitResult(target, run, further, interrupted=True)
+    if found is None:
+        return None
+    best = quadratic.split(found.optimum, found.shapes)
+    with np.errstate(over="ignore"):
+        params = {name: best[name].astype(w.dtype) for name, w in run.start.items()}
+    # Whoever resumes it goes on by descent, at a rate that is stable.
+    lr = rounded_down(found.largest_stable_lr / 2)
+    run = dataclasses.replace(run, params=params, step=found.steps, steps=found.steps, lr=lr)
+    result = FitResult(target, run, further, is_plain_descent=True, solution=found)
+    return result if math.isfinite(result.loss) else None
 
 
 def _is_plain(optimizer: Any, weights: Weights, lr: float) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from string import ascii_lowercase
 from typing import Any
@@ -33,18 +34,45 @@ def polynomial(params: Mapping[str, Tensor], x: Tensor) -> Tensor:
     return y
 
 
-def text(numbers: Sequence[Any], digits: int | None = None) -> str:
-    """A polynomial with these weights as text: all digits as in the tutorials, or rounded with signs between the terms.
+def text(numbers: Sequence[Any], digits: int = 6) -> str:
+    """A polynomial with these weights as text, as a person writes it.
 
     >>> text([1.0, -0.25, 2.0])
-    'y = 1.0 + -0.25 x + 2.0 x^2'
-    >>> text([1.0, -0.25, 2.0], digits=3)
-    'y = 1 - 0.25 x + 2 x^2'
+    'y = 1 − 0.25 x + 2 x²'
+    >>> text([1e-7, -3e12])
+    'y = 10⁻⁷ − 3 × 10¹² x'
     >>> text("abc")
-    'y = a + b x + c x^2'
+    'y = a + b x + c x²'
     """
-    powers = ["", " x", *(f" x^{k}" for k in range(2, len(numbers)))]
-    if digits is None:
-        return "y = " + " + ".join(f"{number}{power}" for number, power in zip(numbers, powers, strict=False))
-    first, *rest = (f"{number:+.{digits}g}{power}" for number, power in zip(numbers, powers, strict=False))
-    return f"y = {first.removeprefix('+')}" + "".join(f" {term[0]} {term[1:]}" for term in rest)
+    powers = ["", " x", *(f" x{str(k).translate(RAISED)}" for k in range(2, len(numbers)))]
+    terms = [(_number(number, digits), power) for number, power in zip(numbers, powers, strict=False)]
+    first, *rest = (f"{number}{power}" for number, power in terms)
+    signed = (f" {MINUS} {term[1:]}" if term[0] == MINUS else f" + {term}" for term in rest)
+    return f"y = {first}{''.join(signed)}"
+
+
+MINUS = "−"
+RAISED = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
+LOWERED = {raised: plain for plain, raised in RAISED.items()}
+
+
+def _number(number: Any, digits: int) -> str:
+    """A number with its sign and power of ten as a person writes them; what is no number as it is."""
+    if isinstance(number, str):
+        return number
+    size, _, power = f"{number:.{digits}g}".replace("-", MINUS, 1 if number < 0 else 0).partition("e")
+    if not power:
+        return size
+    power = f"10{str(int(power)).translate(RAISED)}"
+    return power if size == "1" else f"{size} × {power}"
+
+
+def printable(line: str, encoding: str | None) -> str:
+    """The line, in ASCII where an encoding lacks its signs: a minus that became a question mark would be lost."""
+    try:
+        line.encode(encoding or "utf-8")
+    except UnicodeEncodeError:
+        raised = "".join(map(chr, RAISED.values()))
+        line = re.sub(f"[{raised}]+", lambda power: "^" + power[0].translate(LOWERED), line)
+        return line.replace(MINUS, "-").replace("×", "*")
+    return line

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,8 @@ from tinygrad_poly import optim
 
 Factory = Callable[..., Any]
 """Makes an optimizer when called as `factory(parameters, lr=...)`."""
+
+TUTORIAL_LR = 1e-6
 
 OPTIMIZERS: dict[str, Factory] = {
     name.lower(): value
@@ -33,3 +36,12 @@ def name_and_factory(optimizer: str | Factory) -> tuple[str, Factory]:
     if optimizer not in OPTIMIZERS:
         raise ValueError(f"unknown optimizer {optimizer!r}; the optimizers are: {', '.join(sorted(OPTIMIZERS))}")
     return optimizer, OPTIMIZERS[optimizer]
+
+
+def default_lr(factory: Factory) -> float:
+    """The learning rate of an optimizer that is asked for none: its own; the tutorials' 10⁻⁶ for plain descent."""
+    if isinstance(factory, type) and issubclass(factory, optim.SGD):
+        return TUTORIAL_LR
+    parameter = inspect.signature(factory).parameters.get("lr")
+    own = parameter.default if parameter else None
+    return own if isinstance(own, float) else TUTORIAL_LR

@@ -38,6 +38,10 @@ class Problem:
     """What the weights start from."""
     defaults: dict[str, Any] = field(default_factory=dict)
 
+    def about_data(self, settings: Settings) -> str:
+        """The data in words."""
+        return self.about.format(**settings) if settings["data"] is None else str(settings["data"])
+
     def set_up(self, settings: Settings) -> Task:
         """The data, the loss and the weights to start from.
 
@@ -45,7 +49,7 @@ class Problem:
             DataError: where the data cannot be read, or does not determine the polynomial.
             DeviceError: where they have no place on the device, or it does not exist.
         """
-        dtype, degree, about = settings["dtype"], settings["degree"], self.about.format(**settings)
+        dtype, degree, about = settings["dtype"], settings["degree"], self.about_data(settings)
         place = device(settings.get("device", "cpu"))
         try:
             with np.errstate(over="ignore"), place.active():
@@ -80,6 +84,12 @@ class Problem:
         return {name: tensor(number, dtype=dtype) for name, number in zip(letters, given, strict=True)}
 
 
+def _of_a_polynomial(loss: Any) -> Any:
+    """Mark a loss as one in which x may be centred and scaled: polynomials of (x − c) / s are the same curves."""
+    loss.is_polynomial = True
+    return loss
+
+
 @dataclass(frozen=True)
 class Task:
     """A problem with its data."""
@@ -90,6 +100,7 @@ class Task:
     start: Weights
     from_file: bool
 
+    @_of_a_polynomial
     def loss(self, params: Weights, x: Tensor, y: Tensor) -> Tensor:
         """The sum or mean of (polynomial − y)²."""
         y_pred = polynomial(params, x)
@@ -116,13 +127,19 @@ def _sine(settings: Settings) -> tuple[Tensor, Tensor]:
 
 
 def _triple(settings: Settings) -> tuple[Tensor, Tensor]:
+    if settings["data"] is not None:
+        return _file(settings)
     x = arange(1, settings["points"] + 1, device=settings.get("device")).to(dtype=settings["dtype"])
     return x, 3 * x
 
 
 def _file(settings: Settings) -> tuple[Tensor, Tensor]:
-    x, y = points.read(settings["data"])
+    x, y = points.read(settings["data"], **{name: settings[name] for name in READING if name in settings})
     return tensor(x), tensor(y)
+
+
+READING = ("x", "y", "encoding", "decimal", "say")
+"""The settings that say how the file is read."""
 
 
 PROBLEMS = {
@@ -135,7 +152,7 @@ PROBLEMS = {
         defaults={"points": 2000, "degree": 3, "steps": 2000, "lr": 1e-6},
     ),
     "line": Problem(
-        help="a line to y = 3 x",
+        help="a line to y = 3 x, or to the points of a file",
         about="{points} points of y = 3 x",
         data=_triple,
         error=functions.mean,
@@ -143,8 +160,8 @@ PROBLEMS = {
         defaults={"points": 6, "degree": 1, "steps": 1000, "lr": 0.01},
     ),
     "poly": Problem(
-        help="a polynomial to the points of a CSV file",
-        about="{data}",
+        help="a polynomial to the points of a file",
+        about="",
         data=_file,
         error=functions.mean,
         random=randn,

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+
+from tinygrad_poly.fitting.formatting import printable
+from tinygrad_poly.fitting.verdict import Verdict
 
 Report = Callable[[int, float], object]
 """Called with a step and its loss."""
@@ -38,6 +41,24 @@ def shown(completed: int, steps: int) -> Iterator[Report]:
                 yield report
             return
     yield print
+
+
+def say(message: object) -> None:
+    """Print a message, with signs that the standard output has."""
+    print(printable(str(message), getattr(sys.stdout, "encoding", None)))
+
+
+def conclude(verdict: Verdict) -> None:
+    """Print a verdict; on a terminal with Rich its first line stands out."""
+    headline, *rest = str(verdict).split("\n")
+    if _on_a_terminal():
+        with suppress(ImportError):
+            from rich.console import Console
+
+            colour = "green" if verdict.converged else "red" if verdict.diverges else "yellow"
+            Console(width=120).print(headline, style=f"bold {colour}", highlight=False, markup=False)
+            headline = ""
+    say("\n".join(filter(None, [headline, *rest])))
 
 
 def highlighted(source: str, language: str = "python") -> None:

@@ -14,20 +14,25 @@ errors, has such a loss: lines, polynomials of any degree, and the sin fit.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from functools import cached_property
+from math import comb
 from typing import Any
 
 import numpy as np
 
 from tinygrad_poly.autograd import grad
+from tinygrad_poly.creation import tensor
 from tinygrad_poly.engine.arrays import on_cpu
 from tinygrad_poly.engine.recording import enable_grad
 from tinygrad_poly.fitting.arguments import objective
 from tinygrad_poly.fitting.objective import Loss, Objective, Params, Weights, leaves
 
 Vector = np.ndarray[Any, np.dtype[np.float64]]
+
+Exact = list[Fraction]
 
 LARGEST = 100
 """With more weights than this, n passes for an n × n Hessian cost more than they tell."""
@@ -37,8 +42,8 @@ ROUNDING = 1e-9
 
 NOT_DETERMINED = "rounding hides it, since weights can stand in for one another; try to centre and scale x"
 
-SINGULAR = 10 * float(np.finfo(np.float64).eps)
-"""An eigenvalue of H, scaled to a diagonal of ones, that is below n times this is rounding."""
+LONGEST = 0.01
+"""A direction this part of 1/(n ε) long that bends the loss no more than each weight does, of length 1: rounding."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,18 @@ class Quadratic:
     """L(0): how large the loss is when nothing has been learned, whatever the start was."""
     shapes: dict[str, tuple[int, ...]]
     """The names and shapes of the weights."""
+    root: Vector
+    """W with L − L* = ½ ‖W (w − w*)‖², which tells directions apart that H alone, being WᵀW, loses to rounding."""
+    basis: Vector
+    """B with BBᵀ = H⁻¹, over the directions that are not flat."""
+    rounding: float
+    """What rounding each term of the model to float64 may add to L*."""
+    steps: int
+    """The number of Newton steps to w*."""
+    frame: Frame | None = None
+    """The coordinate t in which the derivatives were taken, if it is not x itself."""
+    centred_optimum: Any = None
+    """w* there."""
 
     @property
     def minimum(self) -> tuple[dict[str, Vector], float]:
@@ -104,6 +121,12 @@ class Quadratic:
 
         Along an eigenvector at distance c, the excess is ½ λ c², and a step turns c into (1 − lr·λ) c.
         """
+        if not steps:
+            if self.frame is None:
+                apart = flat(weights) - self.optimum
+            else:
+                apart = floats(self.frame.of_t(flat(weights))) - self.centred_optimum
+            return float(0.5 * np.sum((self.root @ apart) ** 2))
         curvatures, directions = self._modes
         c = directions.T @ (flat(weights) - self.optimum)
         with np.errstate(over="ignore", invalid="ignore"):
@@ -155,13 +178,19 @@ def as_quadratic(loss: Loss, params: Params, x: Any, y: Any) -> Quadratic | None
     return of(*objective(loss, params, x, y))
 
 
-def of(objective: Objective, weights: Mapping[str, Any]) -> Quadratic | None:
-    """`as_quadratic` for an `Objective`."""
-    if sum(int(np.size(on_cpu(getattr(w, "array", w)))) for w in weights.values()) > LARGEST:
+def of(objective: Objective, weights: Mapping[str, Any], largest: int = LARGEST) -> Quadratic | None:
+    """`as_quadratic` for an `Objective`, of a polynomial of x in the coordinate t = (x − centre) / scale."""
+    if sum(int(np.size(on_cpu(getattr(w, "array", w)))) for w in weights.values()) > largest:
         return None
     try:
         with objective.device.active(), enable_grad(), np.errstate(all="ignore"):
-            return _analyse(objective.in_float64(), weights)
+            exact = objective.in_float64()
+            if not getattr(objective.loss, "is_polynomial", False):
+                return _analyse(exact, weights)
+            frame = Frame.of(exact.x)
+            centred = replace(exact, x=(exact.x - frame.centre) / frame.scale)
+            found = _analyse(centred, split(floats(frame.of_t(flat(weights))), dict.fromkeys(weights, ())))
+            return found and frame.in_x(found, exact, centred)
     except (ArithmeticError, MemoryError, RuntimeError, TypeError, ValueError):
         # A loss that cannot be computed in float64, or differentiated twice, is not known to be quadratic;
         # a diagnosis must not cost anybody the fit.
@@ -171,26 +200,43 @@ def of(objective: Objective, weights: Mapping[str, Any]) -> Quadratic | None:
 def _analyse(loss: Objective, weights: Mapping[str, Any]) -> Quadratic | None:
     w = flat(weights)
     shapes = {name: tuple(np.shape(on_cpu(getattr(value, "array", value)))) for name, value in weights.items()}
+    inputs = leaves(split(w, shapes), loss.device)
 
     def gradient(at: Vector) -> Vector:
         return _gradient(loss, leaves(split(at, shapes), loss.device))
 
-    g, H = _derivatives(loss, leaves(split(w, shapes), loss.device))
+    g, H = _derivatives(loss, inputs, np.eye(len(w)))
+    H = (H + H.T) / 2
     if not (np.all(np.isfinite(H)) and np.all(np.isfinite(g)) and np.any(H)):
         return None
     # In units of 1/√Hᵢᵢ every weight bends the loss alike, however different their sizes are.
     unit = np.where(np.diag(H) > 0, 1 / np.sqrt(np.abs(np.diag(H))), 1.0)
-    scaled = unit[:, None] * H * unit
-    flattest = np.linalg.eigvalsh(scaled)[0]
-    if flattest < -len(w) * ROUNDING:
+    basis, root, whole = np.diag(unit), np.diag(1 / unit), unit[:, None] * H * unit
+    if np.linalg.eigvalsh(whole)[0] < -len(w) * ROUNDING:
         return None
 
-    optimum = np.zeros_like(w)
-    for _ in range(10):  # the first step is Newton's, the others take back what it lost to rounding
-        step = np.linalg.lstsq(scaled, unit * gradient(optimum))[0]
-        optimum = optimum - unit * step
-        if np.linalg.norm(step) <= np.finfo(np.float64).eps * np.linalg.norm(optimum / unit):
+    # Directions t with tᵀ H t' = 1 or 0. H, a product of the model's derivative J with itself, loses what J tells
+    # apart; but H t is computed as Jᵀ (J t), and so in each round more of it is seen.
+    limit = LONGEST / (len(w) * float(np.finfo(np.float64).eps))
+    while True:
+        curvatures, directions = np.linalg.eigh(whole)
+        floor = curvatures[-1] * len(w) * float(np.finfo(np.float64).eps)
+        lengths = np.sqrt(np.maximum(curvatures, floor))
+        basis, root = basis @ (directions / lengths), (directions * lengths).T @ root
+        seen = np.linalg.norm(basis / unit[:, None], axis=0) < limit
+        if not seen.all() or curvatures[0] > 1e-6 * curvatures[-1]:
             break
+        whole = basis.T @ _derivatives(loss, inputs, basis)[1]
+        whole = (whole + whole.T) / 2
+
+    determined, basis = bool(seen.all()), basis[:, seen]
+    optimum, slope, steps = np.zeros_like(w), basis.T @ gradient(np.zeros_like(w)), 0
+    while steps < 10:  # the first step is Newton's, the others take back what it lost to rounding
+        nearer = optimum - basis @ slope
+        slope, before = basis.T @ gradient(nearer), slope
+        if steps and not np.linalg.norm(slope) < np.linalg.norm(before):
+            break
+        optimum, steps = nearer, steps + 1
     newton = optimum - w
     random = np.random.default_rng(0)
     far, near = random.uniform(0.5, 1.5, (2, len(w))) * random.choice([-1.0, 1.0], (2, len(w)))
@@ -206,8 +252,83 @@ def _analyse(loss: Objective, weights: Mapping[str, Any]) -> Quadratic | None:
     )
     if not np.isfinite(least_loss + loss_at_zero):
         return None
-    determined = bool(flattest > SINGULAR * len(w))
-    return Quadratic(H, optimum, least_loss, determined, loss_at_zero, shapes)
+    rounding = _rounding(optimum, 1 / unit)
+    return Quadratic(H, optimum, least_loss, determined, loss_at_zero, shapes, root, basis, rounding, steps)
+
+
+def _rounding(optimum: Vector, sizes: Vector) -> float:
+    """½ (n ε Σ |wᵢ| √Hᵢᵢ)²: each of n terms off by ε, times n for their powers and sums."""
+    return float(0.5 * (len(optimum) * np.finfo(np.float64).eps * np.sum(np.abs(optimum) * sizes)) ** 2)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A coordinate t = (x − centre) / scale, in which the powers of t are far less alike than those of x."""
+
+    centre: float
+    scale: float
+
+    @classmethod
+    def of(cls, x: Any) -> Frame:
+        """The coordinate that runs from −1 to 1."""
+        low, high = float(x.min()), float(x.max())
+        return cls(low / 2 + high / 2, high / 2 - low / 2 or 1.0)
+
+    def of_t(self, weights: Iterable[Any]) -> Exact:
+        """The weights of the powers of t, from those of x."""
+        return _shifted(weights, Fraction(self.centre), Fraction(self.scale))
+
+    def of_x(self, weights: Iterable[Any]) -> Exact:
+        """The weights of the powers of x, from those of t."""
+        return _shifted(weights, -Fraction(self.centre) / Fraction(self.scale), 1 / Fraction(self.scale))
+
+    def in_x(self, found: Quadratic, loss: Objective, centred: Objective) -> Quadratic | None:
+        """A quadratic function of the weights of powers of t, as one of those of x.
+
+        What rounding did to t and to the optimum is taken back: for the residuals, computed with more digits, steps as
+        for data of their own lead from weights that are 0.
+        """
+        change = np.stack([floats(self.of_t(power)) for power in np.eye(len(found.optimum))], axis=1)
+        x, y = (on_cpu(data.array).astype(np.longdouble) for data in (loss.x, loss.y))
+        optimum = self.of_x(found.optimum)
+        nothing = split(np.zeros(len(optimum)), found.shapes)
+        for _ in range(3):
+            residuals = y - np.polynomial.polynomial.polyval(x, np.array([_long(w) for w in optimum]))
+            left = replace(centred, y=tensor(residuals.astype(np.float64), device=loss.device))
+            slope = found.basis.T @ _gradient(left, leaves(nothing, loss.device))
+            optimum = [w + more for w, more in zip(optimum, self.of_x(-found.basis @ slope), strict=True)]
+        hessian = change.T @ found.hessian @ change
+        if not np.isfinite(hessian).all():
+            return None
+        return replace(
+            found,
+            hessian=hessian,
+            optimum=floats(optimum),
+            rounding=_rounding(floats(optimum), np.sqrt(np.diag(hessian))),
+            frame=self,
+            centred_optimum=floats(self.of_t(optimum)),
+            basis=np.stack([floats(self.of_x(direction)) for direction in found.basis.T], axis=1),
+        )
+
+    def __str__(self) -> str:
+        return f"centred x at {self.centre:.10g}, scaled by {self.scale:.10g}"
+
+
+def _shifted(weights: Iterable[Any], centre: Fraction, scale: Fraction) -> Exact:
+    """The polynomial Σ wₖ (centre + scale t)ᵏ in powers of t."""
+    exact = [Fraction(w) for w in weights]
+    powers = range(len(exact))
+    return [sum((exact[k] * comb(k, j) * centre ** (k - j) for k in powers[j:]), Fraction()) * scale**j for j in powers]
+
+
+def _long(number: Fraction) -> Any:
+    near = float(number)
+    return np.longdouble(near) + np.longdouble(float(number - Fraction(near)))
+
+
+def floats(numbers: Exact) -> Vector:
+    """Exact numbers, each rounded once."""
+    return np.array([float(number) for number in numbers])
 
 
 def _gradient(loss: Objective, weights: Weights) -> Vector:
@@ -215,19 +336,21 @@ def _gradient(loss: Objective, weights: Weights) -> Vector:
     return _joined(grad(loss(weights), inputs, allow_unused=True), inputs)
 
 
-def _derivatives(loss: Objective, weights: Weights) -> tuple[Vector, Vector]:
-    """The gradient (n) and the Hessian (n × n): row i is the gradient of the gradient's element i."""
+def _derivatives(loss: Objective, weights: Weights, directions: Vector) -> tuple[Vector, Vector]:
+    """The gradient (n), and H times each column of `directions`: the gradient of gᵀ t for each t."""
     inputs = list(weights.values())
-    first = grad(loss(weights), inputs, create_graph=True, allow_unused=True)
-    nothing = [None] * len(inputs)
-    rows = []
-    for g, w in zip(first, inputs, strict=True):
-        for i in range(w.numel()):
-            bends = g is not None and g.node is not None
-            second = grad(g.reshape(-1)[i], inputs, retain_graph=True, allow_unused=True) if bends else nothing  # type: ignore[union-attr]
-            rows.append(_joined(second, inputs))
-    H = np.array(rows)
-    return _joined(first, inputs), (H + H.T) / 2
+    shapes = {name: w.shape for name, w in weights.items()}
+    first: Any = grad(loss(weights), inputs, create_graph=True, allow_unused=True)
+    columns = []
+    for direction in directions.T:
+        parts = zip(first, split(direction, shapes).values(), strict=True)
+        used = [(g, part) for g, part in parts if g is not None and g.node is not None and part.any()]
+        second: Any = [None] * len(inputs)
+        if used:
+            seeds = [tensor(part, dtype=g.dtype, device=loss.device) for g, part in used]
+            second = grad([g for g, _ in used], inputs, seeds, retain_graph=True, allow_unused=True)
+        columns.append(_joined(second, inputs))
+    return _joined(first, inputs), np.stack(columns, axis=1)
 
 
 def _joined(gradients: Any, inputs: list[Any]) -> Vector:

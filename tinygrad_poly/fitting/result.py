@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 
-from tinygrad_poly.creation import tensor
-from tinygrad_poly.fitting import quadratic, saved
+from tinygrad_poly.creation import as_tensor, tensor, zeros
+from tinygrad_poly.engine import arrays
+from tinygrad_poly.fitting import quadratic, saved, statistics
 from tinygrad_poly.fitting.objective import Objective
 from tinygrad_poly.fitting.quadratic import Quadratic
 from tinygrad_poly.fitting.saved import Run
+from tinygrad_poly.fitting.statistics import Statistics
 from tinygrad_poly.fitting.verdict import Verdict
 from tinygrad_poly.tensor import Tensor
 
@@ -38,6 +40,17 @@ class FitResult(Generic[W]):
     """Whether Ctrl-C ended the fit before its last step."""
     is_plain_descent: bool = False
     """Whether the steps are w ← w − lr · ∂L/∂w and nothing more, of which everything can be foretold."""
+    solution: Quadratic | None = None
+    """The loss as a quadratic function, where that is how the fit was done."""
+
+    @property
+    def how(self) -> str:
+        """The way to the weights, in a line."""
+        if self.solution is None:
+            return f"{self.step} steps of {self.run.optimizer}, learning rate {self.lr:g}"
+        frame = f"{self.solution.frame}; " if self.solution.frame else ""
+        steps = f"{self.solution.steps} Newton step{'s' if self.solution.steps != 1 else ''}"
+        return f"Solved at once: {frame}{steps}, as the loss is quadratic"
 
     @property
     def params(self) -> W:
@@ -87,6 +100,8 @@ class FitResult(Generic[W]):
     @cached_property
     def quadratic(self) -> Quadratic | None:
         """The loss as a quadratic function of the weights; None if it is not quadratic."""
+        if self.solution is not None:
+            return self.solution
         # At the start, because a fit that diverged ends where nothing can be computed.
         return quadratic.of(self.objective, self.run.start)
 
@@ -94,6 +109,86 @@ class FitResult(Generic[W]):
     def largest_stable_lr(self) -> float | None:
         """The learning rate above which this fit diverges; None if it is unknown."""
         return self.quadratic.largest_stable_lr if self.is_plain_descent and self.quadratic else None
+
+    @cached_property
+    def statistics(self) -> Statistics | None:
+        """Standard errors and R², where the loss is a sum or mean of squared errors with an optimum that is known."""
+        found = self.quadratic
+        if found is None or not found.determined or self.objective.in_blocks:
+            return None
+        return statistics.of(self.objective.in_float64(), found, self.loss)
+
+    def predict(self, x: Any) -> Tensor:
+        """The model's y for other x, of a loss that is a sum or mean of squared errors.
+
+        The loss is asked itself: where the model predicts p, the derivative of L = k Σ (p − y)² by y is 2k (y − p).
+
+        Raises:
+            ValueError: where the loss is none, so that it does not tell what it predicts.
+        """
+        if self.objective.in_blocks:
+            raise ValueError("predict() takes a fit of arrays: compute the model of these params block by block")
+        place = self.objective.device
+        x = as_tensor(x).detach().to(place)
+        x = x.to(self.objective.x.dtype) if arrays.is_floating(self.objective.x.dtype) else x
+        y = self.objective.y
+        other = replace(self.objective, x=x, y=zeros((*x.shape[:1], *y.shape[1:]), dtype=y.dtype, device=place))
+        with place.active():
+            found = statistics.predictions(other, self.run.params)
+        if found is None:
+            raise ValueError("predict() knows a model by its errors, and this loss is no sum or mean of (model − y)²")
+        return tensor(found[0])
+
+    def table(self) -> str:
+        """The weights as a table: the fit, and beside it the optimum with its standard errors where they are known."""
+        rows = self.rows()
+        shown = [
+            [name, *(["" if v is None else f"{v:.{d}g}" for v, d in zip(row, (16, 16, 3))])] for name, *row in rows
+        ]
+        used = [0, *(i for i in (1, 2, 3) if any(row[i] for row in shown))]
+        lines = [
+            [("weight", "fit", "optimum", "standard error")[i] for i in used],
+            *([r[i] for i in used] for r in shown),
+        ]
+        widths = [max(map(len, column)) for column in zip(*lines)]
+        return "\n".join(
+            "  ".join([line[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(line[1:], widths[1:]))]) for line in lines
+        )
+
+    def summary(self) -> dict[str, Any]:
+        """The result in numbers and names that JSON has."""
+        rows, verdict = self.rows(), self.verdict
+        fit, optimum, errors = ({row[0]: row[i] for row in rows} for i in (1, 2, 3))
+        return {
+            "params": fit,
+            "loss": self.loss,
+            "converged": verdict.converged,
+            "optimum": optimum if verdict.optimum is not None else None,
+            "optimum_loss": verdict.optimum,
+            "standard_errors": errors if any(v is not None for v in errors.values()) else None,
+            "r_squared": self.statistics.r_squared if self.statistics else None,
+            "steps": self.step,
+            "interrupted": self.interrupted,
+        }
+
+    def rows(self) -> list[tuple[str, float, float | None, float | None]]:
+        """Name, fit, optimum and standard error of each weight; None where one is not known."""
+        known = self.quadratic if self.quadratic and self.quadratic.determined else None
+        errors = self.statistics.errors if self.statistics and self.statistics.errors is not None else None
+        names = [
+            name + (f"[{', '.join(map(str, index))}]" if index else "")
+            for name, w in self.run.params.items()
+            for index in np.ndindex(w.shape)
+        ]
+        return [
+            (
+                name,
+                fit,
+                None if known is None else float(known.optimum[i]),
+                None if errors is None else float(errors[i]),
+            )
+            for i, (name, fit) in enumerate(zip(names, quadratic.flat(self.run.params).tolist(), strict=True))
+        ]
 
     @cached_property
     def verdict(self) -> Verdict:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -66,6 +67,10 @@ class Verdict:
         # Where even L(0) is 0, the start is all there is to compare with.
         size = quadratic.loss_at_zero or quadratic.excess(run.start)
         blur = max(BLUR, *(100 * float(np.finfo(w.dtype).eps) for w in run.params.values())) ** 2 * size
+        # Where rounding the terms of the model costs more than all that is to be learned, nothing is known.
+        if quadratic.rounding > max(CLOSE * optimum, CLOSE**2 * size):
+            return replace(verdict, unknown=NOT_DETERMINED)
+        blur = max(blur, quadratic.rounding)
         enough = max(CLOSE * optimum, blur)
         verdict = replace(
             verdict,
@@ -91,31 +96,41 @@ class Verdict:
         return self.largest_stable_lr is not None and self.lr >= self.largest_stable_lr
 
     def __str__(self) -> str:
-        return "\n".join(line for line in (self._where(), self._whether()) if line)
+        lines = [self.headline, *(f"  {line}" for line in (self._where(), self._why()) if line)]
+        return "\n".join(textwrap.fill(line, 98, subsequent_indent="  ") for line in lines)
+
+    @property
+    def headline(self) -> str:
+        """The verdict in a line."""
+        if self.converged:
+            return "It has converged."
+        if self.converged is None:
+            return f"Whether it has converged is not known: {self.unknown}."
+        if self.diverges:
+            return f"It diverges: the learning rate is {self.lr:g}, and has to be below {self.largest_stable_lr:.6g}."
+        if self.fastest_lr is None:
+            return "It has not converged."
+        return (
+            f"It has not converged: that takes {_count(self.more_steps, 'more step')}, or "
+            f"{_count(self.more_steps_at_fastest, 'step')} with {self.fastest_lr:g}."
+        )
 
     def _where(self) -> str:
         reached = f"After {_count(self.step, 'step')} the loss is {self.loss:.7g}"
         if self.optimum is None or self.excess is None:
-            return f"{reached}. How far that is from the optimum is not known: {self.unknown}."
-        off = f"a weight is off by up to {self.distance:.2g}"
+            return f"{reached}."
         if self.fits_exactly:
-            return f"{reached}, where the optimum is an exact fit; {off}."
-        return (
-            f"{reached}, {_above(self.excess / self.optimum)} the least-squares optimum of {self.optimum:.7g}; {off}."
-        )
+            return f"{reached}, where the optimum is an exact fit; a weight is off by up to {self.distance:.2g}."
+        return f"{reached}, {_above(self.excess / self.optimum)} the least-squares optimum of {self.optimum:.7g}."
 
-    def _whether(self) -> str:
-        if self.converged:
-            return "It has converged."
-        if self.diverges:
-            return f"It diverges: the learning rate is {self.lr:g}, and has to be below {self.largest_stable_lr:.6g}."
-        if self.fastest_lr is None:
-            return "" if self.converged is None else "It has not converged."
-        return (
-            f"It has not converged: that takes {_count(self.more_steps, 'more step')}, or "
-            f"{_count(self.more_steps_at_fastest, 'step')} with {self.fastest_lr:g}, in the long run the fastest "
-            f"learning rate (from {self.largest_stable_lr:.6g} on it diverges)."
-        )
+    def _why(self) -> str:
+        if self.converged is not False or (self.fits_exactly and self.fastest_lr is None):
+            return ""
+        off = "" if self.fits_exactly else f"A weight is off by up to {self.distance:.2g}. "
+        if self.fastest_lr is None or self.diverges:
+            return off.rstrip()
+        fastest = f"The fastest learning rate in the long run is {self.fastest_lr:g}"
+        return f"{off}{fastest}; from {self.largest_stable_lr:.6g} on it diverges."
 
 
 def _count(number: int | None, noun: str) -> str:

@@ -219,7 +219,7 @@ def test_an_interrupt_keeps_the_last_complete_step(sine):
         if t == 6:
             raise KeyboardInterrupt
 
-    result = fit(*sine.arguments, log_every=1, progress=press)
+    result = fit(*sine.arguments, lr=1e-6, log_every=1, progress=press)
     assert result.interrupted
     assert result.step == 6
     assert numbers(result.params) == numbers(fit(*sine.arguments, steps=6, progress=False).params)
