@@ -128,3 +128,13 @@ def test_the_losses_of_a_fit_that_reached_zero_can_be_drawn(tmp_path):
     result = fit(loss, {"w": 1.0}, tg.ones(1), tg.ones(1), steps=3, lr=0.1, log_every=1, progress=False)
     assert result.loss == 0
     result.plot(tmp_path / "fit.png")
+
+
+def test_a_start_outside_the_axes_is_left_out_and_the_residuals_are_drawn(sine, tmp_path):
+    pytest.importorskip("matplotlib")
+    for offset, drawn in ((0.0, True), (1e6, False)):
+        start = sine.start | {"a": offset}
+        fit(sine.loss, start, sine.x, sine.y, progress=False).plot(tmp_path / "fit.svg", cubic)
+        content = (tmp_path / "fit.svg").read_text()
+        assert ("<!-- start -->" in content) == drawn
+        assert "<!-- y − fit -->" in content

@@ -49,20 +49,29 @@ def draw(result: Any, path: str | Path, model: Model | None, title: str) -> None
         ) from None
 
     # A figure of its own, without pyplot: no window, no global state, and the caller's own figures are left alone.
-    style: Any = {"axes.spines.top": False, "axes.spines.right": False, "axes.unicode_minus": False}
+    style: Any = {
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.unicode_minus": True,
+        "axes.formatter.use_mathtext": True,
+    }
     # A fit that diverges has losses near the end of the floating-point numbers, and axes that go beyond it.
     with rc_context(style), np.errstate(over="ignore"):
         figure = Figure(figsize=(11.0, 4.6) if model else (6.0, 4.6), layout="constrained", facecolor="white")
-        widths = [3, 2] if model else [1]
-        panels = figure.subplots(1, len(widths), width_ratios=widths, squeeze=False)[0]
+        if model:
+            places = [["curves", "losses"], ["residuals", "losses"]]
+            panels = figure.subplot_mosaic(places, width_ratios=[3, 2], height_ratios=[3, 1])
+        else:
+            panels = figure.subplot_mosaic([["losses"]])
         if title:
             figure.suptitle(title, fontsize=13, color=INK, x=0.01, ha="left")
         if model:
-            _draw_curves(panels[0], result, model)
-        _draw_losses(panels[-1], result)
-        for panel in panels:
+            _draw_curves(panels["curves"], result, model)
+            _draw_residuals(panels["residuals"], panels["curves"], result, model)
+        _draw_losses(panels["losses"], result)
+        for name in panels.keys() - {"residuals"}:
             # Above the panel, where it hides nothing.
-            panel.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=3, frameon=False, labelcolor=INK)
+            panels[name].legend(loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=3, frameon=False, labelcolor=INK)
         content = io.BytesIO()
         figure.savefig(content, format=Path(path).suffix.lstrip(".").lower(), dpi=150)
     files.write(path, content.getvalue())
@@ -78,18 +87,31 @@ def _draw_curves(panel: Any, result: Any, model: Model) -> None:
     grid = tensor(
         np.linspace(x.min(), x.max(), 400).astype(x.dtype).reshape(400, *x.shape[1:]), device=result.objective.device
     )
-    for params, color, style, label in (
-        (result.start, START, (0, (4, 3)), "start"),
-        (result.params, FIT, "-", f"fit after {result.step} steps"),
-    ):
-        curve = np.ravel(np.broadcast_to(on_cpu(model(params, grid).array), grid.shape))
-        panel.plot(
-            np.ravel(on_cpu(grid.array)), curve, color=color, linestyle=style, linewidth=2, label=label, zorder=3
-        )
-    # Random weights may start far away; what matters is the data and the fit.
+    start, curve = (
+        np.ravel(np.broadcast_to(on_cpu(model(params, grid).array), grid.shape))
+        for params in (result.start, result.params)
+    )
     low, high = min(y.min(), curve.min()), max(y.max(), curve.max())
     margin = 0.25 * (high - low) or 1.0
     panel.set_ylim(low - margin, high + margin)
+    lines = [(curve, FIT, "-", f"fit after {result.step} steps" if result.solution is None else "fit")]
+    # Random weights may start far away, where nothing of them is seen; what matters is the data and the fit.
+    if np.any((start > low - margin) & (start < high + margin)):
+        lines.insert(0, (start, START, (0, (4, 3)), "start"))
+    for values, color, style, label in lines:
+        panel.plot(
+            np.ravel(on_cpu(grid.array)), values, color=color, linestyle=style, linewidth=2, label=label, zorder=3
+        )
+
+
+def _draw_residuals(panel: Any, above: Any, result: Any, model: Model) -> None:
+    x, y = result.objective.points()
+    _frame(panel, "x", "y − fit")
+    above.set_xlabel("")
+    predicted = np.broadcast_to(on_cpu(model(result.params, tensor(x, device=result.objective.device)).array), y.shape)
+    panel.scatter(x, y - predicted, s=np.clip(4000 / x.size, 6, 20), color=DATA, linewidths=0, zorder=2)
+    panel.axhline(0, color=FIT, linewidth=1.5)
+    panel.sharex(above)
 
 
 def _draw_losses(panel: Any, result: Any) -> None:
@@ -102,6 +124,7 @@ def _draw_losses(panel: Any, result: Any) -> None:
     if min(losses.values()) >= 0 < max(losses.values()):
         panel.set_yscale("log", nonpositive="mask")
     panel.set_xlim(left=0)
+    panel.xaxis.get_major_locator().set_params(integer=True)
 
 
 def _frame(panel: Any, x: str, y: str) -> None:

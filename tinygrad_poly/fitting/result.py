@@ -50,7 +50,7 @@ class FitResult(Generic[W]):
             return f"{self.step} steps of {self.run.optimizer}, learning rate {self.lr:g}"
         frame = f"{self.solution.frame}; " if self.solution.frame else ""
         steps = f"{self.solution.steps} Newton step{'s' if self.solution.steps != 1 else ''}"
-        return f"Solved at once: {frame}{steps}, as the loss is quadratic"
+        return f"Solved at once: {frame}{steps}"
 
     @property
     def params(self) -> W:
