@@ -59,7 +59,7 @@ def draw(result: Any, path: str | Path, model: Model | None, title: str) -> None
     with rc_context(style), np.errstate(over="ignore"):
         figure = Figure(figsize=(11.0, 4.6) if model else (6.0, 4.6), layout="constrained", facecolor="white")
         if model:
-            places = [["curves", "losses"], ["residuals", "losses"]]
+            places: Any = [["curves", "losses"], ["residuals", "losses"]]
             panels = figure.subplot_mosaic(places, width_ratios=[3, 2], height_ratios=[3, 1])
         else:
             panels = figure.subplot_mosaic([["losses"]])
@@ -94,7 +94,7 @@ def _draw_curves(panel: Any, result: Any, model: Model) -> None:
     low, high = min(y.min(), curve.min()), max(y.max(), curve.max())
     margin = 0.25 * (high - low) or 1.0
     panel.set_ylim(low - margin, high + margin)
-    lines = [(curve, FIT, "-", f"fit after {result.step} steps" if result.solution is None else "fit")]
+    lines: list[Any] = [(curve, FIT, "-", f"fit after {result.step} steps" if result.solution is None else "fit")]
     # Random weights may start far away, where nothing of them is seen; what matters is the data and the fit.
     if np.any((start > low - margin) & (start < high + margin)):
         lines.insert(0, (start, START, (0, (4, 3)), "start"))
