@@ -116,10 +116,10 @@ def csv_file(rng: random.Random, folder: Path) -> str:
     try:
         x, y = points.read(path, say=said.append)
     except DataError as error:
+        if absent is not None and len(rows) == 1:
+            return "refused, nothing there"
         if decimal == "," and "say --decimal" in str(error):
             x, y = points.read(path, decimal=",", say=said.append)
-        elif absent is not None and len(rows) == 1:
-            return "refused, nothing there"
         else:
             check(place is not None, f"{error}: {content!r}")
             check(f", line {place}" in str(error), f"{error} is not in line {place}: {content!r}")
