@@ -114,6 +114,44 @@ def test_a_long_chain_needs_no_recursion():
     assert result == 20_000
 
 
+@pytest.mark.parametrize("function", ["sum", "prod", "max", "min"])
+@pytest.mark.parametrize("shape", [(2, 3, 4), (5,), (2, 0)])
+@pytest.mark.parametrize("keepdims", [False, True])
+def test_the_shape_of_a_reduction_is_numpys_though_nothing_is_added_up(function, shape, keepdims):
+    x = np.ones(shape, np.float32)
+    for axis in (None, -1, 0, tuple(range(x.ndim))):
+        if x.size or function in ("sum", "prod"):
+            expected = getattr(np, function)(x, axis=axis, keepdims=keepdims)
+            found = record(function, placeholder("x", shape, "float32"), axis=axis, keepdims=keepdims)
+            assert (found.shape, found.dtype) == (expected.shape, expected.dtype)
+    with pytest.raises(np.exceptions.AxisError):
+        record(function, placeholder("x", shape, "float32"), axis=3)
+
+
+@pytest.mark.parametrize(
+    "shapes", [((3,), (3,)), ((2, 3), (3,)), ((3,), (3, 2)), ((5, 1, 2, 3), (4, 3, 2)), ((2, 0), (0, 1))]
+)
+def test_the_shape_of_a_matrix_product_is_numpys_though_nothing_is_multiplied(shapes):
+    expected = np.matmul(*(np.ones(shape) for shape in shapes)).shape
+    assert record("matmul", *(placeholder("x", shape, "float64") for shape in shapes)).shape == expected
+    with pytest.raises(ValueError, match="mismatch"):
+        record("matmul", placeholder("x", (2, 1), "float64"), placeholder("y", (3, 2), "float64"))
+
+
+def test_a_trace_of_a_million_million_elements_takes_no_time():
+    n = 10**6
+    x, y = placeholder("x", (n * n,), "float64"), placeholder("y", (2, n * n), "float64")
+    assert record("sum", x, axis=None).shape == ()
+    assert record("matmul", y, x).shape == (2,)
+
+
+def test_numbers_that_are_equal_promote_by_their_own_type():
+    x = placeholder("x", (2,), "int64")
+    assert [record("add", x, one).dtype for one in (1, 1.0, True)] == [np.int64, np.float64, np.int64]
+    assert record("add", x, np.float32(1)).dtype == np.float64
+    assert record("add", placeholder("y", (2,), "int8"), np.int16(1)).dtype == np.int16
+
+
 def test_the_judge_sees_a_wrong_program():
     case = Case(
         strategies.Problem(

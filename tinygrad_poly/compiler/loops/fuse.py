@@ -15,6 +15,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from tinygrad_poly.compiler.trace.program import Program, in_order
 from tinygrad_poly.compiler.trace.symbols import Symbol
 from tinygrad_poly.engine.arrays import Shape
@@ -53,8 +55,8 @@ _FUSED = {
         *("floor", "ceil", "trunc", "rint", "sign", "copysign", "fabs", "positive", "nextafter"),
     ),
 }
-_GIVEN = ("bool", "float32", "float64", "int64", "int32", "int16", "int8", "uint32", "uint16", "uint8")
-_MADE = _GIVEN[:4]
+_MADE = frozenset(map(np.dtype, ("bool", "float32", "float64", "int64")))
+_GIVEN = _MADE | set(map(np.dtype, ("int32", "int16", "int8", "uint32", "uint16", "uint8")))
 
 
 @dataclass
@@ -215,10 +217,10 @@ def passes(loop: Loop, kept: Collection[Symbol]) -> int:
 
 def _no_part_of_a_loop(s: Symbol) -> str:
     """The reason why no loop can compute `s`; "" if one can."""
-    if str(s.dtype) not in _MADE:
+    if s.dtype not in _MADE:
         return f"{s.function} gives {s.dtype}, with which loops do not compute as NumPy does"
     for x in s.inputs:
-        if isinstance(x, Symbol) and str(x.dtype) not in _GIVEN:
+        if isinstance(x, Symbol) and x.dtype not in _GIVEN:
             return f"{s.function} takes {x.dtype}, with which loops do not compute as NumPy does"
     if s.function == "full" or is_reduction(s) or _can_be_fused(s) or is_view(s) or is_sum_of_one(s):
         return ""

@@ -81,6 +81,7 @@ def available() -> bool:
     return True
 
 
+@cache
 def compiled(source: str) -> Callable[..., tuple[Any, ...]]:
     """The function `run` of a source, compiled by Numba at its first call, or loaded from disk.
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NoReturn, cast
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
 
 from tinygrad_poly.engine.arrays import Shape, library
 from tinygrad_poly.engine.errors import TraceError
@@ -251,6 +252,7 @@ def caller(function: str, attributes: Attributes) -> Callable[..., Any]:
     return lambda *inputs: call(function, inputs, attributes)
 
 
+@functools.cache
 def is_elementwise(function: str) -> bool:
     """Whether each element of the result depends only on the elements at the same place."""
     return function in ("where", "astype") or (
@@ -280,8 +282,7 @@ def record(function: str, *inputs: Any, **attributes: Any) -> Symbol:
                 x.check_alive()
         samples = tuple(_sample(x) for x in inputs)
         shape = np.broadcast_shapes(*(getattr(x, "shape", ()) for x in inputs))
-        with np.errstate(all="ignore"):
-            dtype = call(function, samples, sorted_attributes).dtype
+        dtype = _dtype_of(function, sorted_attributes, *samples)
         symbol = Symbol(function, inputs, sorted_attributes, shape, dtype)
         symbol.weak = all(x.weak if isinstance(x, Symbol) else isinstance(x, (bool, int, float)) for x in inputs)
         return _of_this_trace(symbol)
@@ -301,6 +302,8 @@ def record(function: str, *inputs: Any, **attributes: Any) -> Symbol:
         inputs, attributes["arguments"] = tuple(symbols), arguments
     sorted_attributes = tuple(sorted(attributes.items()))
     samples = tuple(_sample_array(x, function) for x in inputs)
+    if function in ("sum", "prod", "max", "min", "matmul") and "arguments" not in attributes:
+        samples = _shortened(function, samples, attributes.get("axis"))
     with np.errstate(all="ignore"):
         result = call(function, samples, sorted_attributes)
     if isinstance(result, tuple):
@@ -313,6 +316,26 @@ def record(function: str, *inputs: Any, **attributes: Any) -> Symbol:
         return cast(Symbol, tuple(symbols))
     result = np.asarray(result)
     return _of_this_trace(Symbol(function, inputs, sorted_attributes, result.shape, result.dtype))
+
+
+def _shortened(function: str, samples: tuple[Any, ...], axis: Any) -> tuple[Any, ...]:
+    """Samples of length 1 where a function adds up: that tells the shape and dtype as well, and costs nothing."""
+    x, *others = samples
+    if function == "matmul":
+        (y,) = others
+        inner = max(0, np.ndim(y) - 2)
+        if np.ndim(x) and np.ndim(y) and x.shape[-1] == y.shape[inner] != 0:
+            return x[..., :1], y[..., :1, :] if y.ndim > 1 else y[:1]
+        return samples
+    axes = normalize_axis_tuple(range(x.ndim) if axis is None else axis, x.ndim)
+    return x[tuple(slice(1) if i in axes else slice(None) for i in range(x.ndim))], *others
+
+
+@functools.lru_cache(maxsize=1024, typed=True)  # 1, 1.0 and True are equal and promote differently
+def _dtype_of(function: str, attributes: Attributes, *samples: Any) -> Any:
+    """The dtype of an elementwise function of these numbers."""
+    with np.errstate(all="ignore"):
+        return call(function, samples, attributes).dtype
 
 
 def _sample_array(x: Any, function: str) -> Any:
