@@ -51,11 +51,13 @@ wheel: $(VENV)/.installed  ## Build the wheel and try it alone, outside the chec
 	build/wheel/env/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt build/wheel/*.whl
 	cd build/wheel && env/bin/tinygrad-poly fit line --no-picture && env/bin/tinygrad-poly tutorials T8
 
-docs: $(VENV)/.test  ## Write the pages that are made from the code
+docs: $(VENV)/.docs  ## Write the pages that are made from the code, and build the book in build/docs
 	$(BIN)/python -m tinygrad_poly.derivatives > docs/derivatives.md
 	$(BIN)/python -W ignore -m tests.names > docs/names.md
 	$(BIN)/python -m benchmarks.report
 	$(BIN)/python -m tests.proof.doctor --page
+	$(BIN)/python -m sphinx -b html -d build/doctrees --fresh-env --fail-on-warning --keep-going --quiet docs build/docs
+	@echo "The book: build/docs/index.html"
 
 bench: $(VENV)/.bench  ## Measure speed against torch (half an hour; goes on where it was interrupted)
 	$(BIN)/python -m benchmarks --results
@@ -91,6 +93,10 @@ $(VENV)/.installed: $(VENV)/.environment pyproject.toml constraints.txt
 
 $(VENV)/.test: $(VENV)/.installed
 	$(PIP) --group test
+	@touch $@
+
+$(VENV)/.docs: $(VENV)/.test
+	$(PIP) --group docs
 	@touch $@
 
 $(VENV)/.bench: $(VENV)/.test

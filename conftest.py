@@ -38,6 +38,10 @@ pytest_collect_file = Sybil(
 ).pytest()
 
 
+# The programs of the book have no doctests: tests/test_book.py runs them and compares what they print with its pages.
+collect_ignore_glob = ["docs/*.py", "docs/*/*.py", "docs/*/*/*.py"]
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """How many processes `-n auto` means: one for each core, those that share a core included."""
