@@ -1,9 +1,9 @@
 """The command `tinygrad-poly explain`: an expression's graph and its backward pass, as text, picture or page."""
 
 import argparse
-from pathlib import Path
 from typing import Any
 
+from tinygrad_poly import _files as files
 from tinygrad_poly.cli.options import DONE, UsageError
 
 
@@ -29,6 +29,8 @@ def _run(options: argparse.Namespace) -> int:
     from tinygrad_poly import explain
     from tinygrad_poly.explain.expression import parse
 
+    for path in filter(None, (options.html, options.svg)):
+        files.check_writable(path)
     variables = values(options.at)
     function = parse(options.expression)
     try:
@@ -49,7 +51,7 @@ def _run(options: argparse.Namespace) -> int:
 
 def write(path: str, text: str) -> None:
     """Write a file, and say so."""
-    Path(path).write_text(text, encoding="utf-8")
+    files.write(path, text.encode())
     print(f"Written: {path}")
 
 

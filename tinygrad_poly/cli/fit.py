@@ -9,10 +9,10 @@ import textwrap
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from tinygrad_poly import _files as files
+from tinygrad_poly.cli.explain import write
 from tinygrad_poly.cli.options import COUNT, DONE, FAILED, INTERRUPTED, RATE, SEED, WEIGHTS, UsageError, number_type
 from tinygrad_poly.engine.errors import DataError, DivergenceError
 from tinygrad_poly.fitting import formatting, progress, saved
@@ -135,8 +135,7 @@ def run(options: argparse.Namespace) -> FitResult:
         weights = {name: w.detach().requires_grad_() for name, w in task.start.items()}
         explained = explain.steps(task.loss, weights, task.x, task.y)
         say(explained)
-        Path(options.explain).write_text(explained.to_html(f"One step of {about}"), encoding="utf-8")
-        say(f"Written: {options.explain}")
+        write(options.explain, explained.to_html(f"One step of {about}"))
     if _at_once(plan, options):
         result = _solved(task)
         say(f"{result.how}, {settings['dtype']}")
@@ -262,6 +261,8 @@ def _check_outputs(options: argparse.Namespace) -> None:
         if not options.save.endswith(".json"):
             raise UsageError(f"--save {options.save}: the name of a saved run has to end in .json")
         files.check_writable(options.save)
+    if options.explain:
+        files.check_writable(options.explain)
 
 
 def _rate(task: Task, optimizer: str) -> tuple[float, str]:
