@@ -57,6 +57,7 @@ if _typing.TYPE_CHECKING:
     from tinygrad_poly import optim as optim
     from tinygrad_poly import testing as testing
     from tinygrad_poly import utils as utils
+    from tinygrad_poly.checking.coach import coach as coach
     from tinygrad_poly.compiler import compile as compile
     from tinygrad_poly.fitting import FitResult as FitResult
     from tinygrad_poly.fitting import fit as fit
@@ -86,7 +87,7 @@ _register("jax", _jax)
 # What a program may not need is imported when it is asked for: whole modules, and names in modules.
 _MODULES = ("cuda", "func", "linalg", "nn", "optim", "testing", "utils")
 _NAMES = {"fit": "fitting", "FitResult": "fitting", "compile": "compiler", "vmap": "func"}
-_NAMES |= {"save": "saving", "load": "saving"}
+_NAMES |= {"save": "saving", "load": "saving", "coach": "checking.coach"}
 
 
 if not _typing.TYPE_CHECKING:  # a checker would take every name for one of the package's

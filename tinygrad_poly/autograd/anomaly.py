@@ -101,16 +101,10 @@ def _error(what: str, values: Any, place: tuple[int, ...], inputs: Any, line: An
     return AnomalyError(f"{text}; it was computed in {line.filename}, line {line.lineno}: {line.line}")
 
 
-class set_detect_anomaly(detect_anomaly):  # noqa: N801 - torch's name
-    """`detect_anomaly` from here on, or not: for the rest of the program, or in a `with`.
+class Switch(Observer):
+    """An observer from here on, or not: for the rest of the program, or in a `with`."""
 
-    Args:
-        mode: whether to look for anomalies.
-        check_nan: as for `detect_anomaly`.
-    """
-
-    def __init__(self, mode: bool, check_nan: bool = True) -> None:
-        super().__init__(check_nan)
+    def __init__(self, mode: bool) -> None:
         self.before = recording.get()
         if self.before:
             recording.set(self if mode else True)
@@ -121,6 +115,19 @@ class set_detect_anomaly(detect_anomaly):  # noqa: N801 - torch's name
         super().__enter__()
         recording.set(now)
         return self
+
+
+class set_detect_anomaly(Switch, detect_anomaly):  # noqa: N801 - torch's name
+    """`detect_anomaly` from here on, or not: for the rest of the program, or in a `with`.
+
+    Args:
+        mode: whether to look for anomalies.
+        check_nan: as for `detect_anomaly`.
+    """
+
+    def __init__(self, mode: bool, check_nan: bool = True) -> None:
+        detect_anomaly.__init__(self, check_nan)
+        Switch.__init__(self, mode)
 
 
 def _not_finite(array: Any) -> tuple[int, ...] | None:

@@ -4,7 +4,7 @@ It runs some steps and looks at the parameters between them. It sees neither a w
 nor a loss that is computed against the wrong target: such a loop trains, only not what was meant.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +13,7 @@ import numpy as np
 from tinygrad_poly.checking.arguments import as_array, library_of, made_by
 
 PROBLEMS = {
-    "history": "keeps its history: its graph grows with every step ({sizes} nodes). Update it in place: "
+    "history": "keeps its history: its graph grows with every step{sizes}. Update it in place: "
     "with no_grad(): {name} -= lr * {name}.grad",
     "not-zeroed": "adds each step's gradient to the earlier ones': call zero_grad() in each",
     "no-gradient": "never gets a gradient: the loss does not depend on it, or through numbers that were read out",
@@ -73,7 +73,7 @@ def check_training_loop(step: Callable[[], Any], steps: int = 4) -> TrainingRepo
         code = "history" if grows else "no-gradient" if name not in graded and name not in moved else ""
         code = code or ("not-zeroed" if name in kept else "not-updated" if name not in moved else "")
         if code:
-            words = PROBLEMS[code].format(name=name, sizes=", ".join(map(str, sizes[name])))
+            words = PROBLEMS[code].format(name=name, sizes=f" ({', '.join(map(str, sizes[name]))} nodes)")
             report.problems.append((code, name, words))
     return report
 
@@ -119,6 +119,11 @@ def _parameters(step: Callable[[], Any]) -> Iterator[tuple[str, Any]]:
         scope |= {name: function.__globals__[name] for name in code.co_names if name in function.__globals__}
         cells = zip(code.co_freevars, function.__closure__ or ())
         scope |= {name: cell.cell_contents for name, cell in cells if cell != type(cell)()}
+    yield from named(scope)
+
+
+def named(scope: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The tensors that require grad among variables, in their lists and dicts, and the parameters of modules."""
     for name, value in scope.items():
         if hasattr(value, "named_parameters") and not isinstance(value, type):
             yield from ((f"{name}.{n}", p) for n, p in value.named_parameters())

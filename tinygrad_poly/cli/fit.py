@@ -147,7 +147,8 @@ def run(options: argparse.Namespace) -> FitResult:
         say(f"{steps}, learning rate {settings['lr']}{rate}, {settings['dtype']}")
         if options.show_program:
             wanted = {name: settings[name] for name in ("lr", "optimizer")}
-            source = program(task.loss, task.start, task.x, task.y, **wanted, hoist=options.hoist, target=options.target)
+            wanted |= {"hoist": options.hoist, "target": options.target}
+            source = program(task.loss, task.start, task.x, task.y, **wanted)
             highlighted(source, options.target)
         result = _descend(plan, options)
     _report(result, options, say, {"curve": options.curve, "data": settings["data"], "notes": notes})
