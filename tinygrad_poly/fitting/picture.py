@@ -81,7 +81,7 @@ def _draw_curves(panel: Any, result: Any, model: Model) -> None:
     x, y = result.objective.points()
     if x.size != y.size or x.size != len(x):
         raise ShapeError(f"only one x for each y can be drawn, but x has shape {x.shape} and y has shape {y.shape}")
-    _frame(panel, "x", "y")
+    frame(panel, "x", "y")
     points = f"data, {x.size} point{'s' if x.size != 1 else ''}"
     panel.scatter(x, y, s=np.clip(4000 / x.size, 12, 40), color=DATA, linewidths=0, label=points, zorder=2)
     grid = tensor(
@@ -116,7 +116,7 @@ def _draw_residuals(panel: Any, above: Any, result: Any, model: Model) -> None:
 
 def _draw_losses(panel: Any, result: Any) -> None:
     losses = {0: result.start_loss} | result.losses | {result.step: result.loss}
-    _frame(panel, "steps", "loss")
+    frame(panel, "steps", "loss")
     panel.plot(list(losses), list(losses.values()), color=FIT, linewidth=2, marker="o", markersize=3, label="loss")
     optimum = result.verdict.optimum
     if optimum is not None and not result.verdict.fits_exactly:
@@ -127,7 +127,8 @@ def _draw_losses(panel: Any, result: Any) -> None:
     panel.xaxis.get_major_locator().set_params(integer=True)
 
 
-def _frame(panel: Any, x: str, y: str) -> None:
+def frame(panel: Any, x: str, y: str) -> None:
+    """Label a panel, and draw its grid."""
     panel.set_xlabel(x, color=INK)
     panel.set_ylabel(y, color=INK)
     panel.tick_params(colors=INK, labelsize=9)
