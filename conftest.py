@@ -22,6 +22,9 @@ import tinygrad_poly
 MOST_PROCESSES = 8
 """More would wait for the longest file, and each takes a gigabyte."""
 
+# Programs that would run when they are imported; tests/tutorials/test_programs.py runs them.
+collect_ignore_glob = ["docs/tutorials/*.py"]
+
 # What tests compile belongs to the checkout, not to the user.
 os.environ.setdefault("TINYGRAD_POLY_CACHE", str(Path(__file__).parent / ".pytest_cache" / "compiled"))
 

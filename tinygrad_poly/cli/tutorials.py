@@ -1,8 +1,12 @@
 """The command `tinygrad-poly tutorials`: runs the tutorials' programs and compares each with its printed figures."""
 
 import argparse
+import shutil
+from contextlib import suppress
 from typing import Any
 
+from tinygrad_poly import _files as files
+from tinygrad_poly.cli.explain import write
 from tinygrad_poly.cli.options import DONE, FAILED, UsageError
 
 
@@ -14,10 +18,66 @@ def add(commands: Any) -> None:
         description="Run the programs of the tutorials and compare every figure that they printed.",
     )
     parser.add_argument("names", nargs="*", metavar="name", help="such as T1 (default: all)")
+    parser.add_argument("--show", action="store_true", help="print the programs by hand and by engine, and run them")
+    parser.add_argument("--explain", metavar="FILE", help="write a page that explains the first step of a program")
     parser.set_defaults(run=_run)
 
 
+def _explain(name: str, path: str) -> int:
+    """Run the program by the engine up to its first backward pass, and explain that."""
+    from tinygrad_poly import explain
+    from tinygrad_poly.engine.apply import wrap
+    from tinygrad_poly.tutorials.programs import output, program
+
+    class Reached(Exception):  # noqa: N818 - it is none
+        """The backward pass begins."""
+
+    class FirstStep(explain.Recording):
+        """A recording that ends there."""
+
+        def walking(self, nodes: Any) -> None:
+            """End the program."""
+            raise Reached
+
+    files.check_writable(path)
+    try:
+        says, parts = program(name.upper())
+    except ValueError as error:
+        raise UsageError(error) from None
+    with suppress(Reached), FirstStep() as recorded:
+        output(parts[-1])
+    loss: Any = wrap(recorded.records[-1].value, recorded.records[-1].node)
+    steps = explain.steps(loss, recording=recorded)
+    print(steps)
+    write(path, steps.to_html(says.partition("\n")[0]))
+    return DONE
+
+
+def _show(names: list[str]) -> int:
+    from tinygrad_poly.tutorials.programs import beside, output, program
+
+    width = shutil.get_terminal_size().columns
+    try:
+        found = [program(name.upper()) for name in names]
+    except ValueError as error:
+        raise UsageError(error) from None
+    for says, parts in found:
+        print(says, end="\n\n")
+        titled = [f"# {how}\n{part}" for how, part in zip(("by hand", "by the engine"), parts)]
+        print(beside(titled, width), end="\n\n")
+        print(beside(map(output, parts), width), flush=True)
+    return DONE
+
+
 def _run(options: argparse.Namespace) -> int:
+    if options.explain is not None and (len(options.names) != 1 or options.show):
+        raise UsageError("--explain needs the name of one program, such as T3, and goes without --show")
+    if options.show and not options.names:
+        raise UsageError("--show needs the name of a program, such as T3")
+    if options.explain is not None:
+        return _explain(options.names[0], options.explain)
+    if options.show:
+        return _show(options.names)
     from tinygrad_poly.tutorials import run
 
     try:
