@@ -16,7 +16,7 @@ HERE = Path(__file__).parent / "programs"
 
 
 def program(name: str) -> tuple[str, list[str]]:
-    """What a file says of a program, and its two parts.
+    """The text above a program in its file, and its two parts.
 
     Raises:
         ValueError: where there is no such file.
@@ -35,7 +35,7 @@ def program(name: str) -> tuple[str, list[str]]:
 
 
 def output(source: str) -> str:
-    """What a part of a program prints."""
+    """The output of a part of a program."""
     printed = io.StringIO()
     scope: dict[str, Any] = {"__name__": "__main__"}
     with contextlib.redirect_stdout(printed):
