@@ -86,3 +86,42 @@ def test_what_is_kept_from_call_to_call_is_found():
 def test_one_wrong_number_alone_is_not_called_a_factor():
     (found,) = check_gradients(cost, -2.2345, 0.5, X, Y).diagnosis
     assert found.code == "unclassified"
+
+
+def test_a_gradient_of_one_number_for_a_plain_number_has_the_wrong_shape():
+    report = check_gradients(lambda a, x: a * x[0] ** 2, lambda a, x: x**2, 0.5, X[:1])
+    assert (report.verdict, report.findings[0].reason) == ("fail", "shape")
+
+
+def test_what_looks_like_a_factor_for_these_data_alone_is_not_called_one():
+    (found,) = check_gradients(lambda x, c: np.sum(c[0] * x * x), lambda x, c: 2 * x, X, np.array([3.0])).diagnosis
+    assert found.code == "missing-chain-factor"
+    (found,) = check_gradients(lambda x: x * x, lambda x, g: 2 * x, X[:1]).diagnosis
+    assert found.code == "missing-chain-factor"
+
+
+def test_a_loss_that_takes_no_fewer_rows_is_diagnosed_all_the_same():
+    def convolution(x, w, c):
+        return np.sum(c[2:] * (w[0] * x[:-2] + w[1] * x[1:-1] + w[2] * x[2:]))
+
+    def gradient(x, w, c):
+        g = [c[2:] * k for k in w]
+        return 2 * (np.pad(g[0], (0, 2)) + np.pad(g[1], (1, 1)) + np.pad(g[2], (2, 0)))
+
+    (found,) = check_gradients(convolution, gradient, np.arange(5.0), B, np.arange(1.0, 6.0)).diagnosis
+    assert (found.code, found.numbers["ratio"], found.sure) == ("factor", "2", True)
+
+
+def test_only_what_nothing_else_explains_is_certain():
+    report = check_gradients(lambda x: np.sum(x[1:] + 2 * x[:-1]), lambda x: np.array([0.0, 1.0]), X[:2])
+    assert not report.diagnosis[0].sure
+
+
+def test_float32_is_seen_in_most_numbers_though_some_cancel():
+    A, c = np.random.default_rng(3).standard_normal((6, 3)), np.random.default_rng(4).standard_normal((3, 3))
+
+    def through_float32(A):
+        return (A.astype(np.float32) @ (c + c.T).astype(np.float32)).astype(np.float64)
+
+    (found,) = check_gradients(lambda A: np.sum(c * (A.T @ A)), through_float32, A).diagnosis
+    assert found.code == "float32"

@@ -176,7 +176,7 @@ def test_the_page_is_made_from_the_saved_run():
 @pytest.mark.slow
 def test_the_command_shows_a_case():
     done = subprocess.run(
-        [sys.executable, "-m", "tests.proof.doctor", "--case", "7:1w"], cwd=ROOT, capture_output=True, text=True
+        [sys.executable, "-m", "tests.proof.doctor", "--case", "7:3w"], cwd=ROOT, capture_output=True, text=True
     )
     assert done.returncode == 0
     assert "exact" in done.stdout

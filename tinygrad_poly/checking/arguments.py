@@ -111,7 +111,7 @@ class Arguments:
             g = np.zeros(shape) if g is None else g if isinstance(g, np.ndarray) else np.array(g)
             if g.dtype.kind not in "fiubO" or (g.dtype == object and not all(hasattr(x, "real") for x in g.ravel())):
                 raise DtypeError(f"the gradient of {self.paths[i]} must be numbers, not {g.dtype}")
-            found.append(g.reshape(shape) if g.size == 1 and not shape else g)
+            found.append(g)
         return found
 
     def position(self, name: Any) -> int:

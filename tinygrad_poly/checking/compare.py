@@ -72,7 +72,7 @@ def compare(name: str, gradient: Any, tensor: Any) -> Comparison:
     close = same and bool((gap <= 32 * eps * (np.abs(true) + size) + np.finfo(true.dtype).tiny).all())
     found = None
     if not close:
-        code, numbers = explained([Sample(claimed.astype(np.float64), true.astype(np.float64), unit=eps)])
+        code, numbers, _ = explained([Sample(claimed.astype(np.float64), true.astype(np.float64), unit=eps)])
         found = Diagnosis(code, name, numbers, False)
     result = Comparison(name, same and not gap.any(), close, float(gap.max(initial=0.0)), found)
     print(result)

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from tinygrad_poly.checking import hypotheses as h
-from tinygrad_poly.checking.arguments import Arrays, floating
+from tinygrad_poly.checking.arguments import Arrays
 from tinygrad_poly.checking.oracles import leaves_on_tape
-from tinygrad_poly.checking.rounding import extent, in_float32
+from tinygrad_poly.checking.rounding import in_float32
 from tinygrad_poly.checking.verdict import floats
 
 CODES: dict[str, tuple[str, str]] = {
@@ -51,10 +51,12 @@ CODES: dict[str, tuple[str, str]] = {
 }
 """What each diagnosis says of the gradient, and the fix."""
 
-ORDER = (
-    *(h.detached, h.accumulated, h.stale, h.swapped, h.diagonal_only, h.transposed, h.one_row),
-    *(h.missing_sum, h.wrong_axis, h.repeated_index, h.term, h.missing_chain_factor),
+WAYS = (
+    *((h.factor, "times"), (h.detached, ""), (h.accumulated, ""), (h.stale, ""), (h.swapped, "")),
+    *((h.diagonal_only, ""), (h.transposed, ""), (h.one_row, ""), (h.missing_sum, ""), (h.wrong_axis, "")),
+    *((h.repeated_index, ""), (h.term, "plus"), (h.missing_chain_factor, "times")),
 )
+"""The hypotheses in the order in which they are believed, and whether a number is fitted to what they lead to."""
 TERMS = {-1.0: "missing-term", 1.0: "counted-twice", -2.0: "term-sign"}
 """How much more often than right a term is counted."""
 
@@ -83,76 +85,86 @@ class Diagnosis:
 
 def diagnose(patient: Any, number: int, oracle: str, true_gradients: Any) -> Diagnosis:
     """The diagnosis of the gradient of one of the active leaves."""
-    patient.true = lambda arrays: true_gradients(patient, arrays, ["tape", oracle]).gradients
+    patient.true = lambda p, arrays: true_gradients(p, arrays, ["tape", oracle]).gradients
     with np.errstate(all="ignore"):
         samples = _samples(patient, number)
-        sure = len(samples) > 1
-        code, numbers = explained(samples) if samples else ("unclassified", {})
-        if code == "unclassified" and samples and samples[0].claimed.size == 1 < samples[0].true.size:
+        code, numbers, sure = explained(samples)
+        nearer = [s for s in samples if not s.far]
+        if code == "unclassified" and len(nearer) < len(samples):
+            code, numbers, sure = (*explained(nearer)[:2], False)
+            code = "unclassified" if code == "factor" else code  # other data show that it is none
+        small = all(s.claimed.shape != s.true.shape and h.broadcasts(s.claimed.shape, s.true.shape) for s in samples)
+        if code == "unclassified" and samples and small:
             for s in samples:  # what a factor was left out of may be smaller: 2 in the place of 2 x
                 s.claimed = np.broadcast_to(s.claimed, s.true.shape)
-            code, numbers = explained(samples)
-            sure = False
+            code, numbers, sure = (*explained(samples)[:2], False)
+            code = code if code == "missing-chain-factor" else "unclassified"
     name = patient.arguments.paths[patient.arguments.active[number]]
     if code == "factor":
         code, numbers = _factor(patient, number, samples, numbers)
-    return Diagnosis(code, name, numbers, sure)
+    return Diagnosis(code, name, numbers, sure and any(s.far for s in samples))
 
 
-def explained(samples: Sequence[h.Sample]) -> tuple[str, dict[str, Any]]:
-    """The code of the first hypothesis that explains all samples, and its numbers."""
-    first = samples[0]
-    if first.claimed.shape == first.true.shape:
-        c = _ratio(first.claimed, first.true)
-        # Every error of a single number is some factor: then only a factor that people forget is one.
-        if _told(samples, c, (-1, 2, -2, 0.5, -0.5, first.batch)) and all(_matches(s, c * s.true) for s in samples):
-            c = _nice(c, first)
-            numbers = {"ratio": _fraction(c), "inverse": _fraction(1 / c), "batch": "", "n": _fraction(abs(c)), "c": c}
-            return ("sign" if c == -1 else "factor"), numbers
-        if first.leaf_dtype == np.float64 and first.in_float32 and _close(first, first.true, 1e-5):
-            return "float32", {}
-    for hypothesis in ORDER:
-        code = hypothesis.__name__.replace("_", "-")
+def explained(samples: Sequence[h.Sample]) -> tuple[str, dict[str, Any], bool]:
+    """The code of the first hypothesis that explains all samples, its numbers, and whether no other one does."""
+    wrong = [s for s in samples if not _right(s)]
+    if not wrong:
+        return "unclassified", {}, False
+    first, found = wrong[0], {}
+    # Whatever the arguments are, the answer stays; 0 and 1 alone may be a mask.
+    still = all(len(s.answers) and all(map(np.array_equal, s.answers, first.answers)) for s in samples)
+    numbers = {x for g in first.answers for x in np.ravel(g)[:9]} if still and any(s.far for s in samples) else {}
+    if len(numbers) > 2 and not all(np.allclose(s.true, first.true, 1e-6, 0) for s in samples):
+        return "stale", {}, True
+    if first.leaf_dtype == np.float64 and first.in_float32 and first.claimed.shape == first.true.shape:
+        found |= {"float32": {}} if _close(first, first.true, 1e-5) else {}
+    for hypothesis, fit in WAYS:
+        looked = wrong if hypothesis in (h.stale, h.accumulated) else samples
         for key, candidate in hypothesis(first):
-            if hypothesis is h.term:
-                c = _ratio(first.claimed - first.true, candidate) if first.claimed.shape == first.true.shape else 0
-                c = _nice(c, first)
-                if c not in TERMS and c != float(Fraction(c).limit_denominator(64)):
-                    continue
-                if _told(samples, c, TERMS) and all(
-                    _matches(s, s.true + c * t) for s, t in _others(hypothesis, samples, key)
-                ):
-                    shown = _fraction(1 + c)
-                    code = TERMS.get(round(c, 6), "term-factor")
-                    inverse = _fraction(1 / (1 + c)) if c != -1 else ""
-                    return code, {"where": first.graph.name(key), "ratio": shown, "inverse": inverse}  # type: ignore
-            elif hypothesis is h.missing_chain_factor and first.claimed.shape == candidate.shape:
-                # With a constant factor perhaps: without the 2 x of x² there is 1, or 2.
-                c = _nice(_ratio(first.claimed, candidate), first)
-                plain = c == float(Fraction(c).limit_denominator(64))
-                if c and plain and all(_matches(s, c * t) for s, t in _others(hypothesis, samples, key)):
-                    where = "the cotangent" if key == "cotangent" else first.graph.name(key)  # type: ignore[union-attr]
-                    return code, {"where": where, "ratio": _fraction(c)}
-            elif _matches(first, candidate) and all(_matches(s, t) for s, t in _others(hypothesis, samples, key)):
-                return code, {"key": key, "shape": first.claimed.shape}
-    # Whatever the arguments are, the answer stays.
-    moves = any(s.true.shape == first.true.shape and not np.allclose(s.true, first.true, 1e-6) for s in samples)
-    return ("stale" if first.still and moves and first.claimed.any() else "unclassified"), {}
+            explanation = _explanation(hypothesis, fit, key, candidate, first, looked)
+            if explanation:
+                found.setdefault(*explanation)
+                break
+        if "factor" in found or "sign" in found:  # whatever else it is, that is true
+            break
+    code = next((c for c in ("factor", "sign") if c in found), next(iter(found), ""))
+    # A factor left out and a number besides are two mistakes, or another one.
+    sure = (len(found) == 1 or code in ("factor", "sign")) and (code != "missing-chain-factor" or found[code]["c"] == 1)
+    return (code, found[code], sure) if code else ("unclassified", {}, False)
+
+
+def _explanation(
+    hypothesis: Any, fit: str, key: Any, candidate: Any, first: h.Sample, samples: Sequence[h.Sample]
+) -> tuple[str, dict[str, Any]] | None:
+    """The code and the numbers, if what a hypothesis leads to is what is claimed, at all samples."""
+    plus, code = fit == "plus", hypothesis.__name__.replace("_", "-")
+    if first.claimed.shape != candidate.shape or (plus and candidate.shape != first.true.shape):
+        return None
+    c = _nice(_ratio(first.claimed - plus * first.true, candidate), first) if fit else 1.0
+    simple = c == float(Fraction(c).limit_denominator(64))
+    usual: Any = (-1, 2, -2, 0.5, -0.5, first.batch) if code == "factor" else TERMS
+    # Every error of a single number is some factor: then only one that people forget says anything.
+    told = len(samples) > 1 or first.true.size > 2 or any(k and abs(c - k) < 1e-9 for k in usual)
+    if fit and not (c and (simple or code == "factor") and told):
+        return None
+    for s in samples:
+        there = candidate if s is first else next((g for k, g in hypothesis(s) if k == key), None)
+        if there is None or not _matches(s, c * there + s.true if plus else c * there):
+            return None
+    numbers: dict[str, Any] = {"key": key, "shape": first.claimed.shape, "batch": "", "c": c, "n": _fraction(abs(c))}
+    if fit:
+        ratio = c + plus
+        numbers |= {"ratio": _fraction(ratio), "inverse": _fraction(1 / ratio) if ratio else ""}
+        code = TERMS.get(round(c, 6), "term-factor") if plus else "sign" if (code, c) == ("factor", -1) else code
+    if fit and code not in ("factor", "sign"):
+        numbers["where"] = "the cotangent" if key == "cotangent" else first.graph.name(key)  # type: ignore[union-attr]
+    return code, numbers
 
 
 def _nice(c: float, s: h.Sample) -> float:
     """A simple fraction in the place of a number that differs from it by rounding."""
     near = float(Fraction(c).limit_denominator(64))
     return near if abs(c - near) <= max(1e-11, 64 * s.unit) * abs(c) else c
-
-
-def _told(samples: Sequence[h.Sample], c: float, usual: Any) -> bool:
-    """Whether a fitted number says anything: one number at one point is any factor of anything."""
-    return bool(c) and (len(samples) > 1 or samples[0].true.size > 2 or any(k and abs(c - k) < 1e-9 for k in usual))
-
-
-def _others(hypothesis: Any, samples: Sequence[h.Sample], key: Any) -> list[tuple[h.Sample, Any]]:
-    return [(s, next((candidate for k, candidate in hypothesis(s) if k == key), np.array(np.nan))) for s in samples]
 
 
 def _matches(s: h.Sample, candidate: Any) -> bool:
@@ -224,25 +236,21 @@ def _of(k: float, words: str) -> str:
 
 
 def _samples(patient: Any, number: int) -> list[h.Sample]:
-    """The claimed and the true gradient at the point of the check, at two others, and with fewer rows."""
-    points = [patient.arguments.values()]
+    """The claimed and the true gradient at the point of the check, at others near by, and far off, for other data."""
+    points: list[tuple[Any, Arrays]] = [(patient, patient.arguments.values())]
     if callable(patient.claim):
-        # At very large and small numbers much comes to the same: then one point is at numbers of about 1.
-        points += [patient.moved(), patient.plain() if extent(patient) > 2 else patient.moved()]
-        if patient.arguments.leaves[patient.arguments.active[number]].size == 1:
-            # Of a single number a factor may be made of the data: with other data it is another one.
-            data = {i: x for i, x in enumerate(patient.arguments.leaves) if floating(x)}
-            points.append(patient.moved({**data}))
+        other = patient.with_other_cotangent()
+        points += [(patient, patient.moved()), (other, patient.moved(True)), (other, patient.moved(True, True))]
     found: list[h.Sample] = []
     before: dict[str, Any] = {}
-    for arrays in points:
+    for k, (asked, arrays) in enumerate(points):
         try:
-            s = _sample(patient, number, arrays, before)
+            s = _sample(asked, number, arrays, before)
         except Exception:  # another point may lie where the functions are not defined
-            break
+            continue
+        s.far = k > 1
         before = {"first": s.true, **before, "last": s.true}
-        known = np.isfinite(s.true).all() and np.isfinite(s.claimed).all()
-        if known and not _right(s):  # right at the first point, perhaps, and kept from there
+        if np.isfinite(s.true).all() and np.isfinite(s.claimed).all():
             found.append(s)
     return found
 
@@ -254,14 +262,12 @@ def _right(s: h.Sample) -> bool:
 def _sample(patient: Any, number: int, arrays: Arrays, before: dict[str, Any]) -> h.Sample:
     a = patient.arguments
     answers = [floats(g) for g in patient.answer(arrays)]
-    truth = [np.asarray(floats(D), np.float64) for D in patient.true(arrays)]
+    truth = [np.asarray(floats(D), np.float64) for D in patient.true(patient, arrays)]
     names = [a.paths[i] for i in a.active]
     leaf = a.leaves[a.active[number]]
     s = h.Sample(answers[number], truth[number], before=before)
     s.leaf_dtype, s.unit = leaf.dtype, float(max(np.finfo(leaf.dtype).eps, np.finfo(np.float64).eps))
-    if callable(patient.claim):
-        there = patient.answer(patient.plain())[number]
-        s.still = len(np.unique(answers[number])) > 1 and np.array_equal(floats(there), answers[number])
+    s.answers = answers
     s.in_float32 = in_float32(patient, arrays, number, s.claimed)
     s.others = {n: D for k, (n, D) in enumerate(zip(names, truth)) if k != number}
     s.batch = a.batch()
@@ -306,7 +312,7 @@ def _cut_truth(patient: Any, number: int, rows: slice, arrays: Arrays) -> Any:
     if cut is None:
         return None
     try:
-        return np.asarray(floats(patient.true(cut)[number]), np.float64)
+        return np.asarray(floats(patient.true(patient, cut)[number]), np.float64)
     except Exception:  # a loss whose rows hang together in another way
         return None
 

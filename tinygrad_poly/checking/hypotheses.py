@@ -51,7 +51,8 @@ class Sample:
     unit: float = 2.0**-52
     leaf_dtype: Any = None
     in_float32: bool = False
-    still: bool = False
+    answers: list[Any] = field(default_factory=list)
+    far: bool = False
 
 
 class Graph(Observer):
@@ -124,6 +125,11 @@ class Graph(Observer):
         node = self.order[edge[0]]
         where = f" ({self.lines[node]})" if self.lines[node] else ""
         return f"{node.operation.name}{where}" if node.operation else ""
+
+
+def factor(s: Sample) -> Candidates:
+    """A multiple of the true gradient."""
+    yield (), s.true
 
 
 def detached(s: Sample) -> Candidates:
@@ -218,6 +224,8 @@ def missing_chain_factor(s: Sample) -> Candidates:
     for way in ways[:30]:
         for k, q in enumerate(graph.numbers[graph.order[way[0]]]):
             for power in (-1, 1):
+                # A factor of all ways at once, such as c in c·x·x.
+                yield (*way, k, power, "all"), _times(q, power)(None, s.true, s.true.shape)
                 # A factor of the slope: x of the 3 x² in the derivative of x³; or one too many.
                 yield (*way, k, power), graph.gradient(s.leaf, way, _times(q, power))
 

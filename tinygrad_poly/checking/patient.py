@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import time
 from collections.abc import Callable, Sequence
@@ -147,21 +148,32 @@ class Patient:
         except Exception:  # whatever a user's function does with objects that are no floats
             return None
 
-    def moved(self, arrays: Arrays | None = None) -> Arrays:
-        """The active leaves, or those given, at another point near by: of the same signs and sizes."""
-        draw = self.random.uniform
-        return {
-            i: np.asarray(x * (1 + 0.2 * draw(-1, 1, x.shape)) + (x == 0) * scales(x) * draw(-1, 1, x.shape), x.dtype)
-            for i, x in (arrays or self.arguments.values()).items()
-        }
+    def moved(self, data: bool = False, plain: bool = False) -> Arrays:
+        """The active leaves at another point near by, of the same signs and sizes.
 
-    def plain(self) -> Arrays:
-        """All floating leaves at numbers of about 1, of the same signs."""
-        held = {i: x for i, x in enumerate(self.arguments.leaves) if floating(x)}
-        return {
-            i: np.asarray(np.where(x < 0, -1, 1) * self.random.uniform(0.5, 1.5, x.shape), x.dtype)
-            for i, x in held.items()
-        }
+        Args:
+            data: the other floating leaves too; labels and masks, of 0, 1 and −1 alone, are shuffled.
+            plain: at numbers of about 1.
+        """
+        draw, moved = self.random.uniform, self.arguments.values()
+        for i, x in enumerate(self.arguments.leaves):
+            labels = i not in self.arguments.active and floating(x) and np.isin(x, (-1, 0, 1)).all()
+            if labels and data and x.ndim:
+                moved[i] = self.random.permutation(x)
+            elif not labels and (i in moved or (data and floating(x))):
+                near = x * (1 + 0.2 * draw(-1, 1, x.shape)) + (x == 0) * scales(x) * draw(-1, 1, x.shape)
+                far = np.where(x < 0, -1, 1) * draw(0.5, 1.5, x.shape) if plain else near
+                moved[i] = np.asarray(far, x.dtype)
+        return moved
+
+    def with_other_cotangent(self) -> Patient:
+        """The same question for another cotangent, if the claimed gradient asks for it."""
+        if self.passes_cotangent is None:
+            return self
+        other = copy.copy(self)
+        other.cotangent = self.random.standard_normal(self.result.shape)
+        other.function = Function(self.loss, self.arguments, self.library, other.cotangent)
+        return other
 
     def direction(self, arrays: Arrays) -> Arrays:
         """A random direction, in the sizes of the arguments."""

@@ -56,6 +56,7 @@ def _variants(node: ast.expr) -> Iterator[tuple[str, ast.expr]]:
             yield from inside("right", b)
         case ast.BinOp(left=a, op=ast.Div(), right=b):
             yield _factor(b), a
+            yield _factor(a), ast.BinOp(ast.Constant(1), node.op, b)
             yield from inside("left", a)
             if isinstance(b, ast.BinOp):
                 for label, new in _variants(b):
