@@ -110,7 +110,8 @@ def explained(samples: Sequence[h.Sample]) -> tuple[str, dict[str, Any], bool]:
     wrong = [s for s in samples if not _right(s)]
     if not wrong:
         return "unclassified", {}, False
-    first, found = wrong[0], {}
+    first = wrong[0]
+    found: dict[str, dict[str, Any]] = {}
     # Whatever the arguments are, the answer stays; 0 and 1 alone may be a mask.
     still = all(len(s.answers) and all(map(np.array_equal, s.answers, first.answers)) for s in samples)
     numbers = {x for g in first.answers for x in np.ravel(g)[:9]} if still and any(s.far for s in samples) else {}
@@ -201,9 +202,14 @@ def _factor(patient: Any, number: int, samples: list[h.Sample], numbers: Any) ->
     """The name of a constant factor: how it depends on the number of rows m, as far as that can be changed."""
     c, m = numbers["c"], samples[0].batch
     seen = [(m, c)] if m else []
+    arrays = patient.arguments.values()
     for rows in (m - 1, max(m - 2, 1)) if m and m > 2 else ():
-        s = _cut_sample(patient, number, slice(rows))
-        if s is not None and (c2 := _ratio(s.claimed, s.true)) and _matches(s, c2 * s.true):
+        true = _cut_truth(patient, number, slice(rows), arrays)
+        try:
+            claimed = floats(patient.answer(patient.arguments.cut(slice(rows), arrays) or {})[number])
+        except Exception:  # a gradient whose rows hang together in another way
+            continue
+        if true is not None and (c2 := _ratio(claimed, true)) and _matches(h.Sample(claimed, true), c2 * true):
             seen.append((rows, c2))
     if len(seen) > 1 and abs(seen[0][1] - seen[1][1]) > 1e-9 * abs(c):
         for power, words in ((1, "m"), (-1, "1/m")):
@@ -216,10 +222,8 @@ def _factor(patient: Any, number: int, samples: list[h.Sample], numbers: Any) ->
                 if abs(k[0] - 1) < 1e-9:
                     return ("sum-for-mean" if power == 1 else "mean-for-sum"), numbers
                 return "factor", numbers
-    sizes = {
-        n for s in (patient.arguments.leaves[i] for i in range(len(patient.arguments.leaves))) for n in np.shape(s)
-    }
-    sizes |= {int(np.size(x)) for x in patient.arguments.leaves if isinstance(x, np.ndarray)}
+    held = [x for x in patient.arguments.leaves if isinstance(x, np.ndarray)]
+    sizes = {n for x in held for n in (*x.shape, x.size)}
     for n in sizes - {1, 2} if len(seen) < 2 else ():
         if abs(c - n) < 1e-9 * n or abs(c * n - 1) < 1e-9:
             numbers["n"] = str(n)
@@ -271,15 +275,15 @@ def _sample(patient: Any, number: int, arrays: Arrays, before: dict[str, Any]) -
     s.in_float32 = in_float32(patient, arrays, number, s.claimed)
     s.others = {n: D for k, (n, D) in enumerate(zip(names, truth)) if k != number}
     s.batch = a.batch()
-    s.graph, s.leaf = _graph(patient, arrays, number, patient.cotangent)
+    s.graph, s.leaf = _graph(patient, arrays, number)
     if patient.result.shape and s.graph:
-        s.plain = _graph_gradient(patient, arrays, number, np.ones(patient.result.shape))
+        s.plain = s.graph.gradient(s.leaf, cotangent=np.ones(patient.result.shape))
         if patient.result.shape == leaf.shape and leaf.size <= 64:
             s.diagonal = np.zeros(leaf.shape)
             for at in np.ndindex(leaf.shape):
                 unit = np.zeros(leaf.shape)
                 unit[at] = patient.cotangent[at]
-                s.diagonal[at] = _graph_gradient(patient, arrays, number, unit)[at]
+                s.diagonal[at] = s.graph.gradient(s.leaf, cotangent=unit)[at]
     for row in (0, -1) if s.batch and s.batch > 1 else ():
         start = row % s.batch
         one = _cut_truth(patient, number, slice(start, start + 1), arrays)
@@ -288,7 +292,7 @@ def _sample(patient: Any, number: int, arrays: Arrays, before: dict[str, Any]) -
     return s
 
 
-def _graph(patient: Any, arrays: Arrays, number: int, cotangent: Any) -> tuple[Any, Any]:
+def _graph(patient: Any, arrays: Arrays, number: int) -> tuple[Any, Any]:
     if patient.library == "torch":
         return None, None
     graph = h.Graph()
@@ -296,15 +300,10 @@ def _graph(patient: Any, arrays: Arrays, number: int, cotangent: Any) -> tuple[A
         with np.errstate(all="ignore"), graph:
             args, leaves = leaves_on_tape(patient.function, arrays, np.float64)
             result = patient.loss(*args)
-        graph.finish(result.node, np.broadcast_to(np.asarray(cotangent, result.dtype), result.shape))
+        graph.finish(result.node, np.broadcast_to(np.asarray(patient.cotangent, result.dtype), result.shape))
     except Exception:  # whatever does not run on tensors
         return None, None
     return graph, leaves[number].node
-
-
-def _graph_gradient(patient: Any, arrays: Arrays, number: int, cotangent: Any) -> Any:
-    graph, leaf = _graph(patient, arrays, number, cotangent)
-    return graph.gradient(leaf)
 
 
 def _cut_truth(patient: Any, number: int, rows: slice, arrays: Arrays) -> Any:
@@ -315,17 +314,3 @@ def _cut_truth(patient: Any, number: int, rows: slice, arrays: Arrays) -> Any:
         return np.asarray(floats(patient.true(patient, cut)[number]), np.float64)
     except Exception:  # a loss whose rows hang together in another way
         return None
-
-
-def _cut_sample(patient: Any, number: int, rows: slice) -> h.Sample | None:
-    arrays = patient.arguments.values()
-    true = _cut_truth(patient, number, rows, arrays)
-    if true is None:
-        return None
-    try:
-        claimed = floats(patient.answer(patient.arguments.cut(rows, arrays))[number])
-    except Exception:  # as above
-        return None
-    s = h.Sample(claimed, true)
-    s.unit = float(np.finfo(np.float64).eps)
-    return s

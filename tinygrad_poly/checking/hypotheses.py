@@ -86,7 +86,10 @@ class Graph(Observer):
         found = [(i, k) for i, node in enumerate(self.order) for k, p in enumerate(node.parents) if p is not None]
         return found if len(found) <= _MOST_EDGES else []
 
-    def gradient(self, leaf: Node, at: Any = None, change: Callable[..., Any] | None = None, keep: Any = None) -> Any:
+    def gradient(
+        self, leaf: Node, at: Any = None, change: Callable[..., Any] | None = None, keep: Any = None,
+        cotangent: Any = None,
+    ) -> Any:  # fmt: skip
         """The gradient of a leaf, with a change at a node, or at one of its inputs.
 
         Args:
@@ -95,9 +98,10 @@ class Graph(Observer):
             change: from the cotangent of the node, what its rule makes of it and the input's shape to what is passed
                 on instead, None for nothing.
             keep: the only row of the node's cotangent that is kept.
+            cotangent: of the result, in the place of the usual one.
         """
-        root, cotangent = self.start
-        cotangents: dict[Node, Any] = {root: cotangent}
+        root, usual = self.start
+        cotangents: dict[Node, Any] = {root: usual if cotangent is None else cotangent}
         for i, node in enumerate(self.order):
             g = cotangents.get(node)
             if g is None:
