@@ -110,7 +110,7 @@ def explained(samples: Sequence[h.Sample]) -> tuple[str, dict[str, Any], bool]:
     wrong = [s for s in samples if not _right(s)]
     if not wrong:
         return "unclassified", {}, False
-    first = wrong[0]
+    first = min(wrong, key=_off)
     found: dict[str, dict[str, Any]] = {}
     # Whatever the arguments are, the answer stays; 0 and 1 alone may be a mask.
     still = all(len(s.answers) and all(map(np.array_equal, s.answers, first.answers)) for s in samples)
@@ -129,8 +129,10 @@ def explained(samples: Sequence[h.Sample]) -> tuple[str, dict[str, Any], bool]:
         if "factor" in found or "sign" in found:  # whatever else it is, that is true
             break
     code = next((c for c in ("factor", "sign") if c in found), next(iter(found), ""))
-    # A factor left out and a number besides are two mistakes, or another one.
+    # A factor left out and a number besides are two mistakes, or another one; of few rows, a term may be all but one.
     sure = (len(found) == 1 or code in ("factor", "sign")) and (code != "missing-chain-factor" or found[code]["c"] == 1)
+    sure = sure and (code != "one-row" or max(first.true.shape, default=0) > 3)
+    sure = sure and (first.true.size > 1 or any(not np.allclose(s.true, first.true, 1e-6, 0) for s in samples))
     return (code, found[code], sure) if code else ("unclassified", {}, False)
 
 
@@ -160,6 +162,14 @@ def _explanation(
     if fit and code not in ("factor", "sign"):
         numbers["where"] = "the cotangent" if key == "cotangent" else first.graph.name(key)  # type: ignore[union-attr]
     return code, numbers
+
+
+def _off(s: h.Sample) -> float:
+    """How far the size of the error is from that of the gradient: there a mistake is seen best."""
+    if s.claimed.shape != s.true.shape:
+        return 0.0
+    error, size = (float(np.abs(x).max(initial=0.0)) for x in (s.claimed - s.true, s.true))
+    return abs(math.log(error / size)) if error and size and math.isfinite(error / size) else math.inf
 
 
 def _nice(c: float, s: h.Sample) -> float:
