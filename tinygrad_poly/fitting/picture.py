@@ -106,7 +106,7 @@ def _draw_curves(panel: Any, result: Any, model: Model) -> None:
 
 def _draw_residuals(panel: Any, above: Any, result: Any, model: Model) -> None:
     x, y = result.objective.points()
-    _frame(panel, "x", "y − fit")
+    frame(panel, "x", "y − fit")
     above.set_xlabel("")
     predicted = np.broadcast_to(on_cpu(model(result.params, tensor(x, device=result.objective.device)).array), y.shape)
     panel.scatter(x, y - predicted, s=np.clip(4000 / x.size, 6, 20), color=DATA, linewidths=0, zorder=2)
