@@ -125,3 +125,11 @@ def test_float32_is_seen_in_most_numbers_though_some_cancel():
 
     (found,) = check_gradients(lambda A: np.sum(c * (A.T @ A)), through_float32, A).diagnosis
     assert found.code == "float32"
+
+
+def test_a_factor_of_a_product_that_is_not_transposed_is_named():
+    A, V = W[:, ::-1] + 1, DATA[:3] * 2
+    (found,) = check_gradients(
+        lambda A: np.sum(np.tanh(A @ W) * V), lambda A: ((1 - np.tanh(A @ W) ** 2) * V) @ W, A
+    ).diagnosis
+    assert (found.code, found.numbers["key"][0]) == ("transposed", "factor")

@@ -166,6 +166,16 @@ def transposed(s: Sample) -> Candidates:
         yield ("argument", name), other.T
     if s.true.ndim == 2:
         yield ("order", s.true.shape), s.true.T.reshape(s.true.shape)
+    for i, k in s.graph.edges() if s.graph else ():
+        factors = s.graph.numbers[s.graph.order[i]][:2]  # type: ignore[union-attr]
+        if s.graph.order[i].operation.name == "Mm":  # type: ignore[union-attr]
+
+            def turned(g: Any, passed: Any, shape: Any, k: int = k, other: Any = factors[1 - k]) -> Any:
+                pair = (g, other) if k == 0 else (other, g)
+                fits = g.ndim == 2 and pair[0].shape[1] == pair[1].shape[0]
+                return pair[0] @ pair[1] if fits and (len(pair[0]), pair[1].shape[1]) == shape else passed
+
+            yield ("factor", i, k), s.graph.gradient(s.leaf, (i, k), turned)  # type: ignore[union-attr]
 
 
 def one_row(s: Sample) -> Candidates:
