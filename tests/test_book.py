@@ -113,3 +113,13 @@ def test_what_the_build_makes_loads_nothing_from_outside(path):
     (kind,) = {"page", "picture", "text"} & set(made)
     assert made[kind].strip()
     assert not re.search(r"(?:src|href)=[\"']?(?:https?:)?//|@import|url\(http", made[kind])
+
+
+def test_a_minus_stays_a_minus_on_a_korean_console(monkeypatch):
+    from tinygrad_poly.cli import main
+
+    raw = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="cp949"))
+    assert main(["explain", "(w*x - y)**2", "--at", "w=1,x=2,y=5"]) == 0
+    assert "-12" in raw.getvalue().decode("cp949")
+    assert "?" not in raw.getvalue().decode("cp949")

@@ -1,6 +1,7 @@
 """The command `tinygrad-poly`, with one file for each of its commands."""
 
 import argparse
+import codecs
 import os
 import re
 import sys
@@ -68,14 +69,22 @@ def _run(given: list[str]) -> int:
     return status
 
 
+def _plain(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeEncodeError)
+    return "".join("-" if character == "−" else "?" for character in error.object[error.start : error.end]), error.end
+
+
+codecs.register_error("plain", _plain)
+
+
 def _open_streams() -> None:
-    """Make sure that output can be printed; what a console's encoding lacks becomes a question mark."""
+    """Make sure that output can be printed; what a console's encoding lacks becomes a question mark, but − a hyphen."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:  # it was closed by whoever started this process
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
         elif hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")
+            stream.reconfigure(errors="plain")
 
 
 def _show_warning(message: object, *_: object, **__: object) -> None:
