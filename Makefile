@@ -15,7 +15,7 @@ NUMPY_OLDEST := 'numpy==2.0.0; python_version<"3.13"' 'numpy==2.1.0; python_vers
 CORE := tests/engine tests/functions tests/func tests/optim tests/nn tests/test_tensor.py tests/test_autograd.py \
 	tests/test_creation.py $(filter-out %_on_device.py %_other_libraries.py, $(wildcard tests/derivatives/test_*.py))
 
-.PHONY: help fit test test-all test-numpy-oldest lint types size wheel docs bench gpu prove doctor clean
+.PHONY: help fit test test-all test-numpy-oldest lint types size wheel docs bench bench-quick gpu prove doctor clean
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*##/make \1\t/p' $(MAKEFILE_LIST)
@@ -64,6 +64,9 @@ bench: $(VENV)/.bench  ## Measure speed against torch (half an hour; goes on whe
 	$(BIN)/python -m benchmarks.experiments
 	$(BIN)/python -m benchmarks.report
 
+bench-quick: $(VENV)/.quick  ## Measure what README claims, in a minute
+	$(BIN)/tinygrad-poly bench --quick
+
 gpu: $(VENV)/.test  ## Test, measure and tune on a GPU in six minutes; without one, on stand-ins
 	$(BIN)/python -m benchmarks.gpu --out build/gpu
 
@@ -101,6 +104,11 @@ $(VENV)/.docs: $(VENV)/.test
 
 $(VENV)/.bench: $(VENV)/.test
 	$(PIP) --group peers
+	@touch $@
+
+$(VENV)/.quick: $(VENV)/.installed
+	@echo "Installing torch, JAX and Numba into $(VENV), once: some minutes"
+	$(PIP) --group quick
 	@touch $@
 
 $(VENV)/.lint: $(VENV)/.environment pyproject.toml constraints.txt

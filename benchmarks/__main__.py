@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib.util
 import json
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, NoReturn
 
 from benchmarks.problems import CASES, PROBLEMS
 from benchmarks.registry import IMPLEMENTATIONS
-from benchmarks.report.measured import RESULTS, Results
+from benchmarks.report import quotes
+from benchmarks.report.measured import FORMAT, RESULTS, Results
 from benchmarks.running import terminal
 from benchmarks.running.machine import ROOT, fingerprint, gpu
-from benchmarks.running.runner import run
-from benchmarks.running.selection import PARTS, THREADS, TUTORIALS, Chosen, cases
+from benchmarks.running.processes import Programs
+from benchmarks.running.runner import Unit, run
+from benchmarks.running.selection import PARTS, QUICK, QUICK_CASES, THREADS, Chosen, cases
 from benchmarks.running.store import Row, Store, results, save
+from benchmarks.running.together import Together
 from tinygrad_poly.engine.errors import DataError
 
+REFERENCE = "torch.autograd"
 DONE, WRONG, MISUSED, INTERRUPTED = 0, 1, 2, 130
 
 EXAMPLES = """\
@@ -32,8 +37,10 @@ examples:
   tinygrad-poly bench --implementation compiled 'JAX fori_loop'
   tinygrad-poly bench --show benchmarks/results/cpu.json
 
-Finished rows are kept in .benchmarks: what is interrupted goes on where it was.
+Finished rows are kept in .benchmarks: what is interrupted goes on where it was. --quick measures again, unless it is
+told --no-fresh.
 """
+INSTALL = "pip install -c constraints.txt --group"
 
 
 class UsageError(Exception):
@@ -88,9 +95,10 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     choice("threads", THREADS, many, _number)
     choice("implementation", list(IMPLEMENTATIONS), "by name, see --list (default: all)")
     choice("part", PARTS, f"{', '.join(PARTS)} (default: all, and steps alone where something else is chosen)")
-    add("--quick", action="store_true", help="only the steps of the tutorials' own cases, float64, in one thread")
+    add("--quick", action="store_true", help="what README claims, in a minute: sin fit, line fit and the whole command")
     add("--list", action="store_true", help="print what would be measured, and measure nothing")
-    add("--fresh", action="store_true", help="measure again what is there already")
+    add("--fresh", action=argparse.BooleanOptionalAction, help="whether to measure again what is there already "
+        "(default: with --quick)")  # fmt: skip
     add("--results", type=Path, nargs="?", const=RESULTS, metavar="FOLDER", help=f"write cpu.json and cuda.json there, "
         f"by default into {RESULTS.relative_to(ROOT)}")  # fmt: skip
     add("--show", type=Path, metavar="FILE", help="print the tables of a results file, and measure nothing")
@@ -118,23 +126,28 @@ def _main(options: argparse.Namespace) -> int:
             print(f"{unit.title}: {len(unit.keys)} rows")
         print("\nimplementations:", *chosen.implementations, sep="\n  ", flush=True)
         return DONE
-    for module in ("pytest", "pytest_benchmark"):
-        if importlib.util.find_spec(module) is None:
-            raise UsageError(f"{module} is not installed: pip install --group test --group peers")
+    by_pytest = not all(isinstance(unit, Together | Programs) for unit in units)
+    if by_pytest and (absent := missing("pytest", "pytest_benchmark")):
+        raise UsageError(f"{' and '.join(absent)} not installed: {INSTALL} test --group peers")
+    if options.quick:
+        print(quick_words(units), flush=True)
+    fresh = options.quick if options.fresh is None else options.fresh
     keys = [key for unit in units for key in unit.keys]
     store = Store(options.work, fingerprint())
     if store.changed:
         print(f"What was measured before is measured again: {'; '.join(store.changed)}")
-    if options.fresh:
+    if fresh:
         store.forget(keys)
     done = sum(key in store.rows for key in keys)
-    print(f"{len(keys)} rows in {len(units)} units" + (f", {done} of them measured before" if done else ""), flush=True)
+    before = f", {done} of them measured before (--fresh measures them again)" if done else ""
+    print(f"{len(keys)} rows in {len(units)} units{before}", flush=True)
     try:
         with terminal.progress(done, len(keys)) as report:
             run(units, store, lambda unit, key, row: report(unit.title, key, row))
     except KeyboardInterrupt:
         kept = sum(key in store.rows for key in keys)
-        print(f"\nInterrupted: {kept} of {len(keys)} rows are kept, the same command goes on with the rest.")
+        how = "the same command" + (" with --no-fresh" if fresh else "")
+        print(f"\nInterrupted: {kept} of {len(keys)} rows are kept, {how} goes on with the rest.")
         return INTERRUPTED
     return _finish(options, chosen, {key: store.rows[key] for key in keys})
 
@@ -151,10 +164,13 @@ def _chosen(options: argparse.Namespace) -> Chosen:
     found = cases(device=devices, **wanted)
     narrowed = any(wanted.values()) or options.threads or options.implementation
     parts, threads = options.part or (PARTS[:1] if narrowed else PARTS), options.threads or ()
+    names = options.implementation or list(IMPLEMENTATIONS)
     if options.quick:
-        found = [case for case in found if (case.problem.name, case.points) in TUTORIALS and case.dtype == "float64"]
-        parts, threads = options.part or PARTS[:1], options.threads or (1,)
-    chosen = Chosen(parts, found, threads, options.implementation or list(IMPLEMENTATIONS))
+        found = [case for case in found if (case.problem.name, case.points) in QUICK_CASES and case.dtype == "float64"]
+        parts = options.part or (PARTS[:1] if narrowed else ("steps", "programs"))
+        threads = threads or (1,)
+        names = list(dict.fromkeys([*options.implementation, REFERENCE])) if options.implementation else list(QUICK)
+    chosen = Chosen(parts, found, threads, names, options.quick)
     if not chosen.units():
         given = " ".join(f"--{name} {' '.join(map(str, values))}" for name, values in wanted.items() if values)
         all_sizes = "; ".join(
@@ -166,6 +182,28 @@ def _chosen(options: argparse.Namespace) -> Chosen:
     return chosen
 
 
+def missing(*modules: str) -> list[str]:
+    """Those modules that are not installed."""
+    return [module for module in modules if importlib.util.find_spec(module) is None]
+
+
+def quick_words(units: Sequence[Unit]) -> str:
+    """A sentence that says how long a quick run takes, and what is not installed."""
+    steps = sum(isinstance(unit, Together) for unit in units)
+    about = 5 + 10 * steps + 20 * (len(units) > steps)
+    absent = missing("torch", "jax", "numba")
+    without = f"\nWithout {', '.join(absent)}: `make bench-quick` installs what is missing." if absent else ""
+    return f"This takes about {about} s on two idle cores, and longer on busy ones.{without}"
+
+
+def claims(tables: dict[str, list[Row]]) -> Iterator[Sequence[str]]:
+    """A line for each measured number in README that these tables have too."""
+    found = Results({"format": FORMAT, "date": "", **tables})
+    for quote in quotes.QUOTE.finditer((ROOT / "README.md").read_text(encoding="utf-8")):
+        with contextlib.suppress(KeyError):
+            yield quote["key"].partition(" ")[2], quote["value"], quotes.measured(quote["key"], found)
+
+
 def _finish(options: argparse.Namespace, chosen: Chosen, rows: dict[str, Row]) -> int:
     """Print the tables and write the results file."""
     for device in ("cpu", "cuda"):
@@ -175,6 +213,8 @@ def _finish(options: argparse.Namespace, chosen: Chosen, rows: dict[str, Row]) -
             path = options.results / f"{device}.json"
             save(path, results(tables))
             print(f"Results: {path}")
+    if options.quick:
+        terminal.table("what README says", ("", "README", "here"), claims(chosen.tables(rows, "cpu")))
     failed = [f"{key}: {row['skipped']}" for key, row in rows.items() if row.get("failed")]
     if failed:
         print("\nNot measured because of an error:\n  " + "\n  ".join(failed))
@@ -190,6 +230,8 @@ def _loaded(path: Path) -> dict[str, Any]:
     """
     try:
         return Results(json.loads(path.read_text(encoding="utf-8"))).data
+    except FileNotFoundError:
+        raise DataError(f"there is no file {path}; those of this checkout are in {RESULTS}") from None
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise DataError(f"{path} cannot be read as results: {error}") from None
 

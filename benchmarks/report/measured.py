@@ -36,6 +36,11 @@ class Quartiles:
         """The quartiles of a quotient, taken round by round."""
         return cls.of([mine / its for mine, its in zip(own, other, strict=True)])
 
+    @property
+    def width(self) -> float:
+        """How far the quartiles are apart, as a share of the median."""
+        return (self.high - self.low) / self.middle
+
 
 class Results:
     """A results file.
@@ -120,6 +125,20 @@ class Results:
         if name not in seconds or reference not in seconds:
             return None
         return Quartiles.of_ratio(seconds[name], seconds[reference])
+
+
+WIDE = 0.1
+"""The width of quartiles above which a row is called noisy."""
+
+
+def width(row: Row) -> float:
+    """The width of a row's widest ratio; 0 without references, as what slows the machine slows all of a round."""
+    return max((Quartiles.of_ratio(row["seconds"], other).width for other in row["references"].values()), default=0)
+
+
+def noisy(row: Row) -> bool:
+    """Whether the quartiles of a row are so wide that its median says little."""
+    return "skipped" not in row and width(row) > WIDE
 
 
 def seconds(row: Row) -> float:

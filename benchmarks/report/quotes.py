@@ -54,8 +54,8 @@ def unmarked(text: str) -> list[str]:
     return CLAIM.findall(CODE.sub("", CITED.sub("", QUOTE.sub("", text))))
 
 
-def measured(key: str) -> str:
-    """The number that a key names.
+def measured(key: str, results: Results | None = None) -> str:
+    """The number that a key names, in these results or, without, in the committed ones.
 
     Raises:
         KeyError: where it was not measured.
@@ -65,7 +65,7 @@ def measured(key: str) -> str:
     found: Quartiles | str | None = None
     if kind == "experiment":
         found = experiments().get(what, {}).get("value")
-    elif (results := load(name if separator else "cpu")) is not None and kind == "process":
+    elif (results := results or load(name if separator else "cpu")) is not None and kind == "process":
         found = results.process_ratio(*what.split(" / "))
     elif results is not None and kind in ("ratio", "time"):
         case, threads, names = what.split(" ", 2)

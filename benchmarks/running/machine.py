@@ -37,11 +37,13 @@ NOT_MEASURED = {"__main__", "comparison", "conftest", "descents", "experiments",
 @lru_cache(maxsize=1)
 def machine() -> dict[str, Any]:
     """The processor, its cores, the memory in bytes and the GPU (None without one); no names of hosts or users."""
-    import cpuinfo
-
+    try:
+        from cpuinfo import get_cpu_info
+    except ModuleNotFoundError:
+        get_cpu_info = dict
     sysconf = getattr(os, "sysconf", None)
     return {
-        "cpu": cpuinfo.get_cpu_info().get("brand_raw") or platform.processor() or platform.machine(),
+        "cpu": get_cpu_info().get("brand_raw") or platform.processor() or platform.machine(),
         "cores": os.cpu_count(),
         "memory": sysconf("SC_PHYS_PAGES") * sysconf("SC_PAGE_SIZE") if sysconf else None,
         "gpu": gpu(),

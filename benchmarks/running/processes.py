@@ -33,6 +33,8 @@ COMMANDS = {
     "tinygrad-poly fit sin --compile": "tinygrad-poly fit sin --no-picture --compile",
 }
 """The programs that are compared, as one types them; their losses agree before they are timed."""
+CLAIMED = (TORCH, "tinygrad-poly fit sin")
+"""Those that README compares."""
 
 
 class Failed(Exception):  # noqa: N818 - it is a row without numbers, not a failure of the run
@@ -134,15 +136,17 @@ class ColdStarts:
 
 @dataclass(frozen=True)
 class Programs:
-    """The tutorial's sin fit as programs from the shell, round by round."""
+    """The tutorial's sin fit as programs from the shell, round by round; `names` chooses from them."""
 
     rounds: int
+    names: Sequence[str] = tuple(COMMANDS)
+    key: str = "program"
     title: str = "whole programs"
 
     @property
     def keys(self) -> Sequence[str]:
         """The keys of its rounds."""
-        return [f"program-{k}" for k in range(self.rounds)]
+        return [f"{self.key}-{k}" for k in range(self.rounds)]
 
     def measure(self, missing: Sequence[str], keep: Keep) -> None:
         """Measure the missing rounds: the seconds of each program, or the reason why there are none."""
@@ -175,14 +179,15 @@ class Programs:
         ported = folder / "sin_tinygrad_poly.py"
         ported.write_text(re.sub(rf"^{IMPORT}$", "import tinygrad_poly as torch", source, flags=re.M), encoding="utf-8")
         fit = ("-m", "tinygrad_poly", "fit", "sin", "--no-picture")
-        return dict(zip(COMMANDS, ((PROGRAM,), (str(ported),), fit, (*fit, "--compile")), strict=True))
+        found = dict(zip(COMMANDS, ((PROGRAM,), (str(ported),), fit, (*fit, "--compile")), strict=True))
+        return {name: found[name] for name in self.names}
 
     def table(self, rows: Mapping[str, Row]) -> list[Row]:
         """A row for each program."""
         rounds = [rows[key] for key in self.keys if key in rows]
         made: list[Row] = []
-        for name, command in COMMANDS.items():
-            about: Row = {"name": name, "command": command, "reference": TORCH}
+        for name in self.names:
+            about: Row = {"name": name, "command": COMMANDS[name], "reference": TORCH}
             seconds = [one["seconds"][name] for one in rounds if name in one["seconds"]]
             reasons = [one["reasons"][name] for one in rounds if name in one["reasons"]]
             if reasons:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import product
 from typing import Any
 
@@ -11,9 +12,10 @@ from benchmarks.operations import OPERATIONS
 from benchmarks.problems import CASES, Case
 from benchmarks.registry import IMPLEMENTATIONS
 from benchmarks.running.machine import ROOT
-from benchmarks.running.processes import ColdStarts, Programs
+from benchmarks.running.processes import CLAIMED, ColdStarts, Programs
 from benchmarks.running.runner import Selection, Threads, Unit
 from benchmarks.running.store import Row
+from benchmarks.running.together import Together
 
 FITS = ROOT / "benchmarks" / "test_fits.py"
 OPERATIONS_FILE = ROOT / "benchmarks" / "test_operations.py"
@@ -29,6 +31,10 @@ COLD = {("sin", 2000): 3, ("line", 6): 3, ("sin", 2_000_000): 1}
 PROGRAM_ROUNDS = 11
 OPERATION_SIZES = (6, 2000, 200_000)
 OPERATION_PEERS = ("tinygrad_poly", "HIPS autograd")
+QUICK_CASES = {("sin", 2000), ("line", 6)}
+QUICK = ("tinygrad_poly", "compiled", "torch.autograd", "NumPy by hand", "JAX fori_loop", "Numba by hand")
+QUICK_ROUNDS = 5
+"""What answers README's claims: its two fits, and the whole command beside the torch program."""
 
 
 @dataclass(frozen=True)
@@ -40,12 +46,15 @@ class Chosen:
         cases: whose steps are timed.
         threads: 1 or "default".
         implementations: by name.
+        quick: whether all implementations of a case take turns in one process, and only the programs of README's claim
+            are run.
     """
 
     parts: Sequence[str]
     cases: Sequence[Case]
     threads: Sequence[Threads] = ()
     implementations: Sequence[str] = field(default_factory=lambda: list(IMPLEMENTATIONS))
+    quick: bool = False
 
     def units(self) -> list[Unit]:
         """The units, in the order of measurement."""
@@ -79,10 +88,14 @@ class Chosen:
         units = {}
         for case in self.cases if "steps" in self.parts else ():
             for threads in self._threads(case):
-                tests = {f"{case.id}-{threads}-{name}": f"{case.id}-{name}" for name in self._taking(case)}
+                key, test = f"{case.id}-{threads}-", f"{case.id}-"
+                kind: Any = Selection
+                if self.quick:
+                    key, test, kind = f"quick-{key}", "", partial(Together, case=case.id)
+                tests = {f"{key}{name}": f"{test}{name}" for name in self._taking(case)}
                 if tests:
                     title = f"{case.id}, {'1 thread' if threads == 1 else 'default threads'}"
-                    units[case, threads] = Selection(title, FITS, tests, threads)
+                    units[case, threads] = kind(title, FITS, tests, threads)
         return units
 
     def _cold(self) -> list[ColdStarts]:
@@ -95,7 +108,9 @@ class Chosen:
         return found
 
     def _programs(self) -> list[Programs]:
-        return [Programs(PROGRAM_ROUNDS)] if "programs" in self.parts else []
+        if "programs" not in self.parts:
+            return []
+        return [Programs(QUICK_ROUNDS, CLAIMED, "quick-program") if self.quick else Programs(PROGRAM_ROUNDS)]
 
     def _operations(self) -> list[Selection]:
         if "operations" not in self.parts:

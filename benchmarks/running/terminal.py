@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from statistics import median
 from typing import Any
 
-from benchmarks.report.measured import Quartiles, duration, significant
+from benchmarks.report.measured import WIDE, Quartiles, duration, noisy, significant
 
 Row = dict[str, Any]
 Report = Callable[[str, str, Row], None]
@@ -69,6 +70,12 @@ def summary(row: Row) -> str:
 
 
 Line = Sequence[str]
+RATIO, NOISY = "ratio: below 1 is faster", "noisy"
+NOTES = {
+    "compiled hoisted": "takes its steps from sums over the data that were taken once: docs/moments.md",
+    "reading the data": "only adds up x and y, which no step that looks at the data can do without",
+}
+"""Of names that do not explain themselves."""
 
 
 def show(tables: Mapping[str, Sequence[Row]]) -> None:
@@ -78,12 +85,18 @@ def show(tables: Mapping[str, Sequence[Row]]) -> None:
         rows = [row for row in steps if (row["case"], row["threads"]) == (case, threads)]
         counted = next((f" ({row['thread_count']})" for row in rows if "thread_count" in row), "")
         title = f"{case}, {'1 thread' if threads == 1 else f'default threads{counted}'}"
-        table(title, ("", "a step", "ratio", "quartiles", "to"), [line for row in rows for line in _step(row)])
+        rows.sort(key=lambda row: median(row.get("seconds") or [math.inf]))
+        table(title, ("", "a step", RATIO, "quartiles", "to"), [line for row in rows for line in _step(row)])
+    for name, note in NOTES.items():
+        if any(row["implementation"] == name for row in steps):
+            print(f"  {name}: {note}")
+    if any(map(noisy, steps)):
+        print(f"  {NOISY}: the quartiles are more than {WIDE:.0%} apart, and something else ran on this machine")
     colds = tables["cold"]
     for case in dict.fromkeys(row["case"] for row in colds):
         heads = ("", "import", "first step", "compiled before", "peak memory")
         table(f"cold starts, {case}", heads, [_cold(row) for row in colds if row["case"] == case])
-    table("whole programs", ("", "seconds", "ratio", "quartiles", "to"), _programs(tables["processes"]))
+    table("whole programs", ("", "seconds", RATIO, "quartiles", "to"), _programs(tables["processes"]))
     if tables["operations"]:
         groups: dict[str, list[float]] = {}
         for row in tables["operations"]:
@@ -104,12 +117,13 @@ def _step(row: Row) -> Iterator[Line]:
         yield *about, *_ratio(row["seconds"], references[name]), name
         about = ("", "")
     if not references:
-        yield *about, "", "", ""
+        yield *about, "1" if row["implementation"] == "torch.autograd" else "", "", ""
 
 
 def _ratio(own: Sequence[float], other: Sequence[float]) -> tuple[str, str]:
     ratio = Quartiles.of_ratio(own, other)
-    return significant(ratio.middle), f"{significant(ratio.low)} to {significant(ratio.high)}"
+    mark = f" {NOISY}" if ratio.width > WIDE else ""
+    return significant(ratio.middle), f"{significant(ratio.low)} to {significant(ratio.high)}{mark}"
 
 
 def _cold(row: Row) -> Line:

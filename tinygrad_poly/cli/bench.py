@@ -22,7 +22,8 @@ def run(arguments: list[str]) -> int:
     try:
         from benchmarks.__main__ import main as bench
     except ModuleNotFoundError as error:
-        raise UsageError(f"{error.name} is not installed: pip install --group test --group peers") from None
+        install = "pip install -c constraints.txt --group test --group peers"
+        raise UsageError(f"{error.name} is not installed: {install}") from None
     finally:
         sys.path.remove(str(checkout))
     return bench(arguments, "tinygrad-poly bench")
