@@ -214,7 +214,7 @@ def _finish(options: argparse.Namespace, chosen: Chosen, rows: dict[str, Row]) -
             save(path, results(tables))
             print(f"Results: {path}")
     if options.quick:
-        terminal.table("what README says", ("", "README", "here"), claims(chosen.tables(rows, "cpu")))
+        terminal.table("what README says", ("", "README", "here"), list(claims(chosen.tables(rows, "cpu"))))
     failed = [f"{key}: {row['skipped']}" for key, row in rows.items() if row.get("failed")]
     if failed:
         print("\nNot measured because of an error:\n  " + "\n  ".join(failed))
