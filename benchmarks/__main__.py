@@ -164,13 +164,13 @@ def _chosen(options: argparse.Namespace) -> Chosen:
     found = cases(device=devices, **wanted)
     narrowed = any(wanted.values()) or options.threads or options.implementation
     parts, threads = options.part or (PARTS[:1] if narrowed else PARTS), options.threads or ()
-    names = options.implementation or list(IMPLEMENTATIONS)
+    taking = options.implementation or list(IMPLEMENTATIONS)
     if options.quick:
         found = [case for case in found if (case.problem.name, case.points) in QUICK_CASES and case.dtype == "float64"]
         parts = options.part or (PARTS[:1] if narrowed else ("steps", "programs"))
         threads = threads or (1,)
-        names = list(dict.fromkeys([*options.implementation, REFERENCE])) if options.implementation else list(QUICK)
-    chosen = Chosen(parts, found, threads, names, options.quick)
+        taking = list(dict.fromkeys([*options.implementation, REFERENCE])) if options.implementation else list(QUICK)
+    chosen = Chosen(parts, found, threads, taking, options.quick)
     if not chosen.units():
         given = " ".join(f"--{name} {' '.join(map(str, values))}" for name, values in wanted.items() if values)
         all_sizes = "; ".join(
