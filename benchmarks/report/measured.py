@@ -38,7 +38,7 @@ class Quartiles:
 
     @property
     def width(self) -> float:
-        """How far the quartiles are apart, as a share of the median."""
+        """The distance of the quartiles, as a share of the median."""
         return (self.high - self.low) / self.middle
 
 

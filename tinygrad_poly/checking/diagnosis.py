@@ -165,7 +165,7 @@ def _explanation(
 
 
 def _off(s: h.Sample) -> float:
-    """How far the size of the error is from that of the gradient: there a mistake is seen best."""
+    """The distance of the size of the error from that of the gradient: where it is small, a mistake is seen best."""
     if s.claimed.shape != s.true.shape:
         return 0.0
     error, size = (float(np.abs(x).max(initial=0.0)) for x in (s.claimed - s.true, s.true))
