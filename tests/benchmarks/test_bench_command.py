@@ -27,6 +27,8 @@ from benchmarks.running.selection import Chosen, cases
 from benchmarks.running.store import Store, lines
 from tinygrad_poly import cli
 
+pytestmark = pytest.mark.slow  # processes, each of which imports torch and JAX
+
 ROOT = Path(__file__).parents[2]
 CASE = "line-6-float64-cpu"
 TINY = ("--problem", "line", "--dtype", "float64", "--threads", "1", "--device", "cpu")

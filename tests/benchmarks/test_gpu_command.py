@@ -23,6 +23,8 @@ from benchmarks.running import machine
 
 from ..compiler.cuda.on_cpu import emulator
 
+pytestmark = pytest.mark.slow  # processes, each of which imports torch and JAX
+
 ROOT = Path(__file__).parents[2]
 needs_compiler = pytest.mark.skipif(emulator.COMPILER is None, reason="needs a C++ compiler, g++, to run kernels")
 

@@ -66,6 +66,7 @@ def test_the_number_of_elements_has_slope_zero():
 
 @settings(max_examples=60, deadline=None)
 @example(at=[0, 1], scale=-512, name="norm 3")
+@example(at=[0, 1], scale=-512, name="norm -1")
 @given(
     at=st.lists(st.integers(-9, 9), min_size=2, max_size=5),
     scale=st.integers(-1000, 1000),

@@ -149,6 +149,7 @@ UNDER_JIT = {
 QUICKLY = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", [*ONE_FOR_EACH_FAMILY, *NEEDING], ids=str)
 def test_every_family_runs_on_jax_arrays(jax, case):
     if case.label == "to another device":

@@ -75,7 +75,7 @@ def doubles_by_default():
 
 
 @pytest.mark.usefixtures("doubles_by_default")
-@pytest.mark.parametrize("problem", [sine, line])
+@pytest.mark.parametrize("problem", [pytest.param(sine, marks=pytest.mark.slow), line])
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(("name", "options"), CHOICES, ids=str)
 def test_each_step_is_torchs(name, options, dtype, problem):

@@ -40,9 +40,9 @@ def _slope(g: Array, x: Array, y: Array, p: float, axis: Shape | None, keepdims:
     size = abs(x)
     if math.isinf(p):
         return shared(g, (size == y) | (size != size), axis) * sign(x)
-    # |x|/y first: neither power can then overflow where p > 1. For zeros, which `sign` takes out, it is made 1, so that
-    # no 0 · ∞ arises.
-    ratio = where(size == 0, 1.0, size / where(y == 0, 1.0, y))
+    # |x|/y first: neither power can then overflow where p > 1. For zeros, which `sign` takes out, and where y is 0,
+    # which takes g out, it is made 1, so that no 0 · ∞ arises.
+    ratio = where((size == 0) | (y == 0), 1.0, size / where(y == 0, 1.0, y))
     return where(y == 0, 0.0, g) * sign(x) * ratio ** (p - 1)
 
 
