@@ -80,6 +80,14 @@ def test_nothing_is_changed_by_looking():
     assert w.grad == 4
 
 
+def test_a_page_of_more_steps_than_one_can_take_is_refused():
+    z = a = tg.tensor(1.0, requires_grad=True)
+    for _ in range(1000):
+        z = z + a
+    with pytest.raises(GraphError, match=r"1,001 values cannot be looked at.*to_svg\(\) folds"):
+        explain.steps(z).to_html()
+
+
 def test_several_numbers_are_no_start():
     with pytest.raises(GraphError, match="starts from one number"):
         explain.steps(tg.tensor([1.0, 2.0], requires_grad=True) * 2)

@@ -19,6 +19,9 @@ from tinygrad_poly.explain.recording import Recording
 from tinygrad_poly.explain.words import brief, columns
 from tinygrad_poly.tensor import Tensor
 
+MOST_ON_A_PAGE = 1000
+"""How many values a page may step through."""
+
 
 class Steps(list[Step]):
     """The steps of a backward pass, in the order in which the engine takes them; `str(steps)` is a table."""
@@ -50,7 +53,15 @@ class Steps(list[Step]):
         """One page for a browser that shows the steps in the picture of the graph, and loads nothing else.
 
         Where the browser has a program for the computation, each weight has a slider, and all numbers follow it.
+
+        Raises:
+            GraphError: for so many steps that nobody could take them.
         """
+        if len(self.graph.vertices) > MOST_ON_A_PAGE:
+            raise GraphError(
+                f"a page with {len(self.graph.vertices):,} values cannot be looked at, {MOST_ON_A_PAGE:,} can: "
+                "explain one step, or a part, of the computation; graph(…).to_svg() folds the whole of it"
+            )
         found = described(self.graph, self)
         run, found["run"] = found["run"], bool(found["run"])
         return page("steps.html", title, drawing.svg(self.graph), run, found)
