@@ -33,10 +33,11 @@ _COMMENTS = re.compile(r"/\*.*?\*/|<!--.*?-->|^\s*//.*?$", re.DOTALL | re.MULTIL
 def code_lines(path: Path) -> int:
     """How many lines of code a file has: Python, or text with comments as in C, CSS or HTML."""
     source = path.read_text(encoding="utf-8")
-    return _python(source) if path.suffix == ".py" else _text(source)
+    return python_lines(source) if path.suffix == ".py" else _text(source)
 
 
-def _python(source: str) -> int:
+def python_lines(source: str) -> int:
+    """How many lines of code Python source has."""
     # A string that stands alone: of a module, a class or a function, or of the attribute before it.
     docstrings: set[int] = set()
     for node in ast.walk(ast.parse(source)):

@@ -1,13 +1,13 @@
 """The house: every import against one list of layers, no circles, and how much code an afternoon holds."""
 
 import ast
-import io
 import re
-import tokenize
 from functools import cache
 from pathlib import Path
 
 import pytest
+
+from .size import python_lines
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "tinygrad_poly"
@@ -82,29 +82,15 @@ def arrows():
     return {name: sorted(m for m in given if m.split(".")[0] == "tinygrad_poly") for name, given in found.items()}
 
 
-def code_lines(source):
-    """The lines that hold code: no blank ones, comments or docstrings."""
-    docstrings = set()
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
-            docstrings |= set(range(node.lineno, node.end_lineno + 1))
-    blank = (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER)
-    lines = set()
-    for token in tokenize.generate_tokens(io.StringIO(source).readline):
-        if token.type not in blank:
-            lines |= set(range(token.start[0], token.end[0] + 1))
-    return len(lines - docstrings)
-
-
 def size(*paths):
-    return sum(code_lines(path.read_text()) for path in paths)
+    return sum(python_lines(path.read_text()) for path in paths)
 
 
 def test_code_is_counted_without_blank_lines_comments_and_docstrings():
     source = (
         '"""Words."""\n\n# why\nx = """a\nb"""  # and why\n\n\ndef f():\n    """Words.\n\n    More."""\n    return 1\n'
     )
-    assert code_lines(source) == 4
+    assert python_lines(source) == 4
 
 
 def test_imports_are_found_wherever_they_run():
