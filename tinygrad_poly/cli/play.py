@@ -3,6 +3,7 @@
 import argparse
 from typing import Any
 
+from tinygrad_poly import _files as files
 from tinygrad_poly.cli.explain import write
 from tinygrad_poly.cli.fit import DEGREE, PROBLEM
 from tinygrad_poly.cli.options import DONE, SEED
@@ -32,6 +33,8 @@ def _run(options: argparse.Namespace) -> int:
     from tinygrad_poly.fitting.problems import PROBLEMS
     from tinygrad_poly.fitting.quadratic import as_quadratic
 
+    output = options.output or f"play-{Path(options.what).stem}.html"
+    files.check_writable(output)
     of_file = options.what not in ("sin", "line")
     problem = PROBLEMS["poly" if of_file else options.what]
     given = {"seed": options.seed, "data": options.what if of_file else None}
@@ -47,5 +50,5 @@ def _run(options: argparse.Namespace) -> int:
         lr=settings["lr"] or (stable / 2 if stable else 0.01), stable=stable,
         least=None if found is None else found.least_loss,
     )  # fmt: skip
-    write(options.output or f"play-{Path(options.what).stem}.html", page)
+    write(output, page)
     return DONE
