@@ -14,20 +14,20 @@ from benchmarks.report.constants import ALL_IN_ONE, NONE_IN_ONE, ONE_BLOCK
 from benchmarks.running.store import Row
 
 OF_A_THREAD = "ELEMENTS_OF_A_THREAD"
-OF_A_PROCESSOR = "BLOCKS_OF_A_PROCESSOR"
+OF_MANY = "ELEMENTS_OF_MANY"
 OF_A_GRAPH = "STEPS_OF_A_GRAPH"
 
 VALUES: dict[str, tuple[int, ...]] = {
     # All elements in one block, or none.
     ONE_BLOCK: (ALL_IN_ONE, NONE_IN_ONE),
     OF_A_THREAD: (1, 2, 4, 8, 16, 32),
-    OF_A_PROCESSOR: (1, 2, 4, 8, 16, 32),
+    OF_MANY: (1, 2, 4, 8, 16, 32),
     OF_A_GRAPH: (1, 4, 16, 64, 256),
 }
 SIZES: dict[str, tuple[int, ...]] = {
-    ONE_BLOCK: (2**14, 2**15, 2**13, 2**16, 2**12, 2**17),
-    OF_A_THREAD: (2000, 2**15, 600, 2**13),
-    OF_A_PROCESSOR: (20_000_000, 200_000, 2_000_000),
+    ONE_BLOCK: (2**13, 2**14, 2**12, 2**15, 12_000, 2**11),
+    OF_A_THREAD: (2000, 2**13, 600, 2**12),
+    OF_MANY: (200_000, 50_000, 2_000_000),
     OF_A_GRAPH: (50_000, 500_000),
 }
 """The numbers of points at which each makes a difference, those that tell most first."""

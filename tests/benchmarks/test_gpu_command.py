@@ -258,12 +258,12 @@ def test_a_fit_is_measured_in_turn_with_its_references_and_the_results_are_what_
 def test_each_constant_is_measured_with_each_value(tmp_path):
     scale = Scale(tmp_path, quick=True, stand_ins=True)
     found = real("sweep", [key for key in sweep.keys(scale) if key.startswith("ELEMENTS")], tmp_path)
-    assert len(found) == 2
+    assert len(found) == 3
     for row in found.values():
         values = sweep.VALUES[row["constant"]]
         assert set(row["seconds"]) == {str(value) for value in values}
         assert row["constant"] == ONE_BLOCK or row["now"] in values
-    assert set(constants.best(list(found.values()))) == {ONE_BLOCK, sweep.OF_A_THREAD}
+    assert set(constants.best(list(found.values()))) == {ONE_BLOCK, sweep.OF_A_THREAD, sweep.OF_MANY}
 
 
 @pytest.mark.slow
@@ -395,11 +395,11 @@ def test_the_best_value_is_that_of_the_smallest_mean_and_a_tie_is_no_reason_for_
     rows = [
         swept("STEPS_OF_A_GRAPH", 1, 16, {4: 1.0, 16: 2.0, 64: 4.0}),
         swept("STEPS_OF_A_GRAPH", 2, 16, {4: 4.0, 16: 2.0, 64: 1.0}),
-        swept("BLOCKS_OF_A_PROCESSOR", 1, 8, {4: 1.0, 8: 1.25}),
+        swept("ELEMENTS_OF_MANY", 1, 8, {4: 1.0, 8: 1.25}),
     ]
     assert constants.best(rows) == {
         "STEPS_OF_A_GRAPH": (16, 16, 1.0),
-        "BLOCKS_OF_A_PROCESSOR": (8, 4, pytest.approx(1.25)),
+        "ELEMENTS_OF_MANY": (8, 4, pytest.approx(1.25)),
     }
 
 

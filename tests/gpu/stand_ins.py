@@ -48,6 +48,7 @@ def cupy_modules(devices: int = 1) -> dict[str, ModuleType]:
     cupy.get_default_memory_pool = lambda: SimpleNamespace(free_all_blocks=lambda: None)
     vars(cupy.cuda).update(
         Stream=fake_cupy.Stream,
+        driver=fake_cupy.DRIVER,
         Event=Event,
         get_current_stream=fake_cupy.get_current_stream,
         get_elapsed_time=Event.elapsed_time,

@@ -28,7 +28,7 @@ def cupy(monkeypatch):
 def way(request, monkeypatch):
     if request.param == "many blocks":
         monkeypatch.setattr(cuda_runner, "ELEMENTS_OF_ONE_BLOCK", 0)
-        monkeypatch.setattr(cuda_runner, "_blocks", lambda reads, device: 3)
+        monkeypatch.setattr(cuda_runner.Launcher, "_blocks", lambda self: 3)
         monkeypatch.setattr(cuda_runner, "STEPS_OF_A_GRAPH", 4)
     return request.param
 

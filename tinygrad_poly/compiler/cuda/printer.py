@@ -315,7 +315,12 @@ class CudaPrinter(CppPrinter):
                 begin += 1
 
     def _over(self, size: int, depth: int) -> None:
-        """The head of a thread's loop over its share of `size` elements."""
+        """The head of a thread's loop over its share of `size` elements.
+
+        Two of them at once, for one waits for memory while the other computes: more would take registers from other
+        threads.
+        """
+        self._line(depth, "#pragma unroll 2")
         if not self.spread:
             self._line(depth, f"for (int i = threadIdx.x; i < {size}; i += blockDim.x) {{")
             return

@@ -20,15 +20,15 @@ from tinygrad_poly.compiler.trace.symbols import Symbol, call
 from tinygrad_poly.compiler.training import TrainingStep
 from tinygrad_poly.engine.arrays import namespace, on_cpu
 
-# None of these four numbers has been measured yet: docs/cuda.md says what they are made of.
-ELEMENTS_OF_ONE_BLOCK = 2**15
+# docs/cuda.md says how these four numbers were measured.
+ELEMENTS_OF_ONE_BLOCK = 2**13
 """Up to how many elements one block takes all steps in a single launch."""
 
-ELEMENTS_OF_A_THREAD = 8
+ELEMENTS_OF_A_THREAD = 16
 """How many elements a thread of a single block has at least: what follows its loop costs more with more threads."""
 
-BLOCKS_OF_A_PROCESSOR = 8
-"""How many blocks of a grid each of the GPU's multiprocessors gets."""
+ELEMENTS_OF_MANY = 4
+"""How many elements a thread of many blocks has at least: the next kernel has a part of each block to combine."""
 
 STEPS_OF_A_GRAPH = 16
 """How many steps are launched at once, if there are so many to take."""
@@ -56,10 +56,21 @@ class Launcher:
         import cupy
 
         self.cupy, self.device, self.kernels = cupy, device, kernels
-        self.blocks = _blocks(max((kernel.reads for kernel in kernels.kernels if kernel.spread), default=1), device)
         with device:
             module = cupy.RawModule(code=kernels.source, options=OPTIONS)
             self.functions = [(module.get_function(kernel.name), kernel) for kernel in kernels.kernels]
+            self.blocks = self._blocks()
+
+    def _blocks(self) -> int:
+        """The number of blocks of a grid: at most as many as run at once, or the rest would come in a second round."""
+        held = self.cupy.cuda.driver.occupancyMaxActiveBlocksPerMultiprocessor
+        spread = [(function, kernel) for function, kernel in self.functions if kernel.spread]
+        if not spread:
+            return 1
+        a_processor = min(held(function.kernel.ptr, THREADS_OF_MANY_BLOCKS, 0) for function, _ in spread)
+        reads = max(kernel.reads for _, kernel in spread)
+        wanted = math.ceil(reads / (THREADS_OF_MANY_BLOCKS * ELEMENTS_OF_MANY))
+        return max(1, min(wanted, a_processor * int(self.device.attributes["MultiProcessorCount"])))
 
     def buffers(self) -> dict[str, Any]:
         """New memory for what kernels pass to each other and to Python."""
@@ -86,11 +97,6 @@ class Launcher:
         for function, kernel in self.functions:
             blocks, threads = (self.blocks, THREADS_OF_MANY_BLOCKS) if kernel.spread else (1, _threads(kernel))
             function((blocks,), (threads,), tuple(arguments[name] for name in kernel.parameters))
-
-
-def _blocks(reads: int, device: Any) -> int:
-    most = BLOCKS_OF_A_PROCESSOR * int(device.attributes["MultiProcessorCount"])
-    return max(1, min(most, math.ceil(reads / THREADS_OF_MANY_BLOCKS)))
 
 
 def _threads(kernel: Kernel) -> int:

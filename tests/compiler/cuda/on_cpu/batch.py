@@ -25,7 +25,7 @@ BLOCKS = 3
 
 def ways(monkeypatch: Any) -> Iterator[str]:
     """Print and run for one block, and then for several, however few elements there are."""
-    monkeypatch.setattr(cuda_runner, "_blocks", lambda reads, device: BLOCKS)
+    monkeypatch.setattr(cuda_runner.Launcher, "_blocks", lambda self: BLOCKS)
     for way, elements in WAYS.items():
         monkeypatch.setattr(cuda_runner, "ELEMENTS_OF_ONE_BLOCK", elements)
         yield way

@@ -155,6 +155,7 @@ class Stream:
 
 
 DEFAULT = Stream(null=True)
+DRIVER = SimpleNamespace(occupancyMaxActiveBlocksPerMultiprocessor=lambda kernel, threads, memory: 2048 // threads)
 
 
 def get_current_stream() -> Stream:
@@ -185,6 +186,7 @@ class RawKernel:
 
     def __init__(self, module: emulator.Module, code: str, name: str) -> None:
         self.module, self.name, self.loaded = module, name, False
+        self.kernel = SimpleNamespace(ptr=id(self))
         (parameters,) = re.findall(rf"\b{name}\(\n([^)]*)\) {{", code) or [""]
         given = parameters.replace(" __restrict__", "").split(",") if parameters else []
         self.types = [p.rpartition(" ")[0].strip() for p in given]
@@ -232,6 +234,7 @@ def module() -> ModuleType:
         cuda=SimpleNamespace(
             Stream=Stream,
             Device=Device,
+            driver=DRIVER,
             get_current_stream=get_current_stream,
             runtime=SimpleNamespace(getDeviceCount=lambda: 1, CUDARuntimeError=RuntimeError),
         ),
