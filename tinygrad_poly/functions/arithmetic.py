@@ -6,10 +6,12 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from tinygrad_poly.derivatives import arithmetic, piecewise
 from tinygrad_poly.engine import apply
 from tinygrad_poly.engine.apply import apply_operation, binary, checked
-from tinygrad_poly.engine.arrays import of_two, ones_like
+from tinygrad_poly.engine.arrays import astype, of_two, ones_like
 from tinygrad_poly.engine.errors import DtypeError
 from tinygrad_poly.engine.operation import Operation, special_text
 from tinygrad_poly.functions._shared import Tensor, described
@@ -255,8 +257,13 @@ def copysign(input: Tensor, other: Any) -> Tensor:
     >>> copysign(tensor([1.0, -2.0]), tensor([-1.0, 0.0]))
     tensor([-1.,  2.])
     """
-    sign = of_two("copysign")(ones_like(checked(input, "copysign").array), getattr(other, "array", other))
-    return abs(input) * apply.wrap(sign, None)
+    if isinstance(other, (bool, int, float)):
+        return abs(checked(input, "copysign")) * math.copysign(1, other)
+    array = getattr(other, "array", other)
+    sign = of_two("copysign")(ones_like(array), array)
+    # The sign of a whole number is one, so that it does not decide about the dtype.
+    signs = sign if array.dtype.kind == "f" else astype(sign, np.int8)
+    return abs(checked(input, "copysign")) / apply.wrap(signs, None)
 
 
 def frac(input: Tensor) -> Tensor:

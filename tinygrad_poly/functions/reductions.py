@@ -130,7 +130,7 @@ def nansum(
     tensor(3.)
     """
     axes = reduced(checked(input, "nansum"), dim, axis, "nansum")
-    return apply_unary(reductions.sum, where(input == input, input, 0), axes, keepdim or keepdims)
+    return signed(apply_unary(reductions.sum, where(input == input, input, 0), axes, keepdim or keepdims))
 
 
 def nanmean(

@@ -70,7 +70,7 @@ class Launcher:
         a_processor = min(held(function.kernel.ptr, THREADS_OF_MANY_BLOCKS, 0) for function, _ in spread)
         reads = max(kernel.reads for _, kernel in spread)
         wanted = math.ceil(reads / (THREADS_OF_MANY_BLOCKS * ELEMENTS_OF_MANY))
-        return max(1, min(wanted, a_processor * int(self.device.attributes["MultiProcessorCount"])))
+        return max(1, min(wanted, int(a_processor * self.device.attributes["MultiProcessorCount"])))
 
     def buffers(self) -> dict[str, Any]:
         """New memory for what kernels pass to each other and to Python."""
