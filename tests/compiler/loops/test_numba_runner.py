@@ -78,6 +78,7 @@ AS_THEY_STAND = {
     "multiples of infinity": lambda x, y: x * 3 - x * 2,
     "log1p by hand": lambda x, y: tg.log(1 + x) * x / ((1 + x) - 1),
     "the sign of zero": lambda x, y: 1 / (x * 0 + 0 * y),
+    "the sign of a remainder": lambda x, y: 1 / tg.remainder(x - x + y, y),
     "a root as a power": lambda x, y: x**0.5,
     "a comparison of what may be rounded": lambda x, y: tg.where(x * x + y * y > y * y + x * x, x, y),
     "a floor beside a whole number": lambda x, y: tg.floor(x * 10 / 10 - x),

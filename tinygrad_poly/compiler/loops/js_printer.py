@@ -45,7 +45,7 @@ _HELPERS = {
     "fmin": "(a, b) => a <= b || b !== b ? a : b",
     "power": "(a, b) => a === 1 || (a === -1 && Math.abs(b) === Infinity) ? 1 : Math.pow(a, b)",
     "float_power": "(a, b) => power(a, b)",
-    "remainder": "(a, b) => { const r = a % b; return r !== 0 && r < 0 !== b < 0 ? r + b : r; }",
+    "remainder": "(a, b) => { const r = a % b; return r === 0 ? 0 * Math.sign(b) : r < 0 !== b < 0 ? r + b : r; }",
     "rint": "(x) => { const r = Math.round(x); return r - x === 0.5 && r % 2 !== 0 ? r - 1 : r; }",
     "logaddexp": "(a, b) => a === b ? a + Math.LN2 : Math.max(a, b) + Math.log1p(Math.exp(-Math.abs(a - b)))",
 }

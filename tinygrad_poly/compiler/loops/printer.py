@@ -31,6 +31,8 @@ EXPRESSIONS = {
     "greater_equal": ("{} >= {}", COMPARISON, (SUM, SUM)),
     "where": ("{1} if {0} else {2}", CONDITION, (COMPARISON, COMPARISON, COMPARISON)),
 }
+# Numba's remainder is +0 for a multiple of a negative divisor, NumPy's −0.
+OF_NUMBA = EXPRESSIONS | {"remainder": ("np.copysign(np.remainder({0}, {1}), {1})", ATOM, (CONDITION, CONDITION))}
 WIDTH = 100
 """How long a line may be before it is broken."""
 
@@ -300,7 +302,7 @@ class Printer:
             return self._value(s.inputs[0], _inner_index(s, index), depth)
         if is_sum_of_one(s):
             return self._value(s.inputs[0], (), depth)
-        template, binds, wanted = EXPRESSIONS.get(
+        template, binds, wanted = OF_NUMBA.get(
             s.function, (f"np.{s.function}({', '.join(['{}'] * len(s.inputs))})", ATOM, (CONDITION,) * len(s.inputs))
         )
         # A comparison of a float32 array with a number is one of float32 numbers.
