@@ -4,6 +4,7 @@ import array
 import copy
 import math
 import pickle
+import tracemalloc
 import warnings
 
 import array_api_strict as strict
@@ -189,6 +190,15 @@ def test_an_array_of_another_library_is_copied():
     x = tg.tensor(array)
     array[0] = 100.0
     assert x.tolist() == [1.0, 2.0]
+
+
+def test_an_array_is_copied_once():
+    x = np.ones(10**6)
+    tracemalloc.start()
+    tg.tensor(x)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert x.nbytes <= most < 1.5 * x.nbytes
 
 
 class Column:

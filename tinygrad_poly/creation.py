@@ -78,7 +78,7 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
         array = np.asarray(plain)
     except ValueError as error:
         raise ShapeError(f"tensor(): nested lists must have equal lengths ({error})") from None
-    array = arrays.own(array)
+    array = array if array is plain else arrays.own(array)
     if array.dtype.kind not in "biuf":
         raise DtypeError(f"tensor(): expected numbers, but got {type(data).__name__} {str(data)[:40]!r}")
     if dtype is None and array.dtype.kind == "f":
