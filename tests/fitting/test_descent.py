@@ -124,7 +124,7 @@ def test_a_loss_that_ignores_its_weights_is_refused(sine):
     [
         ("no function", {"a": 1.0}, "expects a function"),
         (lambda params, x, y: 1.0, {"a": 1.0}, "must return a scalar tensor, not float"),
-        (lambda params, x, y: params, 1.0, "must be a dict of names to weights, or a list"),
+        (lambda params, x, y: params, 1.0, "must be a dict of names to weights, a list of weights, or an nn.Module"),
     ],
 )
 def test_arguments_of_a_wrong_type_are_refused(loss, params, message):

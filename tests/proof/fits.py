@@ -1,7 +1,8 @@
 """Fits taken in two ways, eagerly and compiled, which have to end alike; and interrupted anywhere, to go on as if not.
 
 Each case is drawn from a seed: a loss, data in some dtype (with NaN, infinity, huge numbers or no points at all), an
-optimizer, a learning rate that may let the fit diverge at once, late or never, and an interruption. It is judged by
+optimizer, a learning rate, fixed or falling, that may let the fit diverge at once, late or never, and an interruption.
+It is judged by
 
 - **the same end**: step, error, its message, advice and verdict, the logged losses, weights and the optimizer's state.
   Compiled programs add up in another order, so numbers may differ by what rounding does to the eager fit itself: by
@@ -83,6 +84,8 @@ class Case:
     interruption: str
     at: int
     """In which report, or at which line of the loops, the interruption comes."""
+    decay: float = 0.0
+    """How fast the learning rate falls, where it is a function of the step."""
 
     @classmethod
     def drawn(cls, seed: int, routes: tuple[str, ...] = ROUTES[:2]) -> Case:
@@ -108,6 +111,7 @@ class Case:
             route=route,
             interruption=interruption,
             at=draw.randrange(1500 if interruption == "anywhere" else max(1, steps // log_every)),
+            decay=draw.choice((0.0, 0.0, 0.1)),
         )
 
     def data(self) -> tuple[dict[str, Any], Any, Any]:
@@ -251,7 +255,8 @@ def taken(case: Case, compile: bool, moved: int = 0, **changed: Any) -> Outcome:
     start, x, y = case.data()
     way = Blur(case, moved) if moved else case
     loss = way.loss if moved else LOSSES[case.loss]
-    how = {"steps": case.steps, "lr": case.lr, "log_every": case.log_every, "optimizer": way.factory}
+    lr = (lambda t: case.lr / (1 + case.decay * t)) if case.decay else case.lr
+    how = {"steps": case.steps, "lr": lr, "log_every": case.log_every, "optimizer": way.factory}
     try:
         with interrupted_at(case.at if case.interruption == "anywhere" else -1):
             result = fit(loss, start, x, y, **how, progress=report, compile=compile)

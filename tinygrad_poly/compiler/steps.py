@@ -1,6 +1,6 @@
 """Compiled training loops: a step is traced and fused, and many steps run in one call."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from tinygrad_poly.compiler.trace.program import Program
 from tinygrad_poly.compiler.trace.symbols import Symbol
 from tinygrad_poly.compiler.training import carried_values, put_back, trace
 from tinygrad_poly.engine.arrays import device_of, namespace, on_cpu
+from tinygrad_poly.engine.errors import TraceError
 from tinygrad_poly.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ class CompiledSteps:
         data: the arrays that `loss` gets, by name, in order.
         optimizer: the optimizer of the weights.
         hoist: "algebra" to sum over the data once and take each step from the sums, see `moments`.
+        rates: the learning rates of the steps from a first to before a last one, an array for each of the optimizer's
+            groups; by default they are those of the groups, and constants.
 
     Raises:
         NotPolynomial: where `hoist` is asked for and a sum is no polynomial in the weights.
@@ -51,12 +54,13 @@ class CompiledSteps:
         data: Mapping[str, Any],
         optimizer: Any,
         hoist: str | None = None,
+        rates: Callable[[int, int], Sequence[Any]] | None = None,
     ) -> None:
         if hoist not in (None, "algebra"):
             raise ValueError(f"hoist must be None or 'algebra', not {hoist!r}")
-        self.optimizer = optimizer
+        self.optimizer, self.rates = optimizer, rates or (lambda first, last: ())
         with nothing_kept(loss):
-            self.step = trace(loss, arrange, weights, data, optimizer)
+            self.step = trace(loss, arrange, weights, data, optimizer, scheduled=rates is not None)
         self.data = [np.asarray(array) if namespace(array) is np else array for array in data.values()]
         arrays = [getattr(w, "array", w) for w in weights.values()]
         gpu = next((place for place in map(device_of, (*self.data, *arrays)) if place.type == "cuda"), None)
@@ -69,12 +73,16 @@ class CompiledSteps:
         self.plan: Plan | None = None
         self.why_not_fused = ""
         try:
-            self.plan = fuse(self.step.program, self.step.carried, calls=True)
+            self.plan = fuse(self.step.program, (*self.step.carried, *self.step.rates), calls=True)
         except NotFusable as reason:
             self.why_not_fused = str(reason)
         self._run: Callable[..., tuple[Any, ...]] | None = None
         self._on_gpu: cuda_runner.Steps | None = None
         if gpu is not None:
+            if rates:
+                raise TraceError(
+                    "compiled steps on a GPU have one learning rate: leave out compile=True, or the schedule"
+                )
             from tinygrad_poly.compiler.cuda.runner import Steps
 
             self._run = self._on_gpu = Steps(self.step, self.captured, self.data, gpu.active())
@@ -87,12 +95,12 @@ class CompiledSteps:
             pretty: leave out the dtypes of numbers, which only Numba needs, and the functions that kernels call.
         """
         if target == "js":
-            return JsPrinter(fuse(self.step.program), self.captured).steps(self.step.carried)
+            return JsPrinter(fuse(self.step.program), self.captured).steps(self.step.carried, self.step.rates)
         if self._on_gpu is not None:
             return self._on_gpu.source(pretty)
         if self.plan is None:
             return f"# Executed by NumPy, call by call: {self.why_not_fused}.\n{self.step.program}\n"
-        return printer(self.plan, self.captured, typed=not pretty).steps(self.step.carried)
+        return printer(self.plan, self.captured, typed=not pretty).steps(self.step.carried, self.step.rates)
 
     def values(self, weights: list[Any]) -> list[Any]:
         """The values that a step changes: these weights, and the optimizer's state."""
@@ -110,7 +118,10 @@ class CompiledSteps:
         """
         if self._run is None:
             self._run = self._with_numba() if self.plan and numba_runner.available() else self._with_numpy()
-        results = self._run(first, last, log_every, losses, values)
+        if self._on_gpu is None:
+            results = self._run(first, last, log_every, losses, values, self.rates(first, last))
+        else:
+            results = self._run(first, last, log_every, losses, values)
         return [_like(value, s) for value, s in zip(results, self.step.carried, strict=True)]
 
     def put_back(self, values: list[Any]) -> list[Any]:
@@ -148,21 +159,23 @@ class CompiledSteps:
         printed = printer(self.plan, self.captured)
         run = threads.compiled(
             printed.plan,
-            printed.steps(self.step.carried),
-            lambda: PartsPrinter(printed.plan, self.captured).steps(self.step.carried),
+            printed.steps(self.step.carried, self.step.rates),
+            lambda: PartsPrinter(printed.plan, self.captured).steps(self.step.carried, self.step.rates),
         )
         hoisted = self.step.program.run(dict(zip(self.step.data, self.data, strict=True)), self.plan.hoisted)
         data = numba_runner.arguments(self.data)
         extra = [*numba_runner.arguments([*hoisted, *self.captured.values()]), *printed.bound.values()]
-        return lambda first, last, log_every, losses, values: run(
-            first, last, log_every, losses, *data, *numba_runner.arguments(values), *extra
+        return lambda first, last, log_every, losses, values, rates: run(
+            first, last, log_every, losses, *data, *numba_runner.arguments(values), *rates, *extra
         )
 
     def _with_numpy(self) -> Callable[..., tuple[Any, ...]]:
         data = dict(zip(self.step.data, self.data, strict=True))
-        run = NumpyProgram(self.step.program, data, self.step.carried).steps()
-        return lambda first, last, log_every, losses, values: run(
-            first, last, log_every, losses, *(v[()] if getattr(v, "shape", None) == () else v for v in values)
+        run = NumpyProgram(self.step.program, data, (*self.step.carried, *self.step.rates)).steps(self.step.rates)
+        return lambda first, last, log_every, losses, values, rates: run(
+            *(first, last, log_every, losses),
+            *(v[()] if getattr(v, "shape", None) == () else v for v in values),
+            *(each.tolist() for each in rates),
         )
 
 

@@ -38,12 +38,14 @@ class TrainingStep:
         carried: the inputs that change from step to step: the weights, then the state.
         data: the inputs that do not.
         state: what the carried values after the weights are.
+        rates: the inputs that are the learning rates of each step, where they change; else they are constants.
     """
 
     program: Program
     carried: tuple[Symbol, ...]
     data: tuple[Symbol, ...]
     state: tuple[StateKey, ...]
+    rates: tuple[Symbol, ...] = ()
 
 
 class StateAppears(Exception):  # noqa: N818 - it asks for one ordinary step, it is no error
@@ -56,6 +58,7 @@ def trace(
     weights: Mapping[str, Any],
     data: Mapping[str, Any],
     optimizer: Any,
+    scheduled: bool = False,
 ) -> TrainingStep:
     """Trace one training step on symbols.
 
@@ -65,6 +68,7 @@ def trace(
         weights: the weights by name; or arrays like those that `optimizer` updates, in its order.
         data: arrays by name, in the order in which `loss` takes them.
         optimizer: what updates the weights. It takes a step, and is then put back to where it was.
+        scheduled: whether the learning rate of each of its groups is an input of the program.
 
     Raises:
         TraceError: where the step depends on numbers that a trace does not have.
@@ -72,10 +76,11 @@ def trace(
     """
     parameters = _parameters_by_name(weights, optimizer)
     # Two names may be one and the same word for Python; printed they will differ.
-    names = {p: unicodedata.normalize("NFKC", str(name)) for name, p in parameters.items()}
+    names = {p: unicodedata.normalize("NFKC", str(name)).replace(".", "_") for name, p in parameters.items()}
+    rates = tuple(placeholder("lr", (), np.float64, weak=True) for _ in optimizer.param_groups if scheduled)
     given = {name: placeholder(name, array.shape, array.dtype) for name, array in data.items()}
     symbols = [placeholder(name, p.shape, p.dtype) for p, name in names.items()]
-    with _on_symbols(optimizer, names) as before:
+    with _on_symbols(optimizer, names, rates) as before:
         for p, symbol in zip(names, symbols, strict=True):
             p.array, p.node = symbol, leaf(symbol)
         with phase("forward"), _Locals(loss) as local:
@@ -95,8 +100,8 @@ def trace(
             raise StateAppears
         outputs = [*updated, *after.values(), output.array]
     carried = (*symbols, *before.values())
-    program = simplify(Program.of((*given.values(), *carried), outputs))
-    return TrainingStep(program, carried, tuple(given.values()), tuple(before))
+    program = simplify(Program.of((*given.values(), *carried, *rates), outputs))
+    return TrainingStep(program, carried, tuple(given.values()), tuple(before), rates)
 
 
 def _named(variables: Mapping[str, Any], weights: Mapping[Tensor, str]) -> dict[Tensor, str]:
@@ -138,7 +143,9 @@ def _kinds(weights: Sequence[Any], state: Mapping[StateKey, Any]) -> list[Any]:
 
 
 @contextmanager
-def _on_symbols(optimizer: Any, names: Mapping[Tensor, str]) -> Iterator[dict[StateKey, Symbol]]:
+def _on_symbols(
+    optimizer: Any, names: Mapping[Tensor, str], rates: Sequence[Symbol]
+) -> Iterator[dict[StateKey, Symbol]]:
     """A context in which an optimizer steps on symbols; afterwards it and its weights are as before.
 
     Inside it has symbols in the place of what it remembers, which are yielded.
@@ -148,7 +155,9 @@ def _on_symbols(optimizer: Any, names: Mapping[Tensor, str]) -> Iterator[dict[St
     """
     arrays = [(p, p.array, p.node) for p in names]
     attributes = dict(vars(optimizer))
-    groups = attributes["param_groups"]
+    groups = [dict(group) for group in attributes["param_groups"]]
+    for group, rate in zip(groups, rates):
+        group["lr"] = rate
     watched = _watched({key: value for key, value in attributes.items() if key not in OWN}, names)
     symbols: dict[StateKey, Symbol] = {}
     vars(optimizer).update(param_groups=[dict(group) for group in groups], state=defaultdict(dict))

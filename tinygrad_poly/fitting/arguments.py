@@ -12,7 +12,9 @@ from tinygrad_poly.engine import arrays
 from tinygrad_poly.engine.errors import DataError, DeviceError, DtypeError, ShapeError
 from tinygrad_poly.engine.recording import no_grad
 from tinygrad_poly.fitting.loops import blocks
+from tinygrad_poly.fitting.modules import ModuleLoss
 from tinygrad_poly.fitting.objective import Loss, Objective, Params, Weights
+from tinygrad_poly.nn import Module
 from tinygrad_poly.tensor import Tensor
 
 
@@ -26,16 +28,23 @@ def objective(loss: Loss, params: Params, x: Any, y: Any) -> tuple[Objective, We
     overflow; unless the loss needs them as they are, for indices or class labels.
 
     Raises:
-        TypeError: where the loss is no function or `params` neither a dict nor a list.
+        TypeError: where the loss is no function or `params` neither a dict, a list nor a module.
         DtypeError: for complex data and weights, under their name.
         ValueError: where there are no weights.
     """
     if not callable(loss):
         raise TypeError(f"fit() expects a function loss(params, x, y), not {type(loss).__name__}")
+    in_blocks = blocks.are_blocks(x) or blocks.are_blocks(y)
+    if isinstance(params, Module):
+        if in_blocks:
+            raise TypeError("a module is fitted to arrays, and x and y are Dask arrays: pass a dict of weights instead")
+        loss = ModuleLoss(loss, params)
+        params = loss.weights
+        if not params:
+            raise ValueError("fit() needs at least one weight to learn, and no parameter of the module requires grad")
     named, listed = _named(params), not isinstance(params, Mapping)
     if not named:
         raise ValueError("fit() needs at least one weight to learn, and params is empty")
-    in_blocks = blocks.are_blocks(x) or blocks.are_blocks(y)
     x, y = blocks.aligned(x, y) if in_blocks else (_data(name, data) for name, data in (("x", x), ("y", y)))
     if not in_blocks:
         _check_devices(x, y, named)
@@ -116,4 +125,6 @@ def _named(params: Params) -> list[tuple[str, Any]]:
         return list(params.items())
     if isinstance(params, Sequence) and not isinstance(params, str):
         return [(str(position), value) for position, value in enumerate(params)]
-    raise TypeError(f"params must be a dict of names to weights, or a list of weights, not {type(params).__name__}")
+    raise TypeError(
+        f"params must be a dict of names to weights, a list of weights, or an nn.Module, not {type(params).__name__}"
+    )

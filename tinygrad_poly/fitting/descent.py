@@ -6,6 +6,7 @@ import dataclasses
 import math
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial, wraps
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +20,19 @@ from tinygrad_poly.fitting.loops.compiled import compiled_loop, compiled_steps
 from tinygrad_poly.fitting.loops.device import device_loop
 from tinygrad_poly.fitting.loops.eager import eager_loop
 from tinygrad_poly.fitting.loops.state import End, State
+from tinygrad_poly.fitting.modules import ModuleLoss
 from tinygrad_poly.fitting.objective import Loss, Objective, Params, Weights, leaves
 from tinygrad_poly.fitting.optimizers import Factory, default_lr, name_and_factory
 from tinygrad_poly.fitting.progress import Report, conclude, nothing, shown
 from tinygrad_poly.fitting.result import FitResult, W
 from tinygrad_poly.fitting.saved import Run
+from tinygrad_poly.fitting.schedule import Schedule
 from tinygrad_poly.fitting.verdict import rounded_down
+from tinygrad_poly.nn import Module
 from tinygrad_poly.tensor import Tensor
+
+Rate = float | Callable[[int], Any]
+"""A learning rate, or one for each step."""
 
 MOST_AT_ONCE = 1000
 """With more weights than this, the n passes for an n × n Hessian cost more than descent."""
@@ -37,12 +44,13 @@ def fit(
     x: Any,
     y: Any,
     steps: int | None = None,
-    lr: float | None = None,
+    lr: Rate | None = None,
     optimizer: str | Factory | None = None,
     log_every: int = 100,
     progress: bool | Report = True,
     compile: bool = False,
     hoist: str | None = None,
+    scheduler: Factory | None = None,
 ) -> FitResult[W]:
     """Minimize a loss: at once where it is quadratic in the weights, and otherwise by gradient descent.
 
@@ -55,12 +63,15 @@ def fit(
         loss: `loss(params, x, y)`, a scalar tensor, written as one would by hand.
         params: the weights to start from, of any shape: a dict of names to tensors, arrays or numbers, or a
             list of them. They are copied; `loss` gets the copies in the same kind of container. Arrays and numbers
-            go to the device of x, tensors have to be there.
+            go to the device of x, tensors have to be there. Or an `nn.Module`, which `loss` gets as it is: the
+            parameters that require grad are trained in place, in the mode in which it is; `result.params` has them by
+            name.
         x: the data, a tensor or array in whatever shape `loss` expects. Or a Dask array with the points along its
             first axis, for data larger than the memory: see docs/large-data.md.
         y: the data, likewise.
         steps: how many; 2000 if only `lr` or `optimizer` is given.
-        lr: the learning rate; by default 10⁻⁶ for SGD, and for other optimizers their own default.
+        lr: the learning rate; by default 10⁻⁶ for SGD, and for other optimizers their own default. Or a function of
+            the step, counted from 0: `lr=lambda t: 0.1 / (1 + t)`.
         optimizer: a name, such as "adam", or a function that makes an optimizer: `factory(parameters, lr=lr)`;
             by default plain gradient descent, "sgd".
         log_every: how many steps lie between two losses that are kept and shown; the loss is
@@ -70,6 +81,8 @@ def fit(
         compile: run the steps inside a compiled program, many times faster; see `tinygrad_poly.compiler`.
         hoist: "algebra", with `compile`, to sum over the data once and take the steps from the sums: their cost does
             not depend on the number of points then. For losses that are polynomials in the weights.
+        scheduler: makes a scheduler of `optim.lr_scheduler` that is stepped after each step:
+            `lambda optimizer: StepLR(optimizer, step_size=500)`.
 
     Raises:
         TraceError: where `compile` is asked for and a step depends on numbers, as in `if loss < 1`.
@@ -94,22 +107,23 @@ def fit(
     >>> result.verdict.converged
     True
     """
-    at_once = steps is None and lr is None and optimizer is None
+    at_once = steps is None and lr is None and optimizer is None and scheduler is None
     steps = 2000 if steps is None else steps
     _check(steps, "steps", 0)
     _check(log_every, "log_every", 1)
     name, factory = name_and_factory(optimizer or "sgd")
-    lr = _checked_lr(default_lr(factory) if lr is None else lr)
+    plan = _Plan(factory, compile, hoist, lr if callable(lr) else None, scheduler)
+    lr = _checked_lr(default_lr(factory) if lr is None or callable(lr) else lr)
     target, weights = objective(loss, params, x, y)
     start = {key: np.asarray(on_cpu(w.array)) for key, w in weights.items()}
-    run = Run(start, start, 0, steps, {}, name, {}, lr, log_every, target.listed)
-    _check_way(target, compile, hoist)
-    if at_once and (solved := _solved(target, run, _further(target, factory, compile, hoist))):
+    run = Run(start, start, 0, steps, {}, name, {}, lr, log_every, target.listed, schedule=plan.schedule)
+    plan.check(target)
+    if at_once and (solved := _solved(target, run, plan)):
         if progress is True:
             print(solved.how)
             conclude(solved.verdict)
         return solved
-    return _descend(target, run, factory, steps, progress, compile, hoist)
+    return _descend(target, run, plan, steps, progress)
 
 
 def resume(
@@ -118,11 +132,13 @@ def resume(
     x: Any,
     y: Any,
     steps: int | None = None,
-    lr: float | None = None,
+    lr: Rate | None = None,
     optimizer: Factory | None = None,
     progress: bool | Report = True,
     compile: bool = False,
     hoist: str | None = None,
+    scheduler: Factory | None = None,
+    model: Module | None = None,
 ) -> FitResult[W]:
     """Go on with a saved fit; all bits are as if it had never stopped.
 
@@ -132,25 +148,35 @@ def resume(
         x: the same data as before.
         y: the same data as before.
         steps: how many in all, those already taken included; by default as many as the fit was to take.
-        lr: another learning rate for the steps to come.
+        lr: another learning rate for the steps to come; and the function again, where the fit had one.
         optimizer: what made the optimizer, where the fit was given a function and not a name.
         progress: as in `fit`.
         hoist: as in `fit`.
         compile: as in `fit`; a compiled program adds up in another order, so that the last bits may differ.
+        scheduler: what made the scheduler, where the fit had one.
+        model: the module, where the fit was of one; its parameters and buffers are set to the saved ones.
 
     Raises:
+        TypeError: where the fit was of a module, and none is given.
         DataError: where the file cannot be read, is none of ours, or is damaged.
         ValueError: where fewer steps are asked for than are complete.
     """
     saved_run = run if isinstance(run, Run) else saved.load(run)
-    target, _ = objective(loss, list(saved_run.params.values()) if saved_run.listed else saved_run.params, x, y)
+    if (model is None) != (saved_run.buffers is None):
+        raise TypeError("the fit was of a module: pass it as model" if model is None else "the fit was of no module")
+    params: Params = list(saved_run.params.values()) if saved_run.listed else saved_run.params
+    target, weights = objective(loss, model or params, x, y)
+    if {name: tuple(w.shape) for name, w in weights.items()} != {n: w.shape for n, w in saved_run.params.items()}:
+        raise DataError("the saved parameters are not those of this module: their names or shapes differ")
     try:
         _, factory = name_and_factory(optimizer or saved_run.optimizer)
     except ValueError as error:
         raise DataError(f"the fit was made with an optimizer that has to be passed again: {error}") from None
-    if lr is not None:
-        saved_run = dataclasses.replace(saved_run, lr=_checked_lr(lr))
-    return _descend(target, saved_run, factory, saved_run.steps if steps is None else steps, progress, compile, hoist)
+    plan = _Plan(factory, compile, hoist, lr if callable(lr) else None, scheduler)
+    if saved_run.schedule and not plan.schedule and lr is None:
+        raise DataError(f"the fit had a learning-rate schedule, which has to be passed again as {saved_run.schedule}")
+    run_with = dataclasses.replace(saved_run, lr=saved_run.lr if lr is None or callable(lr) else _checked_lr(lr))
+    return _descend(target, run_with, plan, saved_run.steps if steps is None else steps, progress)
 
 
 def program(
@@ -158,7 +184,7 @@ def program(
     params: Params,
     x: Any,
     y: Any,
-    lr: float = 1e-6,
+    lr: Rate = 1e-6,
     optimizer: str | Factory = "sgd",
     hoist: str | None = None,
     target: str = "python",
@@ -193,15 +219,20 @@ def program(
             w = next_w
         return (w,)
     """
-    lr = _checked_lr(lr)
     if target not in ("python", "js"):
         raise ValueError(f"target must be 'python' or 'js', not {target!r}")
+    if isinstance(params, Module):
+        whole = ModuleLoss(loss, params)
+        by_name = wraps(loss)(lambda *given: whole(*given))  # which leaves the module as it is
+        return program(by_name, whole.weights, x, y, lr, optimizer, hoist, target)
     function, start = objective(loss, params, x, y)
     if function.in_blocks:
         raise ValueError("there is a program for each length of a block of Dask arrays: pass one block of x and y")
     _, factory = name_and_factory(optimizer)
     weights = leaves(start, function.device)
-    state = State(function, weights, factory(list(weights.values()), lr=lr), range(1))
+    made = factory(list(weights.values()), lr=default_lr(factory) if callable(lr) else _checked_lr(lr))
+    schedule = Schedule(lr, None, made) if callable(lr) else None
+    state = State(function, weights, made, range(1), schedule=schedule)
     compiled = compiled_steps(state, hoist)
     if compiled is None:
         # What the optimizer remembers appears with its first step, if that can be taken.
@@ -213,20 +244,38 @@ def program(
     return compiled.source(pretty=True, target=target)
 
 
-def _descend(
-    target: Objective,
-    run: Run,
-    factory: Factory,
-    steps: int,
-    progress: bool | Report,
-    compile: bool,
-    hoist: str | None,
-) -> FitResult:
+@dataclasses.dataclass(frozen=True)
+class _Plan:
+    """The way in which a fit takes its steps."""
+
+    factory: Factory
+    compile: bool
+    hoist: str | None
+    lr: Callable[[int], Any] | None
+    scheduler: Factory | None
+
+    @property
+    def schedule(self) -> str:
+        """The argument that is a schedule; "" if none is."""
+        return "scheduler" if self.scheduler is not None else "lr" if self.lr is not None else ""
+
+    def check(self, target: Objective) -> None:
+        """Check that these things go together."""
+        if self.hoist and not self.compile:
+            raise ValueError("hoist is a way of compiling: pass compile=True as well")
+        if self.hoist and target.in_blocks:
+            raise ValueError("hoist sums over the data in one place, and x and y are Dask arrays: leave it out")
+        if self.lr is not None and self.scheduler is not None:
+            raise ValueError("lr is a function of the step, and there is a scheduler: give one of them")
+
+
+def _descend(target: Objective, run: Run, plan: _Plan, steps: int, progress: bool | Report) -> FitResult:
     """Continue a run up to `steps` steps."""
-    _check_way(target, compile, hoist)
+    plan.check(target)
     _check(steps, "steps", run.step)
-    weights = leaves(run.params, target.device)
-    optimizer = factory(list(weights.values()), lr=run.lr)
+    weights = target.leaves(run.params, run.buffers)
+    optimizer = plan.factory(list(weights.values()), lr=run.lr)
+    schedule = Schedule(plan.lr, plan.scheduler, optimizer) if plan.schedule else None
     if run.optimizer_state:
         try:
             optimizer.load_state_dict(run.optimizer_state)
@@ -237,10 +286,14 @@ def _descend(
         stack.enter_context(target.device.active())
         report = stack.enter_context(shown(run.step, steps)) if progress is True else progress or nothing
         state = State(target, weights, optimizer, range(run.step, steps), run.log_every, dict(run.losses), report)
-        if compile and not target.in_blocks:
-            end = compiled_loop(state, hoist)
+        state.schedule = schedule
+        if plan.compile and not target.in_blocks:
+            end = compiled_loop(state, plan.hoist)
         else:
             end = eager_loop(state) if target.device.type == "cpu" else device_loop(state)
+    target = target.as_now()
+    if schedule and end.step:
+        schedule.set(optimizer, end.step - 1)
     now = dataclasses.replace(
         run,
         params=_numbers(weights),
@@ -249,10 +302,11 @@ def _descend(
         # What a loop found out about a step that it could not complete is found out again by the next one.
         losses={t: loss for t, loss in state.losses.items() if t < end.step},
         optimizer_state=optimizer.state_dict(),
+        schedule=plan.schedule,
+        buffers=target.buffers,
     )
-    result = FitResult(
-        target, now, _further(target, factory, compile, hoist), end.interrupted, _is_plain(optimizer, weights, run.lr)
-    )
+    plain = not schedule and _is_plain(optimizer, weights, run.lr)
+    result = FitResult(target, now, partial(_continued, target, plan), end.interrupted, plain)
     if end.diverged:
         raise _divergence(result, end)
     if end.failed:
@@ -263,19 +317,20 @@ def _descend(
     return result
 
 
-def _check_way(target: Objective, compile: bool, hoist: str | None) -> None:
-    if hoist and not compile:
-        raise ValueError("hoist is a way of compiling: pass compile=True as well")
-    if hoist and target.in_blocks:
-        raise ValueError("hoist sums over the data in one place, and x and y are Dask arrays: leave it out")
+def _continued(target: Objective, plan: _Plan, run: Run, steps: int, lr: Rate | None, progress: Any) -> FitResult:
+    """The same fit, up to `steps` steps."""
+    if lr is not None:
+        plan = dataclasses.replace(plan, lr=lr if callable(lr) else None, scheduler=None)
+        run = run if callable(lr) else dataclasses.replace(run, lr=_checked_lr(lr))
+    return _descend(target, run, plan, steps, progress)
 
 
-def _solved(target: Objective, run: Run, further: Callable[[Run, int, bool | Report], FitResult]) -> FitResult | None:
+def _solved(target: Objective, run: Run, plan: _Plan) -> FitResult | None:
     """The result at the optimum of a quadratic loss; None if it is not quadratic, or has none that can be computed."""
     try:
         found = quadratic.of(target, run.start, MOST_AT_ONCE)
     except KeyboardInterrupt:
-        return FitResult(target, run, further, interrupted=True)
+        return FitResult(target, run, partial(_continued, target, plan), interrupted=True)
     if found is None:
         return None
     best = quadratic.split(found.optimum, found.shapes)
@@ -283,9 +338,12 @@ def _solved(target: Objective, run: Run, further: Callable[[Run, int, bool | Rep
         params = {name: best[name].astype(w.dtype) for name, w in run.start.items()}
     # Whoever resumes it goes on by descent, at a rate that is stable.
     lr = rounded_down(found.largest_stable_lr / 2)
-    run = dataclasses.replace(run, params=params, step=found.steps, steps=found.steps, lr=lr)
-    result = FitResult(target, run, further, is_plain_descent=True, solution=found)
-    return result if math.isfinite(result.loss) else None
+    run = dataclasses.replace(run, params=params, step=found.steps, steps=found.steps, lr=lr, buffers=target.buffers)
+    result = FitResult(target, run, partial(_continued, target, plan), is_plain_descent=True, solution=found)
+    if not math.isfinite(result.loss):
+        return None
+    target.leaves(params)
+    return result
 
 
 def _is_plain(optimizer: Any, weights: Weights, lr: float) -> bool:
@@ -297,12 +355,6 @@ def _is_plain(optimizer: Any, weights: Weights, lr: float) -> bool:
 
 def _numbers(weights: Weights) -> saved.Arrays:
     return {name: np.asarray(on_cpu(w.array)) for name, w in weights.items()}
-
-
-def _further(
-    target: Objective, factory: Factory, compile: bool, hoist: str | None
-) -> Callable[[Run, int, bool | Report], FitResult]:
-    return lambda run, steps, progress: _descend(target, run, factory, steps, progress, compile, hoist)
 
 
 def _divergence(result: FitResult, end: End) -> DivergenceError:

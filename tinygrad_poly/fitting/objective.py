@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from tinygrad_poly.creation import tensor
 from tinygrad_poly.engine import arrays
 from tinygrad_poly.engine.errors import GraphError, ShapeError
+from tinygrad_poly.fitting.modules import ModuleLoss
+from tinygrad_poly.nn import Module
 from tinygrad_poly.tensor import Tensor
 
-Params = Mapping[str, Any] | Sequence[Any]
+Params = Mapping[str, Any] | Sequence[Any] | Module
 Weights = dict[str, Tensor]
 Loss = Callable[[Any, Tensor, Tensor], Tensor]
 
@@ -41,6 +43,8 @@ class Objective:
         def loss(*given: Any) -> Tensor:
             output = self.loss(*given)
             check_scalar(output)
+            if isinstance(self.loss, ModuleLoss):
+                self.loss.check_buffers()
             return output
 
         return loss
@@ -61,7 +65,22 @@ class Objective:
     def in_float64(self) -> Objective:
         """The same loss of the same data, computed in float64."""
         x, y = (_float64(data) for data in (self.x, self.y))
-        return Objective(self.loss, x, y, self.listed)
+        return replace(self, x=x, y=y)
+
+    def leaves(self, weights: Mapping[str, Any], buffers: Mapping[str, Any] | None = None) -> Weights:
+        """The weights that a fit changes, set to these numbers: new leaves, or the parameters of a module."""
+        if isinstance(self.loss, ModuleLoss):
+            return self.loss.set(weights, buffers or {}, self.device)
+        return leaves(weights, self.device)
+
+    @property
+    def buffers(self) -> dict[str, Any] | None:
+        """A module's buffers; None where there is no module."""
+        return self.loss.buffers if isinstance(self.loss, ModuleLoss) else None
+
+    def as_now(self) -> Objective:
+        """The same objective; that of a module with its buffers and mode as they are now."""
+        return replace(self, loss=self.loss.as_now()) if isinstance(self.loss, ModuleLoss) else self
 
 
 def _float64(data: Tensor) -> Tensor:

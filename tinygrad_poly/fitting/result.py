@@ -35,7 +35,7 @@ class FitResult(Generic[W]):
 
     objective: Objective
     run: Run
-    _descend: Callable[[Run, int, Any], FitResult[W]]
+    _continued: Callable[[Run, int, Any, Any], FitResult[W]]
     interrupted: bool = False
     """Whether Ctrl-C ended the fit before its last step."""
     is_plain_descent: bool = False
@@ -47,7 +47,8 @@ class FitResult(Generic[W]):
     def how(self) -> str:
         """The way to the weights, in a line."""
         if self.solution is None:
-            return f"{self.step} steps of {self.run.optimizer}, learning rate {self.lr:g}"
+            last = " in the end" if self.run.schedule else ""
+            return f"{self.step} steps of {self.run.optimizer}, learning rate {self.lr:g}{last}"
         frame = f"{self.solution.frame}; " if self.solution.frame else ""
         steps = f"{self.solution.steps} Newton step{'s' if self.solution.steps != 1 else ''}"
         return f"Solved at once: {frame}{steps}"
@@ -79,8 +80,10 @@ class FitResult(Generic[W]):
 
     @property
     def lr(self) -> float:
-        """The learning rate of the last step."""
-        return self.run.lr
+        """The learning rate of the last step; of the first group of weights, if there are several."""
+        if not self.run.schedule:
+            return self.run.lr
+        return float(self.run.optimizer_state["param_groups"][0]["lr"])
 
     @cached_property
     def loss(self) -> float:
@@ -195,10 +198,9 @@ class FitResult(Generic[W]):
         """The distance from the optimum, and whether the fit has converged; print it to read it."""
         return Verdict.of(self.run, self.loss, self.quadratic, self.is_plain_descent)
 
-    def resume(self, steps: int, lr: float | None = None, progress: Any = True) -> FitResult[W]:
+    def resume(self, steps: int, lr: Any = None, progress: Any = True) -> FitResult[W]:
         """Go on to `steps` steps in all, exactly as if the fit had never stopped; with another `lr` if given."""
-        run = self.run if lr is None else replace(self.run, lr=lr)
-        return self._descend(run, steps, progress)
+        return self._continued(self.run, steps, lr, progress)
 
     def save(self, path: str | Path, problem: dict[str, Any] | None = None) -> None:
         """Write all that `resume` needs to a JSON file, with a description of the problem if given.

@@ -51,6 +51,10 @@ class Run:
     """Whether the loss takes a list of weights, and not a dict."""
     problem: dict[str, Any] = field(default_factory=dict)
     """What the caller wrote down about the loss and the data."""
+    schedule: str = ""
+    """The argument that was a schedule of learning rates, if any."""
+    buffers: Arrays | None = None
+    """The buffers of the module that was fitted; None if it was none."""
 
 
 def save(run: Run, path: str | Path) -> None:
@@ -66,7 +70,7 @@ def save(run: Run, path: str | Path) -> None:
         "format": FORMAT,
         "version": VERSION,
         "written by": {"tinygrad_poly": __version__, "numpy": np.__version__, "python": platform.python_version()},
-        **{name: _plain(value) for name, value in vars(run).items()},
+        **{name: _plain(value) for name, value in vars(run).items() if name not in LATER or value not in ("", None)},
         "losses": {str(t): loss for t, loss in run.losses.items()},
     }
     document["sha256"] = _checksum(document)
@@ -97,7 +101,8 @@ def load(path: str | Path) -> Run:
             f"{path} was saved in version {version} of the format, and this program reads "
             f"version {VERSION}: use the tinygrad_poly that wrote it"
         )
-    run = Run(**{field.name: _field(path, document, field.name) for field in fields(Run)})
+    names = (field.name for field in fields(Run) if field.name in document or field.name not in LATER)
+    run = Run(**{name: _field(path, document, name) for name in names})
     try:
         if {name: _kind(w) for name, w in run.params.items()} != {name: _kind(w) for name, w in run.start.items()}:
             raise ValueError("its weights differ in name, shape or dtype from those at the start")
@@ -136,8 +141,14 @@ def _kind(array: Any) -> tuple[Any, Any]:
 
 
 def _arrays(values: dict[str, Any]) -> Arrays:
+    if not values:
+        raise ValueError("it holds no weights")
+    return _buffers(values)
+
+
+def _buffers(values: dict[str, Any]) -> Arrays:
     arrays = _rich(values)
-    if not all(isinstance(array, np.ndarray) for array in arrays.values()) or not arrays:
+    if not all(isinstance(array, np.ndarray) for array in arrays.values()):
         raise ValueError("it holds no weights")
     return dict(arrays)
 
@@ -194,6 +205,9 @@ def _array(dtype: np.dtype[Any], shape: list[int], values: list[Any]) -> np.ndar
     return array
 
 
+LATER = ("schedule", "buffers")
+"""The fields that only a file has whose fit had one."""
+
 SCHEMA: dict[str, Callable[[Any], Any]] = {
     "params": _arrays,
     "start": _arrays,
@@ -206,6 +220,8 @@ SCHEMA: dict[str, Callable[[Any], Any]] = {
     "log_every": lambda value: _whole(value, 1),
     "listed": _a(bool, "true or false"),
     "problem": _a(dict, "the description of a problem"),
+    "schedule": _a(str, "the name of an argument"),
+    "buffers": _buffers,
     "sha256": _a(str, "a checksum"),
 }
 """The fields of the file, and what makes of each what a run has."""

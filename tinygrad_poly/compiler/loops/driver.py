@@ -61,9 +61,9 @@ class Driver(Printer):
         self.written = {s: self._written(s) for s in self.items if isinstance(s, Symbol)}
         self.parameters += self.bound
 
-    def steps(self, carried: Sequence[Symbol]) -> str:
+    def steps(self, carried: Sequence[Symbol], rates: Sequence[Symbol] = ()) -> str:
         """The source of the functions, and of `run` as in `Printer`."""
-        run = super().steps(carried)
+        run = super().steps(carried, rates)
         return "\n\n".join([*self.functions, run])
 
     def once(self, name: str = "run") -> str:

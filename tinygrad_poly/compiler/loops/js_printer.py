@@ -93,14 +93,17 @@ class JsPrinter(Printer):
         self.helpers: dict[str, str] = {}
         super().__init__(plan, arrays, typed=False)
 
-    def steps(self, carried: Sequence[Symbol]) -> str:
+    def steps(self, carried: Sequence[Symbol], rates: Sequence[Symbol] = ()) -> str:
         """The source of `run(first, last, ...inputs)`, a loop over steps; returns what it carries and the loss."""
         *updated, loss = self.plan.program.outputs
         names = [self.names[w, ()] for w in carried]
-        self._line(0, f"function run(first, last, {', '.join(self.parameters)}) {{")
+        each = {self.names[s, ()]: self._fresh(f"{s.name}_of") for s in rates}
+        self._line(0, f"function run(first, last, {', '.join(each.get(name, name) for name in self.parameters)}) {{")
         last = self._fresh("loss_before")
         self._line(1, f"let {last} = NaN;")
         self._line(1, "for (let t = first; t < last; t++) {")
+        for name, array in each.items():
+            self._line(2, f"const {name} = {array}[t - first];")
         self._stages(2)
         self._line(2, f"{last} = {self._value(loss, (), 2)[0]};")
         self._line(2, f"[{', '.join(names)}] = [{', '.join(self._value(s, (), 2)[0] for s in updated)}];")

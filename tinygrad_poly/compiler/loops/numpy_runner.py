@@ -47,16 +47,21 @@ class NumpyProgram:
         self._names = {s: f"i{number}" for number, s in enumerate(changing)}
         self._namespace: dict[str, Any] = {}
 
-    def steps(self) -> Callable[..., tuple[Any, ...]]:
-        """`run(first, last, log_every, losses, *inputs)`: each step replaces inputs by outputs; the last is a loss."""
-        inputs = ", ".join(self._names[s] for s in self._inputs)
+    def steps(self, rates: Sequence[Symbol] = ()) -> Callable[..., tuple[Any, ...]]:
+        """`run(first, last, log_every, losses, *inputs)`: each step replaces inputs by outputs; the last is a loss.
+
+        The last inputs may be `rates`, of which it takes a list with one for each step.
+        """
+        inputs = ", ".join(self._names[s] for s in self._inputs[: len(self._inputs) - len(rates)])
+        each = [self._names[s] for s in rates]
         calls = [f"        {line}" for line in self._calls()]
         *updated, loss = (self._operand(s) for s in self._outputs)
         return self._run(
             [
-                f"def run(first, last, log_every, losses, {inputs}):",
+                f"def run(first, last, log_every, losses, {', '.join([inputs, *(f'{name}_of' for name in each)])}):",
                 "    k = 0",
                 "    for t in range(first, last):",
+                *(f"        {name} = {name}_of[t - first]" for name in each),
                 *calls,
                 "        if t % log_every == log_every - 1:",
                 f"            losses[k] = {loss}",

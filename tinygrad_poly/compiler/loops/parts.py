@@ -31,9 +31,9 @@ class PartsPrinter(Printer):
         self.parameters.append(self.threads)
         self.axis: int | None = None
 
-    def steps(self, carried: Sequence[Symbol]) -> str:
+    def steps(self, carried: Sequence[Symbol], rates: Sequence[Symbol] = ()) -> str:
         """The source of the loops, and of `run` as in `Printer`."""
-        return self._with_functions(super().steps(carried))
+        return self._with_functions(super().steps(carried, rates))
 
     def once(self, name: str = "run") -> str:
         """The source of the loops, and of `run` as in `Printer`."""

@@ -80,7 +80,7 @@ class Printer:
         self.parameters += self.captured.values()
         self.uses = _uses(plan)
 
-    def steps(self, carried: Sequence[Symbol]) -> str:
+    def steps(self, carried: Sequence[Symbol], rates: Sequence[Symbol] = ()) -> str:
         """The source of `run(first, last, log_every, losses, *inputs)`, a loop over steps.
 
         It takes the steps from `first` to before `last`, writes the loss of each `log_every`-th into `losses`, and
@@ -88,12 +88,17 @@ class Printer:
 
         Args:
             carried: the inputs that the program's outputs replace after each step; its last output is the loss.
+            rates: the inputs that have another value in each step; `run` takes an array of them.
         """
         *updated, loss = self.plan.program.outputs
-        self._line(0, f"def run(first, last, log_every, losses, {', '.join(self.parameters)}):")
+        each = {self.names[s, ()]: self._fresh(f"{s.name}_of") for s in rates}
+        parameters = [each.get(name, name) for name in self.parameters]
+        self._line(0, f"def run(first, last, log_every, losses, {', '.join(parameters)}):")
         self._before_steps()
         self._line(1, "k = 0")
         self._line(1, "for t in range(first, last):")
+        for name, array in each.items():
+            self._line(2, f"{name} = {array}[t - first]")
         self._stages(2)
         self._line(2, "if t % log_every == log_every - 1:")
         self._line(3, f"losses[k] = {self._value(loss, (), 3)[0]}")

@@ -39,8 +39,10 @@ class Hoisted:
 
     def run(self, weights: Sequence[Any]) -> list[Any]:
         """The weights after a step, and the loss before the step."""
+        # Where steps lead to is the same for each learning rate.
+        rates = dict.fromkeys(self.step.rates, 1.0)
         given = zip((*self.step.data, *self.step.carried), (*self.values, *weights), strict=True)
-        return self.step.program.run(dict(given))
+        return self.step.program.run(rates | dict(given))
 
 
 def with_moments(
@@ -143,7 +145,7 @@ class _Hoisting:
         self.center = None if center is None else dict(zip(step.carried, center, strict=True))
         self.algebra = Algebra(limit)
         self.polynomials: dict[Symbol, Polynomial] = {}
-        self.numbers: dict[Symbol, Symbol] = {s: s for s in step.carried}
+        self.numbers: dict[Symbol, Symbol] = {s: s for s in (*step.carried, *step.rates)}
         self.variables: list[Symbol] = []
         self._as_polynomials: dict[Symbol, Polynomial] = {}
         self._columns: dict[Symbol, Any] = {}
@@ -175,7 +177,7 @@ class _Hoisting:
         values = self._given | self._moment_values()
         used = {s for s in in_order(outputs) if s.function == "input"}
         values = {s: value for s, value in values.items() if s in used}
-        return Program.of((*values, *self.step.carried), outputs), values
+        return Program.of((*values, *self.step.carried, *self.step.rates), outputs), values
 
     # Numbers, which stay in the program.
 

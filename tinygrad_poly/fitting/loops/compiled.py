@@ -29,11 +29,13 @@ def compiled_steps(state: State, hoist: str | None = None) -> CompiledSteps | No
     from tinygrad_poly.compiler.steps import CompiledSteps
     from tinygrad_poly.compiler.training import StateAppears
 
-    target = state.target
+    target, schedule, stop = state.target, state.schedule, max(state.steps.stop, 1)
+    # The loss that the last step led to is looked at by another step, for which the schedule may have no rate.
+    rates = (lambda first, last: schedule.rates(min(t, stop - 1) for t in range(first, last))) if schedule else None
     data = {"x": target.x.array, "y": target.y.array}
     try:
         with enable_grad():
-            return CompiledSteps(target.checked(), target.arranged, state.weights, data, state.optimizer, hoist)
+            return CompiledSteps(target.checked(), target.arranged, state.weights, data, state.optimizer, hoist, rates)
     except StateAppears:
         return None
 

@@ -48,29 +48,31 @@ def device_loop(state: State) -> End:
     with state.interrupt as interrupt, enable_grad():
         try:
             for t in steps:
-                asked = interrupt.requested
+                asked, here = interrupt.requested, state.mark(t)
                 output = target.loss(params, target.x, target.y)
                 if t == steps.start:
                     check_scalar(output)
                 unseen.unseen.append(output.array)
                 if asked:
-                    end = End(t, interrupted=True)
+                    end = End(state.go_back(here), interrupted=True)
                     break
                 logged = t % log_every == log_every - 1
                 if logged or len(unseen.unseen) == UNSEEN:
                     finite, value = unseen.look()
                     if not finite:
                         break
-                    seen = state.mark(t)
+                    seen = here
                     if logged and value is not None:
                         state.note(t, value)
                 optimizer.zero_grad()
                 output.backward()
+                if state.schedule:
+                    state.schedule.set(optimizer, t)
                 optimizer.step()
             else:
                 if steps:
                     # The last update may have been the one that was too much.
-                    unseen.unseen.append(target.loss(params, target.x, target.y).array)
+                    unseen.unseen.append(state.led_to())
             if finite:
                 finite, _ = unseen.look()
         except KeyboardInterrupt:

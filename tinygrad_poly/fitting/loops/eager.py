@@ -18,7 +18,7 @@ def eager_loop(state: State) -> End:
 
     Whatever ends the loop, weights and optimizer are those of the step that is returned.
     """
-    target, optimizer, steps = state.target, state.optimizer, state.steps
+    target, optimizer, steps, schedule = state.target, state.optimizer, state.steps, state.schedule
     loss, x, y, params = target.loss, target.x, target.y, target.arranged(state.weights)
     isfinite, log_every, last = math.isfinite, state.log_every, state.log_every - 1
     value: Any = None
@@ -35,15 +35,17 @@ def eager_loop(state: State) -> End:
                 if not isfinite(output.array):
                     return _diverged(state, before, value)
                 if asked:
-                    return End(t, interrupted=True)
+                    return End(state.go_back(here), interrupted=True)
                 value = output.array
                 if t % log_every == last:
                     state.note(t, float(value))
                 optimizer.zero_grad()
                 output.backward()
+                if schedule:
+                    schedule.set(optimizer, t)
                 optimizer.step()
             # The last update may have been the one that was too much.
-            if steps and not isfinite(loss(params, x, y).array):
+            if steps and not isfinite(state.led_to()):
                 return _diverged(state, here, value)
         except KeyboardInterrupt:
             return End(state.go_back(here), interrupted=True)
