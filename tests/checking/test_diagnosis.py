@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import tinygrad_poly as tg
 from tinygrad_poly.checking import check_gradients
 
 X, Y = np.array([1.0, 2.0, 3.0, 5.0]), np.array([2.0, 1.0, 4.0, 3.0])
@@ -65,6 +66,35 @@ def test_a_factor_is_followed_through_batch_sizes():
     assert str(found) == (
         "grad[W] is m/2 times the true gradient (m = 4: 2, m = 3: 3/2, m = 2: 1)\n  Fix: multiply by 2/m"
     )
+
+
+def predicted(W):
+    return W * X
+
+
+@pytest.mark.parametrize("data", [np.array, list, tg.tensor], ids=["array", "list", "tensor"])
+def test_data_beside_the_arguments_is_cut_too(data):
+    y = data(Y)
+    given = tg.tensor(0.5, dtype=tg.float64) if data is tg.tensor else 0.5
+
+    def loss(W):
+        d = predicted(W) - (np.array(y) if data is list else y)
+        return (d * d).mean()
+
+    def gradient(W, x=X):
+        return ((predicted(W) - (np.array(y) if data is list else y)) * x).sum()
+
+    (found,) = check_gradients(loss, gradient, given).diagnosis
+    assert found.numbers["batch"] == " (m = 4: 2, m = 3: 3/2, m = 2: 1)"
+    assert len(X) == len(y) == 4
+
+
+def test_data_whose_length_is_written_elsewhere_is_not_cut():
+    m = len(X)
+    (found,) = check_gradients(
+        lambda W: np.mean((predicted(W) - Y) ** 2), lambda W: np.sum((predicted(W) - Y) * X) / m, 0.5
+    ).diagnosis
+    assert (found.numbers["ratio"], found.numbers["batch"]) == ("1/2", "")
 
 
 def test_what_is_kept_from_call_to_call_is_found():

@@ -15,6 +15,10 @@ def wrong(W, x, y):
     return np.sum((W * x - y) * x)
 def right(W, x, y):
     return 2 * np.mean((W * x - y) * x)
+def of_module(W):
+    return np.mean((W * x - y) ** 2)
+def wrong_of_module(W):
+    return np.sum((W * x - y) * x)
 number = 3
 """
 
@@ -36,6 +40,11 @@ def test_the_tutorials_wrong_gradient_is_found(model, capsys):
     assert run(model, "right", "--at", "W=0.5") == 0
     assert run(model, "wrong", "--at", "W=0.5", "--json") == 1
     assert json.loads(capsys.readouterr().out.partition("\n{")[2].join(["{", ""]))["diagnosis"][0]["code"] == "factor"
+
+
+def test_data_in_the_module_is_cut_like_arguments(model, capsys):
+    assert run(model, "wrong_of_module", "--at", "W=0.5", loss="of_module") == 1
+    assert "m/2 times the true gradient (m = 3: 3/2, m = 2: 1, m = 1: 1/2)" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_poly.checking.surroundings import Surroundings
 from tinygrad_poly.creation import tensor as make_tensor
 from tinygrad_poly.engine.errors import DtypeError, StructureError
 from tinygrad_poly.func.containers import Structure, flatten, mapped
@@ -51,6 +52,7 @@ class Arguments:
         self.parts = [[i for i, owner in enumerate(owners) if owner == k] for k in range(len(args))]
         self.active: list[int] = []
         self.structure: Any = None
+        self.beside = Surroundings()
 
     def choose(self, answer: Any, wrt: Any) -> None:
         """Decide which arguments a gradient is of: those that `wrt` names, or else those that its form suggests."""
@@ -127,7 +129,8 @@ class Arguments:
         return {i: self.leaves[i] for i in self.active}
 
     def build(self, library: str, arrays: Arrays, dtype: Any = None, requires_grad: bool = False) -> list[Any]:
-        """The arguments for a call, of a library's arrays, in another dtype perhaps; copies of what was given."""
+        """The arguments for the next call: copies, as a library's arrays, in another dtype perhaps."""
+        self.beside.now = {i - len(self.leaves): x for i, x in arrays.items() if i >= len(self.leaves)}
         made = []
         for i, leaf in enumerate(self.leaves):
             value = arrays.get(i, leaf)
@@ -143,15 +146,22 @@ class Arguments:
         return [structure._build(parts) for structure in self.structures]
 
     def cut(self, rows: slice, arrays: Arrays) -> Arrays | None:
-        """Some rows of the data: of all arrays that have as many rows as `batch` says; None where there are none."""
-        length = self.batch()
-        data = [i for i, x in enumerate(self.leaves) if i not in self.active and np.shape(x)[:1] == (length,)]
-        return {**arrays, **{i: arrays.get(i, self.leaves[i])[rows] for i in data}} if data else None
+        """Some rows of the data: of all arrays that have as many rows as `batch` says; None where there are none.
+
+        What the functions read beside their arguments is cut too, and has the numbers after those of the leaves. Where
+        a number says how many rows there are, nothing can be cut.
+        """
+        length, data = self.batch(), dict(enumerate([*self.leaves, *self.beside.values]))
+        given = [x.item() for i, x in data.items() if i not in self.active and isinstance(x, np.ndarray) and not x.ndim]
+        data = {i: x for i, x in data.items() if i not in self.active and np.shape(x)[:1] == (length,)}
+        if length in [*given, *self.beside.numbers]:
+            return None
+        return {**arrays, **{i: arrays.get(i, x)[rows] for i, x in data.items()}} if data else None
 
     def batch(self) -> int | None:
         """The number of rows that the data have: the commonest length of the arrays that no gradient is asked of."""
         data = [x for i, x in enumerate(self.leaves) if i not in self.active and isinstance(x, np.ndarray) and x.ndim]
-        lengths = [len(x) for x in data]
+        lengths = [len(x) for x in data or self.beside.values]
         return max(lengths, key=lengths.count) if lengths else None
 
 

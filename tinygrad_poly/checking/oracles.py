@@ -144,7 +144,8 @@ def by_tape(f: Function, arrays: Arrays) -> Truth:
             narrow = run(arrays, np.float64)
             unit = 2.0**-53
             wiggle = np.random.default_rng(0)
-            moved = {i: x * (1 + unit * wiggle.uniform(-2, 2, x.shape)) for i, x in arrays.items()}
+            moved = {i: arrays[i] * (1 + unit * wiggle.uniform(-2, 2, arrays[i].shape)) for i in f.arguments.active}
+            moved = arrays | moved
             near = run(moved, np.float64)
             try:
                 wide = run(arrays, WIDE) if f.library != "numpy" or f.dtype is WIDE else narrow

@@ -14,6 +14,7 @@ from tinygrad_poly.checking.arguments import Arguments, Arrays, as_array, floati
 from tinygrad_poly.checking.differences import scales
 from tinygrad_poly.checking.oracles import Function, scalar_run
 from tinygrad_poly.checking.scalars import Field
+from tinygrad_poly.checking.surroundings import Surroundings
 from tinygrad_poly.engine.errors import DtypeError, ShapeError, StructureError
 
 COTANGENTS = ("cotangent", "cotangents", "g", "v", "upstream", "grad_output", "grad_outputs", "dout", "dy", "dz")
@@ -45,6 +46,8 @@ class Patient:
         self.loss, self.claim, self.wrt, self.seed, self.time_budget = loss, claim, wrt, seed, time_budget
         self.deadline, self.reason = time.perf_counter() + time_budget, ""
         self.arguments, self.random = Arguments(loss, args), np.random.default_rng(seed)
+        self.arguments.beside = beside = Surroundings(loss, claim)
+        self.loss, self.claim = loss, _ = beside.reading(loss), beside.reading(claim)
         self.library, self.result = self._first_call(library)
         v = self.random.standard_normal(self.result.shape) if self.result.shape else 1.0
         self.cotangent = np.asarray(v if cotangent is None else as_array(cotangent), np.float64)
@@ -176,8 +179,9 @@ class Patient:
         return other
 
     def direction(self, arrays: Arrays) -> Arrays:
-        """A random direction, in the sizes of the arguments."""
-        return {i: scales(x) * self.random.standard_normal(x.shape) for i, x in arrays.items()}
+        """A random direction of the active leaves among these, in their sizes."""
+        active = {i: x for i, x in arrays.items() if i in self.arguments.active}
+        return {i: scales(x) * self.random.standard_normal(x.shape) for i, x in active.items()}
 
 
 def _quietly(function: Callable[..., Any], *args: Any, **keywords: Any) -> Any:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_poly.checking.arguments import as_array, library_of, made_by
+from tinygrad_poly.checking.surroundings import variables
 
 PROBLEMS = {
     "history": "keeps its history: its graph grows with every step{sizes}. Update it in place: "
@@ -112,13 +113,9 @@ def graph_size(tensor: Any) -> int:
 
 def _parameters(step: Callable[[], Any]) -> Iterator[tuple[str, Any]]:
     """The tensors that require grad among what a function names, and the parameters of the modules."""
-    code = getattr(step, "__code__", getattr(getattr(step, "__func__", None), "__code__", None))
-    function = getattr(step, "__func__", step)
     scope: dict[str, Any] = dict(vars(getattr(step, "__self__", object))) if hasattr(step, "__self__") else {}
-    if code is not None:
-        scope |= {name: function.__globals__[name] for name in code.co_names if name in function.__globals__}
-        cells = zip(code.co_freevars, function.__closure__ or ())
-        scope |= {name: cell.cell_contents for name, cell in cells if cell != type(cell)()}
+    function = getattr(step, "__func__", step)
+    scope |= variables(function) if hasattr(function, "__code__") else {}
     yield from named(scope)
 
 
