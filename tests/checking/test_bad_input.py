@@ -112,6 +112,37 @@ def test_each_diagnosis_has_a_page_and_the_guide_lists_it():
     assert all(f"(diagnoses/{code}.md)" in guide for code in CODES)
 
 
+@pytest.mark.parametrize("oracle", ["auto", "finite differences"])
+@pytest.mark.parametrize(("factor", "verdict", "most"), [(1, "pass", 20), (2, "fail", 35)], ids=["right", "wrong"])
+def test_a_slow_function_is_called_a_few_times_and_not_passed_unseen(oracle, factor, verdict, most):
+    calls = []
+
+    def loss(x):
+        calls.append(1)
+        return np.sum(np.sin(x))
+
+    at = np.linspace(0.1, 1, 50)
+    report = check_gradients(loss, lambda x: factor * np.cos(x), at, oracle=oracle, time_budget=1e-6)
+    assert (report.verdict, len(calls) <= most) == (verdict, True)
+    assert report.findings[0].power < 1e-8
+    assert "no time" in str(report) or "time is spent" in str(report) or "time ended" in str(report)
+
+
+def test_many_numbers_are_confirmed_along_lines_and_a_wrong_one_is_found_by_itself():
+    at = np.linspace(0.1, 1, 50)
+
+    def check(wrong):
+        def gradient(x):
+            g = np.cos(x)
+            g[7] *= 1 + wrong
+            return g
+
+        return check_gradients(lambda x: np.sum(np.sin(x)), gradient, at, oracle="finite differences")
+
+    assert (check(0.0).verdict, check(0.0).findings[0].along) == ("pass", True)
+    assert (check(1e-9).verdict, check(1e-9).findings[0].at) == ("fail", (7,))
+
+
 def test_the_time_budget_ends_exact_arithmetic():
     x = np.linspace(0, 1, 20_000)
     report = check_gradients(

@@ -75,7 +75,7 @@ def _slope(function: Callable[[float], float], scale: float, unit: float, noise:
                 best = Slope(row[k], error, left, right, broken)
         table.append(row)
         gap_before, h = gap, h / 2
-        enough = len(table) > 2 and best.error <= 64 * unit * abs(best.value) + 8 * blur
+        enough = len(table) > 1 and best.error <= 64 * unit * abs(best.value) + 8 * blur
         if (len(table) > LEVELS or enough) and not broken:
             break
     return best._replace(kink=best.kink or kinks > 2 * smooth, noise=noise)

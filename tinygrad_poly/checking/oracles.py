@@ -28,7 +28,10 @@ _TOO_MANY = 200_000
 
 @dataclass
 class Truth:
-    """The true gradients by one oracle: for each active leaf its numbers, and how far they may be off."""
+    """The true gradients by one oracle: for each active leaf its numbers, and how far they may be off.
+
+    Or, where lines confirmed them, the findings alone.
+    """
 
     oracle: str
     gradients: list[Any]
@@ -36,6 +39,7 @@ class Truth:
     numbers: Field | None = None
     notes: list[str] = field(default_factory=list)
     kink: bool = False
+    findings: Any = None
 
 
 class NoOracleError(Exception):
@@ -45,23 +49,25 @@ class NoOracleError(Exception):
 class Function:
     """The function whose gradient is asked for, with a cotangent of its result: a function to a number."""
 
-    def __init__(self, call: Callable[..., Any], arguments: Arguments, library: str, cotangent: Any) -> None:
+    def __init__(
+        self, call: Callable[..., Any], arguments: Arguments, library: str, cotangent: Any, seconds: float
+    ) -> None:
         self.call, self.arguments, self.library, self.cotangent = call, arguments, library, cotangent
+        self.seconds = seconds
+        self.middle: tuple[Arrays, float] = {}, 0.0
 
     @cached_property
     def dtype(self) -> Any:
         """The widest floats that the function computes with, unless that takes long."""
-        if self.library != "numpy":
+        many = sum(x.size for x in self.arguments.leaves if floating(x)) > 200
+        if self.library != "numpy" or self.seconds > (2e-4 if many else 2e-2):
             return np.float64
-        times = []
-        for dtype in (np.float64, WIDE):
-            started = time.perf_counter()
-            try:
-                self.number({}, dtype)
-            except Exception:  # what has no wide numbers, such as LAPACK
-                return np.float64
-            times.append(time.perf_counter() - started)
-        return WIDE if times[1] < max(5e-4, 1.5 * times[0]) else np.float64
+        started = time.perf_counter()
+        try:
+            self.number({}, WIDE)
+        except Exception:  # what has no wide numbers, such as LAPACK
+            return np.float64
+        return WIDE if time.perf_counter() - started < max(5e-4, 1.5 * self.seconds) else np.float64
 
     def number(self, arrays: Arrays, dtype: Any) -> float:
         """The number Σ cotangent · result."""
@@ -112,8 +118,11 @@ def exactly(f: Function, arrays: Arrays, field: Field) -> Truth:
     return Truth(name, gradients, errors, field, [], field.ties > 0)
 
 
-def by_tape(f: Function, arrays: Arrays) -> Truth:
-    """The oracle of this engine's tape, in float64 and in wider numbers; its error is how far these are apart."""
+def by_tape(f: Function, arrays: Arrays, rough: bool = False) -> Truth:
+    """The oracle of this engine's tape, in float64 and in wider numbers; its error is how far these are apart.
+
+    A rough look is one pass, in float64 alone, and takes a billionth of the largest number for the error.
+    """
     if f.library == "torch":
         raise NoOracleError("the tape does not record torch's operations")
 
@@ -142,6 +151,8 @@ def by_tape(f: Function, arrays: Arrays) -> Truth:
     try:
         with np.errstate(all="ignore"):
             narrow = run(arrays, np.float64)
+            if rough:
+                return Truth("tape", narrow, [np.full(D.shape, 1e-9 * np.abs(D).max(initial=0.0)) for D in narrow])
             unit = 2.0**-53
             wiggle = np.random.default_rng(0)
             moved = {i: arrays[i] * (1 + unit * wiggle.uniform(-2, 2, arrays[i].shape)) for i in f.arguments.active}
@@ -182,7 +193,7 @@ def by_differences(f: Function, arrays: Arrays, seconds: float, seed: int) -> Tr
         D, E = np.full(arrays[i].shape, np.nan), np.full(arrays[i].shape, np.inf)
         noise = None
         for done, k in enumerate(np.random.default_rng(seed).permutation(D.size)):
-            if time.perf_counter() - started > seconds / len(f.arguments.active) and done:
+            if time.perf_counter() - started > seconds / len(f.arguments.active):
                 truth.notes.append(f"{done:,} of {D.size:,} numbers of {f.arguments.paths[i]} were checked in the time")
                 break
             at = np.unravel_index(k, D.shape)
@@ -208,10 +219,15 @@ def along_direction(
     dtype = f.dtype
 
     def along(h: float) -> float:
+        if not h and f.middle[0] is arrays:
+            return f.middle[1]
         try:
-            return f.number({**arrays, **{i: arrays[i].astype(dtype) + h * d for i, d in direction.items()}}, dtype)
+            y = f.number({**arrays, **{i: arrays[i].astype(dtype) + h * d for i, d in direction.items()}}, dtype)
         except (ValueError, ArithmeticError):  # outside of the domain
-            return np.nan
+            y = np.nan
+        if not h:
+            f.middle = arrays, y
+        return y
 
     return slope(along, scale, float(np.finfo(dtype).eps), noise)
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from tinygrad_poly.checking.arguments import Arguments, Arrays, as_array, floating, library_of, made_by, numeric
 from tinygrad_poly.checking.differences import scales
-from tinygrad_poly.checking.oracles import Function, scalar_run
+from tinygrad_poly.checking.oracles import Function, NoOracleError, scalar_run
 from tinygrad_poly.checking.scalars import Field
 from tinygrad_poly.checking.surroundings import Surroundings
 from tinygrad_poly.engine.errors import DtypeError, ShapeError, StructureError
@@ -31,11 +31,14 @@ class Patient:
         wrt: the arguments to differentiate by; by default the form of the gradient says so.
         seed: of all that is random.
         cotangent: of the result; a random one by default.
-        time_budget: in seconds, for oracles that can be stopped.
+        time_budget: in seconds, for all that can be stopped or left out.
         library: what to call the loss with; found out by default.
         claim_library: what to call the gradient with; found out by default.
 
     Attributes:
+        deadline: of exact arithmetic, which leaves time for the other oracles, and for a second point.
+        end: of the check.
+        known: where the true gradients are known, and these, while a diagnosis is made.
         reason: why nothing can be said about this loss; empty where something can.
     """
 
@@ -44,7 +47,9 @@ class Patient:
         library: str = "", claim_library: str = "",
     ) -> None:  # fmt: skip
         self.loss, self.claim, self.wrt, self.seed, self.time_budget = loss, claim, wrt, seed, time_budget
-        self.deadline, self.reason = time.perf_counter() + time_budget, ""
+        self.reason, self.diagnosing = "", False
+        self.known: Any = None
+        self.begin()
         self.arguments, self.random = Arguments(loss, args), np.random.default_rng(seed)
         self.arguments.beside = beside = Surroundings(loss, claim)
         self.loss, self.claim = loss, _ = beside.reading(loss), beside.reading(claim)
@@ -53,9 +58,19 @@ class Patient:
         self.cotangent = np.asarray(v if cotangent is None else as_array(cotangent), np.float64)
         if self.cotangent.shape != self.result.shape:
             raise ShapeError(f"the cotangent has shape {self.cotangent.shape}, but the result has {self.result.shape}")
-        self.function = Function(loss, self.arguments, self.library, self.cotangent)
+        self.function = Function(loss, self.arguments, self.library, self.cotangent, self.seconds)
         self.passes_cotangent = self._cotangent_parameter()
         self.claimed = self._first_answer(claim_library)
+
+    def begin(self) -> None:
+        """Start the clock, or start it again."""
+        self.deadline, self.end = (time.perf_counter() + part * self.time_budget for part in (0.75, 1.0))
+
+    @property
+    def late(self) -> bool:
+        """Whether the time is spent; a function that takes next to none may be called some more times."""
+        quick = self.seconds < 0.004 * self.time_budget
+        return time.perf_counter() > self.end + 0.25 * quick * self.time_budget
 
     def _first_call(self, library: str) -> tuple[str, Any]:
         """The library of the loss, and its result; says what keeps its gradient from being checked."""
@@ -78,7 +93,9 @@ class Patient:
             raise StructureError(f"the loss must return a number or an array, not {type(result).__name__}{hint}")
         if not floating(array):
             raise DtypeError(f"the loss returned {array.dtype}, which has no derivative: it must compute with floats")
-        again = as_array(_quietly(self.loss, *self.arguments.build(library, {})))
+        args_again, started = self.arguments.build(library, {}), time.perf_counter()
+        again = as_array(_quietly(self.loss, *args_again))
+        self.seconds = time.perf_counter() - started
         if not all(map(_same, before, [as_array(x) for x in args if numeric(as_array(x))])):
             self.reason = "the loss changes its arguments: let it write into copies"
         elif not _same(array, again):
@@ -133,6 +150,8 @@ class Patient:
 
     def answer(self, arrays: Arrays, dtype: Any = None) -> list[Any]:
         """The claimed gradient at these arrays."""
+        if self.diagnosing and self.late:
+            raise NoOracleError("there is no time left")
         return self._contracted(self.arguments.matched(self._raw_answer(self.claim_library, arrays, dtype)))
 
     def formula(self, arrays: Arrays, digits: int, like: Field, jitter: float = 0.0) -> list[Any] | None:
@@ -175,7 +194,7 @@ class Patient:
             return self
         other = copy.copy(self)
         other.cotangent = self.random.standard_normal(self.result.shape)
-        other.function = Function(self.loss, self.arguments, self.library, other.cotangent)
+        other.function = Function(self.loss, self.arguments, self.library, other.cotangent, self.seconds)
         return other
 
     def direction(self, arrays: Arrays) -> Arrays:

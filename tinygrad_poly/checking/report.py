@@ -87,6 +87,6 @@ def _row(f: Finding) -> tuple[str, ...]:
     if not f.true.size:
         return (f.name, f.verdict, "empty", "empty", "", "")
     claimed, true = floats(f.claimed)[f.at], floats(f.true)[f.at]
-    place = str(list(f.at)) if f.at else ""
+    place = " (along a line)" if f.along else str(list(f.at)) if f.at else ""
     seen = "any error" if f.exact and not f.power else f"{f.power:.1e}"
     return (f.name + place, f.verdict, f"{claimed:.7g}", f"{true:.7g}", f"{f.worst:.1e}", seen)
