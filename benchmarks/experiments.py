@@ -193,7 +193,7 @@ def transcendental(sizes: Sizes) -> Iterator[Comparison]:
     """The comparison of a function in a loop and NumPy's function."""
     library("numba", "Numba", NUMBA)
     functions: dict[str, Callable[[Any], Any]] = {
-        name: getattr(tg, name) for name in ("exp", "log", "log1p", "tanh", "sinh", "atan", "sin", "cos")
+        name: getattr(tg, name) for name in ("exp", "expm1", "log", "log1p", "tanh", "sinh", "atan", "sin", "cos")
     }
     for name, function in (functions | {"pow": lambda x: x**1.5}).items():
         for dtype in ("float64", "float32"):

@@ -78,6 +78,7 @@ def test_a_product_of_matrices_is_called_between_two_loops(uncompiled):
 @pytest.mark.parametrize("worth", [0, 500], ids=["tanh is called", "tanh is in a loop"])
 def test_a_network_takes_the_same_steps(uncompiled, monkeypatch, optimizer, worth):
     monkeypatch.setattr(fusing, "WORTH_A_CALL", worth)
+    monkeypatch.setattr(fusing, "SEVERAL_AT_A_TIME", ("tanh",))
     how = {"steps": 30, "lr": 0.0625, "log_every": 7, "optimizer": optimizer, "progress": False}
     eager, compiled = (fit(network, START, X, Y, compile=c, **how) for c in (False, True))
     assert list(compiled.losses) == list(eager.losses) == [6, 13, 20, 27]
@@ -227,20 +228,25 @@ def test_a_loop_has_to_save_at_least_one_call(uncompiled, function, loops):
 
 
 def test_functions_that_numpy_computes_faster_are_called_for_many_elements():
-    def plan(function, length, dtype="float64"):
-        x = placeholder("x", (length, 2), dtype)
-        w = placeholder("w", (2, 2), dtype)
+    def plan(function, length, dtype="float64", columns=2):
+        x = placeholder("x", (length, columns), dtype)
+        w = placeholder("w", (columns, columns), dtype)
         return fusing.fuse(Program.of([x, w], [function(x, w)]), calls=True)
 
     def called(plan):
         return [s.function for stage in plan.stages for s in stage.calls]
 
+    assert called(plan(lambda x, w: np.sinh(x @ w + 1) * 2 + x, 1000)) == ["matmul", "sinh"]
+    assert called(plan(lambda x, w: np.sinh(x @ w + 1) * 2 + x, 10)) == ["matmul"]
+    # Of tanh several elements are computed at a time in a loop, unless it is short.
+    assert called(plan(lambda x, w: np.tanh(x @ w + 1) * 2 + x, 1000, columns=32)) == ["matmul"]
     assert called(plan(lambda x, w: np.tanh(x @ w + 1) * 2 + x, 1000)) == ["matmul", "tanh"]
-    assert called(plan(lambda x, w: np.tanh(x @ w + 1) * 2 + x, 10)) == ["matmul"]
+    assert called(plan(lambda x, w: np.tanh(np.matmul(x, w)[:, :1]) * 2 + x, 1000)) == ["matmul", "getitem", "tanh"]
+    assert called(plan(lambda x, w: np.tanh(np.matmul(x, w)[:, :1]) * 2, 1000)) == ["matmul", "getitem"]
     assert called(plan(lambda x, w: np.sin(x @ w + 1) * 2 + x, 1000)) == ["matmul"]
     assert called(plan(lambda x, w: np.sin(x @ w + 1) * 2 + x, 1000, "float32")) == ["matmul", "sin"]
     # Without another call there is none at all.
-    assert not plan(lambda x, w: np.tanh(x + 1) * 2 + x, 1000).has_calls
+    assert not plan(lambda x, w: np.sinh(x + 1) * 2 + x, 1000).has_calls
 
 
 @pytest.mark.parametrize("call", [False, True])

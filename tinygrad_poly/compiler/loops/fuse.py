@@ -12,11 +12,13 @@ it takes are kept by the loops before it; its result is there for the loops of i
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from tinygrad_poly.compiler.loops import elementary
 from tinygrad_poly.compiler.trace.program import Program, in_order
 from tinygrad_poly.compiler.trace.symbols import Symbol
 from tinygrad_poly.engine.arrays import Shape
@@ -25,8 +27,8 @@ REDUCTIONS = ("sum", "max", "min", "prod")
 
 # NumPy computes these several elements at a time, where a loop calls the C library for each: several times as fast.
 SEVERAL_AT_A_TIME = (
-    *("exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "power", "cbrt", "arctan2", "sin", "cos", "tan"),
-    *("sinh", "cosh", "tanh", "arcsin", "arccos", "arctan", "arcsinh", "arccosh", "arctanh"),
+    *("exp2", "log2", "log10", "power", "cbrt", "arctan2", "sin", "cos", "tan", "sinh", "cosh"),
+    *("arcsin", "arccos", "arctan", "arcsinh", "arccosh", "arctanh"),
 )
 WORTH_A_CALL = 500
 """How many elements it takes until that pays for the call."""
@@ -125,8 +127,9 @@ def fuse(program: Program, carried: Iterable[Symbol] = (), calls: bool = False) 
     if called and not calls:
         raise NotFusable(called)
     sorting = _Sorting({*program.inputs, *hoisted})
+    spaces = _spaces(program, reasons)
     for s in program.instructions:
-        if s in reasons or (called and s in needed and _is_faster_called(s)):
+        if s in reasons or (called and s in needed and _is_faster_called(s, spaces[s])):
             sorting.call(s)
         elif s in needed:
             sorting.fuse(s)
@@ -249,17 +252,27 @@ def is_view(s: Symbol) -> bool:
     return s.function == "reshape" and _long(s.shape) == _long(s.inputs[0].shape)
 
 
-def _is_faster_called(s: Symbol) -> bool:
-    """Whether NumPy computes `s` faster than a loop, including the time to write and read an array."""
-    return (
-        s.size >= WORTH_A_CALL
-        and s.function in SEVERAL_AT_A_TIME
-        and (s.dtype.itemsize, s.function)
-        not in (
-            (8, "sin"),
-            (8, "cos"),
-        )
-    )
+def _is_faster_called(s: Symbol, space: Shape) -> bool:
+    """Whether NumPy computes `s` faster than a loop over `space`, including the time to write and read an array."""
+    if s.size < WORTH_A_CALL or (s.dtype.itemsize, s.function) in ((8, "sin"), (8, "cos")):
+        return False
+    return s.function in SEVERAL_AT_A_TIME or (s.function in elementary.UNITS and is_short(space))
+
+
+def _spaces(program: Program, called: Collection[Symbol]) -> dict[Symbol, Shape]:
+    """For each symbol the largest space of a loop in which it may be computed."""
+    spaces: dict[Symbol, Shape] = {}
+    for s in reversed(program.instructions):
+        space = spaces.setdefault(s, s.shape)
+        for x in s.inputs:
+            if isinstance(x, Symbol) and s not in called and not is_reduction(s):
+                spaces[x] = max(spaces.get(x, x.shape), space, key=math.prod)
+    return spaces
+
+
+def is_short(space: Shape) -> bool:
+    """Whether the innermost loop over `space` is too short for `elementary.py`."""
+    return _long(space)[-1] < elementary.SHORTEST
 
 
 def _long(shape: Shape) -> Shape:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import inspect
 import linecache
 import pickle
 import platform
@@ -18,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_poly.compiler.loops import cache as disk
+from tinygrad_poly.compiler.loops import elementary
 
 OLDEST = (0, 60)
 """The first Numba that knows NumPy 2."""
@@ -56,6 +58,9 @@ def add_product(total, a, b):
 INSIDE = ("product", "add", "add_product")
 """The functions of the header: their machine code is part of what calls them, and is kept with it."""
 
+FAST = {f"np.{name}": f"fast_{name}" for name in elementary.UNITS}
+"""What NumPy's functions are called where they are those of `elementary.py`."""
+
 
 @cache
 def available() -> bool:
@@ -89,16 +94,19 @@ def compiled(source: str) -> Callable[..., tuple[Any, ...]]:
     """
     run: Callable[..., tuple[Any, ...]]
     source = source if "@njit" in source else f"@njit\n{source}"
-    run = _module(HEADER + ast.unparse(_Sums().visit(ast.parse(source))) + "\n").run
+    run = _module(HEADER + ast.unparse(_Rewriter().visit(ast.parse(source))) + "\n").run
     return run
 
 
 def _module(source: str) -> ModuleType:
     """The module made of this source. Numba finds it by name, also for machine code from another process."""
-    name = f"tinygrad_poly_{hashlib.sha256(source.encode()).hexdigest()[:32]}"
+    fast = {alias: name.removeprefix("np.") for name, alias in FAST.items() if alias in source}
+    behind = inspect.getsource(elementary) if fast else ""
+    name = f"tinygrad_poly_{hashlib.sha256((source + behind).encode()).hexdigest()[:32]}"
     if name in sys.modules:
         return sys.modules[name]
     module, file = ModuleType(name), f"<{name}>"
+    vars(module).update({alias: elementary.function(function) for alias, function in fast.items()})
     exec(compile(source, file, "exec"), module.__dict__)
     linecache.cache[file] = len(source), None, source.splitlines(keepends=True), file  # shown where there is an error
     for called, function in vars(module).items():
@@ -154,22 +162,40 @@ class MachineCode:
     enable = disable = flush
 
 
-class _Sums(ast.NodeTransformer):
-    """A rewriter of source: `total += term` and `total += a * b` become calls of `add` and `add_product`.
+class _Rewriter(ast.NodeTransformer):
+    """A rewriter of source: `total += term` becomes `add`, `total += a * b` `add_product`, and `np.exp` `fast_exp`.
 
-    A product with a constant is a term like others: where it is added before it is rounded, LLVM takes two constant
-    factors together, whatever the flags of the product.
+    The last only in loops over elements that are long enough. A product with a constant is a term like others: where it
+    is added before it is rounded, LLVM takes two constant factors together, whatever the flags of the product.
     """
 
-    def visit_AugAssign(self, node: ast.AugAssign) -> ast.stmt:
+    in_loop = False
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        return self.generic_visit(node) if node.decorator_list else node  # the other is Python, and calls NumPy
+
+    def visit_For(self, node: ast.For) -> ast.AST:
+        around, length = self.in_loop, ast.unparse(node.iter)[len("range(") : -1]
+        self.in_loop = ast.unparse(node.target) != "t" and not (
+            length.isdecimal() and int(length) < elementary.SHORTEST
+        )
+        visited = self.generic_visit(node)
+        self.in_loop = around
+        return visited
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
+        name = FAST.get(ast.unparse(node)) if self.in_loop else None
+        return ast.Name(name, ast.Load()) if name else node
+
+    def visit_AugAssign(self, node: ast.AugAssign) -> ast.AST:
         if not isinstance(node.op, ast.Add):
-            return node
+            return self.generic_visit(node)
         total, term = ast.unparse(node.target), node.value
         if isinstance(term, ast.BinOp) and isinstance(term.op, ast.Mult) and not _has_constant(term):
             call = f"add_product({total}, {ast.unparse(term.left)}, {ast.unparse(term.right)})"
         else:
             call = f"add({total}, {ast.unparse(term)})"
-        return ast.parse(f"{total} = {call}").body[0]
+        return self.generic_visit(ast.parse(f"{total} = {call}").body[0])
 
 
 def _has_constant(product: ast.BinOp) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_poly.compiler.loops import threads
+from tinygrad_poly.compiler.loops import numba_runner, threads
 from tinygrad_poly.compiler.loops.fuse import Loop, Plan, is_sum_of_one, is_view
 from tinygrad_poly.compiler.trace.symbols import Symbol
 from tinygrad_poly.engine.arrays import Shape
@@ -74,6 +74,7 @@ class Printer:
         self.bound: dict[str, Any] = {}
         self.taken = {"run", "first", "last", "log_every", "losses", "t", "k", "np", "numba", "range", "i"}
         self.taken |= {"min", "add", "add_product", "product", *(f"i{axis}" for axis in range(64))}
+        self.taken |= {*numba_runner.FAST.values()}
         self.names: dict[tuple[Symbol, Index], str] = {}
         self.parameters = [self._named(s, (), self._wish(s, "v")) for s in (*plan.program.inputs, *plan.hoisted)]
         self.captured = {id(array): self._fresh(name) for name, array in (arrays or {}).items()}

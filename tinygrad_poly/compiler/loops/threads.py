@@ -8,8 +8,8 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from tinygrad_poly.compiler.loops import numba_runner
-from tinygrad_poly.compiler.loops.fuse import Loop, Plan, is_view
+from tinygrad_poly.compiler.loops import elementary, numba_runner
+from tinygrad_poly.compiler.loops.fuse import Loop, Plan, is_short, is_view
 from tinygrad_poly.compiler.trace.symbols import Symbol
 
 WORTH = 2_000_000
@@ -24,9 +24,10 @@ FUNCTION = 300
 COSTS = {
     **dict.fromkeys(("divide", "reciprocal", "sqrt"), 20),
     **dict.fromkeys(("max", "min"), 100),
-    **dict.fromkeys(("exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "logaddexp", "logaddexp2"), FUNCTION),
+    **dict.fromkeys(elementary.UNITS, 50),
+    **dict.fromkeys(("exp2", "log2", "log10", "logaddexp", "logaddexp2"), FUNCTION),
     **dict.fromkeys(("sin", "cos", "tan", "arcsin", "arccos", "arctan", "arctan2"), FUNCTION),
-    **dict.fromkeys(("sinh", "cosh", "tanh", "arcsinh", "arccosh", "arctanh"), FUNCTION),
+    **dict.fromkeys(("sinh", "cosh", "arcsinh", "arccosh", "arctanh"), FUNCTION),
     **dict.fromkeys(("power", "float_power", "cbrt", "hypot", "remainder", "fmod", "nextafter"), FUNCTION),
 }
 
@@ -64,14 +65,18 @@ def shared_axis(loop: Loop, plan: Plan) -> int | None:
 
 def has_functions(loop: Loop, plan: Plan) -> bool:
     """Whether a loop calls functions of the C library, which take one element at a time."""
-    return any(COSTS.get(s.function, 1) == FUNCTION for s in _computed(loop, plan))
+    return any(_cost_of(s, loop) == FUNCTION for s in _computed(loop, plan))
 
 
 def _cost(loop: Loop, plan: Plan) -> int:
     """The cost of one element of a loop."""
     computed = _computed(loop, plan)
-    cost = sum(0 if is_view(s) or s.function == "full" else COSTS.get(s.function, 1) for s in computed)
+    cost = sum(0 if is_view(s) or s.function == "full" else _cost_of(s, loop) for s in computed)
     return cost + len(loop.stores) + sum(COSTS.get(s.function, 1) for s in loop.reductions)
+
+
+def _cost_of(s: Symbol, loop: Loop) -> int:
+    return FUNCTION if s.function in elementary.UNITS and is_short(loop.space) else COSTS.get(s.function, 1)
 
 
 def _computed(loop: Loop, plan: Plan) -> set[Symbol]:
