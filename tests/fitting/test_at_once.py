@@ -1,5 +1,6 @@
 """Fits at once: losses that are quadratic in their weights end at their optimum, as exact arithmetic finds it."""
 
+import functools
 import json
 import math
 from fractions import Fraction
@@ -53,7 +54,8 @@ def exact(x, y, degree):
 
 
 def digits(found, certified):
-    return min(15 if a == b else -math.log10(abs((a - b) / b)) for a, b in zip(found, certified, strict=True))
+    pairs = ((float(a), float(b)) for a, b in zip(found, certified, strict=True))
+    return min(15 if a == b else -math.log10(abs((a - b) / b)) for a, b in pairs)
 
 
 @pytest.mark.filterwarnings("ignore::numpy.exceptions.RankWarning")
@@ -68,6 +70,26 @@ def test_the_certified_digits_of_nist_are_found_at_least_as_well_as_by_polyfit(t
     assert result.verdict.converged
     if any(data["errors"]):
         assert digits(result.statistics.errors, data["errors"]) > 12
+
+
+@functools.cache
+def exact_of(name):
+    x, y, certified = (NIST[name][key] for key in ("x", "y", "weights"))
+    return exact(x, y, len(certified) - 1)[0]
+
+
+@pytest.mark.parametrize("start", [0.0, 1.0, "the optimum"])
+@pytest.mark.parametrize("name", NIST)
+def test_a_loss_of_ones_own_ends_at_the_optimum_wherever_it_starts(name, start):
+    x, y, certified = (np.array(NIST[name][key], dtype=float) for key in ("x", "y", "weights"))
+    best = exact_of(name)
+    given = list(map(float, best)) if start == "the optimum" else [start] * len(certified)
+    result = fit(polynomial, given, x, y, progress=False)
+    assert result.solution is not None
+    assert result.verdict.converged
+    by_polyfit = digits(np.polyfit(x, y, len(certified) - 1)[::-1], best)
+    # Of what rounding hides in powers of x, chance decides on the last digit.
+    assert digits([w.item() for w in result.params], best) > by_polyfit - 0.5
 
 
 YEARS = np.arange(1980.0, 2025)

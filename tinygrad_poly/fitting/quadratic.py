@@ -244,7 +244,8 @@ def _analyse(loss: Objective, weights: Mapping[str, Any]) -> Quadratic | None:
     for p in (far, -far, newton, near * newton):
         moved = gradient(w + p)
         error = np.linalg.norm(unit * (moved - g - H @ p))
-        terms = np.linalg.norm(unit * moved) + np.linalg.norm(unit * g) + np.linalg.norm(p / unit)
+        # H w and H p are what a gradient is made of, however little is left where they cancel.
+        terms = np.linalg.norm(unit * moved) + np.linalg.norm(unit * g) + np.linalg.norm([w / unit, p / unit])
         if not error <= ROUNDING * terms:
             return None
     least_loss, loss_at_zero = (
