@@ -1,7 +1,5 @@
 """The command `tinygrad-poly fit`: does and reports what the options and a saved run ask for."""
 
-from __future__ import annotations
-
 import argparse
 import json
 import sys

@@ -1,7 +1,5 @@
 """Training steps as programs: forward, backward and update, recorded by the ordinary tape."""
 
-from __future__ import annotations
-
 import inspect
 import sys
 import unicodedata

@@ -1,7 +1,5 @@
 """Arguments of a fit: checks them, and makes an objective and the first weights of them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 

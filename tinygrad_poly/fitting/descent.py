@@ -1,7 +1,5 @@
 """`fit`: the training loop, and going on with a saved one."""
 
-from __future__ import annotations
-
 import dataclasses
 import math
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Polynomials as text: y = a + b x + c x² + …, with weights named by letters."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from string import ascii_lowercase

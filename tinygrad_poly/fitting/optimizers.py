@@ -1,7 +1,5 @@
 """Optimizers by name: every class of `tinygrad_poly.optim` that needs only gradients."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Callable
 from typing import Any

@@ -1,9 +1,7 @@
 """The picture of a fit: data, start and fit on the left, the loss of each step on the right."""
 
-from __future__ import annotations
-
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -40,24 +38,13 @@ def check_picture(path: str | Path) -> None:
 def draw(result: Any, path: str | Path, model: Model | None, title: str) -> None:
     """Draw a `FitResult`; see its `plot`."""
     check_picture(path)
-    try:
-        from matplotlib import rc_context
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise ImportError(
-            "pictures need matplotlib, which is not installed: pip install 'tinygrad_poly[plot]'"
-        ) from None
+    figure = new_figure(11.0 if model else 6.0)
+    from matplotlib import rc_context
 
-    # A figure of its own, without pyplot: no window, no global state, and the caller's own figures are left alone.
-    style: Any = {
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "axes.unicode_minus": True,
-        "axes.formatter.use_mathtext": True,
-    }
+    style: Any = dict.fromkeys(("axes.spines.top", "axes.spines.right"), False)
+    style |= dict.fromkeys(("axes.unicode_minus", "axes.formatter.use_mathtext"), True)
     # A fit that diverges has losses near the end of the floating-point numbers, and axes that go beyond it.
     with rc_context(style), np.errstate(over="ignore"):
-        figure = Figure(figsize=(11.0, 4.6) if model else (6.0, 4.6), layout="constrained", facecolor="white")
         if model:
             places: Any = [["curves", "losses"], ["residuals", "losses"]]
             panels = figure.subplot_mosaic(places, width_ratios=[3, 2], height_ratios=[3, 1])
@@ -69,12 +56,31 @@ def draw(result: Any, path: str | Path, model: Model | None, title: str) -> None
             _draw_curves(panels["curves"], result, model)
             _draw_residuals(panels["residuals"], panels["curves"], result, model)
         _draw_losses(panels["losses"], result)
-        for name in panels.keys() - {"residuals"}:
-            # Above the panel, where it hides nothing.
-            panels[name].legend(loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=3, frameon=False, labelcolor=INK)
+        legends(panels[name] for name in panels.keys() - {"residuals"})
         content = io.BytesIO()
         figure.savefig(content, format=Path(path).suffix.lstrip(".").lower(), dpi=150)
     files.write(path, content.getvalue())
+
+
+def new_figure(width: float) -> Any:
+    """A figure of its own, without pyplot: no window, no global state, and the caller's own figures are left alone.
+
+    Raises:
+        ImportError: where matplotlib is not installed.
+    """
+    try:
+        import matplotlib.figure
+    except ImportError:
+        raise ImportError(
+            "pictures need matplotlib, which is not installed: pip install 'tinygrad_poly[plot]'"
+        ) from None
+    return matplotlib.figure.Figure(figsize=(width, 4.6), layout="constrained", facecolor="white")
+
+
+def legends(panels: Iterable[Any]) -> None:
+    """Put a legend above each panel, where it hides nothing."""
+    for panel in panels:
+        panel.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=3, frameon=False, labelcolor=INK)
 
 
 def _draw_curves(panel: Any, result: Any, model: Model) -> None:

@@ -1,15 +1,14 @@
 """Plots of a descent: its loss, its path over the loss surface, and its steps on a parabola."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from tinygrad_poly.creation import tensor
 from tinygrad_poly.engine.arrays import on_cpu
 from tinygrad_poly.engine.errors import ShapeError
-from tinygrad_poly.fitting.picture import DATA, FIT, INK, OPTIMUM, START, frame
+from tinygrad_poly.fitting.picture import DATA, FIT, INK, OPTIMUM, START, frame, legends, new_figure
 from tinygrad_poly.fitting.quadratic import as_quadratic
 
 Loss = Callable[[Any], Any]
@@ -108,23 +107,14 @@ def _steps(weights: Any, count: int) -> Any:
 
 
 def _number(loss: Loss, weights: Any) -> float:
-    from tinygrad_poly.creation import tensor
-
     return float(loss(tensor(weights, dtype="float64")))
 
 
 def _figure(count: int) -> tuple[Any, Any]:
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise ImportError(
-            "pictures need matplotlib, which is not installed: pip install 'tinygrad_poly[plot]'"
-        ) from None
-    figure = Figure(figsize=(1.0 + 5 * count, 4.6), layout="constrained", facecolor="white")
+    figure = new_figure(1.0 + 5 * count)
     return figure, figure.subplots(1, count, squeeze=False)[0]
 
 
 def _told(figure: Any, panels: Any) -> Any:
-    for panel in panels:
-        panel.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=3, frameon=False, labelcolor=INK)
+    legends(panels)
     return figure

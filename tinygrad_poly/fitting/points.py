@@ -4,8 +4,6 @@ The csv module takes lines apart. Which mark divides them, where the numbers beg
 is found out here, from all lines; what two readings would give two numbers is an error that names the option to say it.
 """
 
-from __future__ import annotations
-
 import codecs
 import csv
 import io
@@ -175,15 +173,8 @@ def _columns(
     width = mode(len(cells) for _, cells in rows)
     if width > 2 and all(len(cells) == width and not cells[-1].strip(PADDING) for _, cells in rows):
         width -= 1  # a mark at the end of each line
-    names: list[str] = next(
-        (
-            named
-            for _, cells in heads
-            if len(named := [cell.strip(PADDING) for cell in cells]) == width
-            or (len(named) == width + 1 and not named[-1])
-        ),
-        [],
-    )
+    named = ([cell.strip(PADDING) for cell in cells] for _, cells in heads)
+    names = next((cells for cells in named if len(cells) == width or (len(cells) == width + 1 and not cells[-1])), [])
     if heads and not names and len(heads[-1][1]) > width and mark != " ":
         raise DataError(f"{path}, line {rows[0][0]}: {_wrong_columns(rows[0][1], len(heads[-1][1]), mark)}")
     if width == 2 and x is None and y is None:
@@ -204,10 +195,8 @@ def _columns(
             found.append(at)
         columns = found[0], found[1]
     for number, cells in rows:
-        if len(cells) != width and not (len(cells) == width + 1 and not cells[-1].strip(PADDING)):
-            raise DataError(f"{path}, line {number}: {_wrong_columns(cells, width, mark)}")
-        if width < 2:
-            raise DataError(f"{path}, line {number}: {_wrong_columns(cells, 2, mark)}")
+        if width < 2 or (len(cells) != width and not (len(cells) == width + 1 and not cells[-1].strip(PADDING))):
+            raise DataError(f"{path}, line {number}: {_wrong_columns(cells, max(width, 2), mark)}")
     return heads, rows, columns
 
 
@@ -222,12 +211,7 @@ def _is_head(cells: list[str]) -> bool:
 
 def _is_name(cell: str) -> bool:
     # ½ counts among the characters of words.
-    return (
-        bool(NAME.fullmatch(cell))
-        and not cell[0].isnumeric()
-        and not ABSENT.fullmatch(cell)
-        and not NO_NAME.fullmatch(cell)
-    )
+    return bool(NAME.fullmatch(cell)) and not (cell[0].isnumeric() or ABSENT.fullmatch(cell) or NO_NAME.fullmatch(cell))
 
 
 def _decimal(
@@ -236,12 +220,8 @@ def _decimal(
     """The decimal mark, and whether commas stand between thousands."""
     if given == ",":
         return ",", False
-    commas = [
-        (number, i, cells[i].strip(PADDING).replace("−", "-"))
-        for number, cells in rows
-        for i in columns
-        if "," in cells[i]
-    ]
+    found = ((number, i, cells[i].strip(PADDING).replace("−", "-")) for number, cells in rows for i in columns)
+    commas = [each for each in found if "," in each[2]]
     alone = mark == "," and given is None and not commas and heads < 2
     if alone and all(re.fullmatch(r"[+-]?\d+", cells[i].strip(PADDING)) for _, cells in rows for i in columns):
         raise DataError(

@@ -1,7 +1,5 @@
 """Progress of a fit: the losses as the tutorials print them, and on a terminal a bar."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress

@@ -144,19 +144,12 @@ class FitResult(Generic[W]):
 
     def table(self) -> str:
         """The weights as a table: the fit, and beside it the optimum with its standard errors where they are known."""
-        rows = self.rows()
-        shown = [
-            [name, *(["" if v is None else f"{v:.{d}g}" for v, d in zip(row, (16, 16, 3))])] for name, *row in rows
-        ]
-        used = [0, *(i for i in (1, 2, 3) if any(row[i] for row in shown))]
-        lines = [
-            [("weight", "fit", "optimum", "standard error")[i] for i in used],
-            *([r[i] for i in used] for r in shown),
-        ]
-        widths = [max(map(len, column)) for column in zip(*lines)]
-        return "\n".join(
-            "  ".join([line[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(line[1:], widths[1:]))]) for line in lines
-        )
+        lines = [["weight", "fit", "optimum", "standard error"]]
+        for name, *row in self.rows():
+            lines.append([name, *("" if v is None else f"{v:.{d}g}" for v, d in zip(row, (16, 16, 3)))])
+        names, *columns = (column for column in zip(*lines) if any(column[1:]))
+        padded = [[cell.rjust(max(map(len, column))) for cell in column] for column in columns]
+        return "\n".join(map("  ".join, zip([name.ljust(max(map(len, names))) for name in names], *padded)))
 
     def summary(self) -> dict[str, Any]:
         """The result in numbers and names that JSON has."""
@@ -183,15 +176,10 @@ class FitResult(Generic[W]):
             for name, w in self.run.params.items()
             for index in np.ndindex(w.shape)
         ]
-        return [
-            (
-                name,
-                fit,
-                None if known is None else float(known.optimum[i]),
-                None if errors is None else float(errors[i]),
-            )
-            for i, (name, fit) in enumerate(zip(names, quadratic.flat(self.run.params).tolist(), strict=True))
-        ]
+        unknown = [None] * len(names)
+        optimum = unknown if known is None else known.optimum.tolist()
+        certain = unknown if errors is None else errors.tolist()
+        return list(zip(names, quadratic.flat(self.run.params).tolist(), optimum, certain, strict=True))
 
     @cached_property
     def verdict(self) -> Verdict:

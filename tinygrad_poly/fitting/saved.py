@@ -5,8 +5,6 @@ exactly; a float32 is one of the float64 numbers. Nothing in the file is ever ex
 whole against its SHA-256, so that a file that was damaged or edited is refused and never resumed as another fit.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import math

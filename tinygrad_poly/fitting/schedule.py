@@ -4,8 +4,6 @@ The rates of step t depend on t alone. So a fit that goes back some steps, or go
 that never stopped; and a compiled program gets those of its steps as an array.
 """
 
-from __future__ import annotations
-
 import copy
 import math
 from collections.abc import Callable, Iterable

@@ -6,8 +6,6 @@ checked, and then tells k and p, whatever the model is: with n weights and N num
     σ² = Σ (p − y)² / (N − n)      covariance = σ² (JᵀJ)⁻¹ = 2k σ² H⁻¹      R² = 1 − Σ (p − y)² / Σ (y − mean y)²
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """Programs run by NumPy alone, in memory that is used again in every step."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial

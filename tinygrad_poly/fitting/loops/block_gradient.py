@@ -1,7 +1,5 @@
 """Block gradients: the loss and its gradient on one block of the points, computed where the block is."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field

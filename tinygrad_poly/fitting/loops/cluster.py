@@ -1,7 +1,5 @@
 """Dask graphs on a cluster: computed where the data is, with an error when no worker is left."""
 
-from __future__ import annotations
-
 import time
 from typing import Any
 

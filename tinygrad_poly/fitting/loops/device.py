@@ -4,8 +4,6 @@ To look at a loss is to wait for it: with a look at every step, neither of the t
 stay where they are until there are enough of them, and are looked at together, in one copy.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

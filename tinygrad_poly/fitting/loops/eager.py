@@ -1,7 +1,5 @@
 """The eager loop: takes the steps of a fit one by one."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

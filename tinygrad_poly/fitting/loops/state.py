@@ -1,7 +1,5 @@
 """The state of a running fit: what is minimized, what changes, and the losses so far."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Any
 
