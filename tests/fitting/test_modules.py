@@ -206,3 +206,11 @@ def test_what_does_not_fit_together_is_named(tmp_path):
     with pytest.raises(DataError, match="not those of this module"):
         resume(tmp_path / "module.json", loss, X, Y, steps=2, model=network())
     assert model.weight.shape == (1, 2)
+
+
+def test_a_module_on_a_gpu_is_trained_there(cupy):
+    model = network(normalized=True).to("cuda")
+    x, y = (tg.tensor(data, device="cuda") for data in (X, Y))
+    result = fit(loss, model, x, y, steps=20, lr=0.05, progress=False)
+    assert {p.device.type for p in (*model.parameters(), *result.params.values())} == {"cuda"}
+    assert_same(model.cpu(), by_hand(network(normalized=True), 20), 1e-6)

@@ -157,3 +157,14 @@ def test_a_momentum_that_is_cycled_is_taken_eagerly_and_refused_by_name_where_it
 def test_what_is_no_schedule_is_refused(how, error, message, compile):
     with pytest.raises(error, match=message):
         taken("NumPy" if compile else "eager", 5, **how)
+
+
+def test_steps_on_a_gpu_follow_the_schedule_and_compiled_ones_are_refused_by_name(cupy):
+    def on_gpu(**how):
+        x, y = (tg.tensor(data, device="cuda") for data in (X, Y))
+        return fit(loss, START, x, y, steps=20, progress=False, lr=lambda t: 0.1 / (1 + t), **how)
+
+    expected = taken("eager", 20, lr=lambda t: 0.1 / (1 + t))
+    assert numbers(on_gpu().params) == numbers(expected.params)
+    with pytest.raises(TraceError, match="compiled steps on a GPU have one learning rate"):
+        on_gpu(compile=True)
