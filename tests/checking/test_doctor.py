@@ -43,3 +43,64 @@ def test_the_assertion_raises_the_report():
     assert_gradients_close(cost, lambda W, x, y: 2 * np.mean((W * x - y) * x), 0.5, X, X)
     with pytest.raises(AssertionError, match="FAIL"):
         assert_gradients_close(cost, lambda W, x, y: np.sum((W * x - y) * x), 0.5, X, X)
+
+
+def in_float32(gradient, *args):
+    small = [x.astype(np.float32) if x.dtype == np.float64 else x for x in args]
+    return gradient(*small).astype(args[0].dtype)
+
+
+def sigmoid(z):
+    return 1 / (1 + np.exp(-z))
+
+
+W, H = np.array([[1.0, -2.0], [3.0, 0.5]]), np.array([[2.0, 1.0], [-1.0, 1.5]])
+
+HARD = {
+    "small": (lambda x: np.prod(x), lambda x: np.prod(x) / x, [1e-3 * X]),
+    "smaller than any float32": (lambda x: np.sum(x**2), lambda x: 2 * x, [1e-60 * X]),
+    "a small loss": (
+        lambda W: np.sum(W * sigmoid(H @ W * 1e-130)),
+        lambda W: sigmoid(H @ W * 1e-130) + H.T @ (W * 0.25) * 1e-130,
+        [W * 1e-10],
+    ),
+    "more than float64 holds": (lambda x: np.sum(x**3), lambda x: 3 * x**2, [1e110 * X]),
+    "a part that cannot be seen near by": (lambda b: np.sum(1e20 * X + b), lambda b: np.ones_like(b), [1e-40 * X]),
+    "a fast wave": (lambda w: np.sum(np.sin(417 * w)), lambda w: 417 * np.cos(417 * w), [84 * X]),
+    "a flat place": (lambda x: np.sum(np.log(1 + x * x)), lambda x: 2 * x / (1 + x * x), [1e-40 * X]),
+    "a kink near by": (lambda x: np.max(x), lambda x: np.where(x == x.max(), 1.0, 0.0), [117 + 1e-7 * X]),
+    "far from 0": (lambda x, y: np.sum(np.arctan(x / y)), lambda x, y: y / (x * x + y * y), [6 * X, 7e-15 * X]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("oracle", ["auto", "finite differences"])
+@pytest.mark.parametrize("name", HARD)
+def test_hard_places_are_no_excuse(name, oracle):
+    loss, gradient, args = HARD[name]
+
+    def check(claim):
+        with np.errstate(all="ignore"):
+            return check_gradients(loss, claim, *args, wrt=0, oracle=oracle).verdict
+
+    assert check(gradient) == "pass"
+    assert check(lambda *args: gradient(*args) * (1 + 1e-5)) == "fail"
+    if name in ("small", "smaller than any float32", "a flat place", "a fast wave"):
+        assert check(lambda *args: in_float32(gradient, *args)) == "fail"
+
+
+def test_at_a_kink_another_point_decides():
+    x = np.array([2.0, 0.0, 0.0, 1.0])
+    assert check_gradients(lambda x: np.sum(np.maximum(x, 0)), lambda x: np.ones_like(x), x).verdict == "fail"
+    assert check_gradients(lambda x: np.sum(np.maximum(x, 0)), lambda x: 1.0 * (x > 0), x).verdict == "inconclusive"
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_what_grows_from_call_to_call_is_accumulated(dtype):
+    total = np.full(3, 1000, dtype)
+
+    def accumulated(x):
+        total[:] += 2 * x
+        return total.copy()
+
+    report = check_gradients(lambda x: np.sum(x * x), accumulated, (X / 7).astype(dtype))
+    assert [d.code for d in report.diagnosis] == ["accumulated"]

@@ -14,6 +14,8 @@ import numpy as np
 
 LEVELS = 9
 _SAFETY = 3.0
+_PLAIN = 1e8
+"""So many roundings a change has to have for a slope of eight digits."""
 
 
 class Slope(NamedTuple):
@@ -27,7 +29,9 @@ class Slope(NamedTuple):
     noise: float = 0.0
 
 
-def slope(function: Callable[[float], float], scale: float, unit: float, noise: float | None = None) -> Slope:
+def slope(
+    function: Callable[[float], float], scale: float, unit: float, noise: float | None = None, far: float = 0.0
+) -> Slope:
     """The derivative at 0 of a function of one number.
 
     Args:
@@ -35,26 +39,37 @@ def slope(function: Callable[[float], float], scale: float, unit: float, noise: 
         scale: how far the function may be looked at to both sides.
         unit: the relative rounding error of its values.
         noise: of its values, if it is known.
+        far: how far it may be looked at where nothing is seen nearer.
     """
     function = cache(function)
     with np.errstate(all="ignore"):
-        return _slope(function, scale, unit, noise)
+        return _slope(function, scale, unit, noise, far)
 
 
-def _slope(function: Callable[[float], float], scale: float, unit: float, noise: float | None) -> Slope:
+def _slope(function: Callable[[float], float], own: float, unit: float, noise: float | None, far: float) -> Slope:
     middle = function(0.0)
-    least = unit * (1e4 * abs(middle) or 1e8 * abs(function(0.125)))
-    while abs(function(scale) - function(-scale)) <= least and scale < 0.125:
-        scale = min(scale * 1024, 0.125)  # too near to see the function change
-    noise = noise_of(function, scale, unit) if noise is None else noise
+
+    def seen(h: float) -> float:
+        """The change over a step, in roundings of the values."""
+        up, down = function(h), function(-h)
+        size = unit * max(abs(up), abs(down), abs(middle))
+        return abs(up - down) / size if 0 < size < math.inf else 0.0
+
+    steps = [own]
+    while seen(steps[-1]) < _PLAIN and steps[-1] < far:
+        steps.append(steps[-1] * 1024)
+    scale = max(steps, key=seen)
+    if noise is None or scale != own:
+        noise = noise_of(function, scale, unit)
     if noise > 1e-2 * max(abs(function(scale) - middle), abs(function(-scale) - middle)) > 0:
         return Slope(0.0, math.inf, math.nan, math.nan, noise=noise)  # it changes too fast to be seen
     best = Slope(math.nan, math.inf, math.nan, math.nan)
     table: list[list[float]] = []
+    since: list[Slope] = []
     gap_before, h = math.inf, scale
     kinks = smooth = 0
     flat = True
-    for _ in range(2 * LEVELS):
+    for _ in range(5 * LEVELS):
         up, down = function(h), function(-h)
         flat = flat and up == down == middle
         blur = (unit * max(abs(up), abs(down), abs(middle)) + noise + flat * unit) / h
@@ -68,17 +83,25 @@ def _slope(function: Callable[[float], float], scale: float, unit: float, noise:
             row.append(row[k] + (row[k] - above) / (4.0 ** (k + 1) - 1))
         broken = gap > 0.7 * gap_before and gap > 8 * blur
         kinks, smooth = kinks + broken, smooth + (not broken)
+        here = best._replace(error=math.inf)
         for k in range(1, len(row)):
             error = _SAFETY * max(abs(row[k] - row[k - 1]), abs(row[k] - table[-1][k - 1])) + 4 * blur
             error += gap if broken else 0.0
-            if error < best.error:
-                best = Slope(row[k], error, left, right, broken)
+            if error < here.error:
+                here = Slope(row[k], error, left, right, broken)
+        since.append(here)
+        if here.error < best.error:
+            best, since = here, []
         table.append(row)
         gap_before, h = gap, h / 2
         enough = len(table) > 1 and best.error <= 64 * unit * abs(best.value) + 8 * blur
-        if (len(table) > LEVELS or enough) and not broken:
+        if (enough or len(table) > LEVELS + (3 if len(since) < 3 else 0)) and not broken:
             break
-    return best._replace(kink=best.kink or kinks > 2 * smooth, noise=noise)
+    # Of many differences between neighbours one is small by chance: smaller steps must say the same.
+    error = max([best.error, *(abs(s.value - best.value) - s.error for s in since)])
+    if scale > own and abs(best.value) <= 4 * error:  # where nothing is seen at all, only what is near counts
+        error = max(error, (unit * max(abs(middle), flat) + noise) / own)
+    return best._replace(error=error, kink=best.kink or kinks > 2 * smooth, noise=noise)
 
 
 def noise_of(function: Callable[[float], float], scale: float, unit: float) -> float:

@@ -158,9 +158,9 @@ class Patient:
         """The claimed gradient in a field's arithmetic; None where it does not run there."""
         if not callable(self.claim) or self.claim_library != "numpy":
             return None
-        field = Field(digits, self.deadline, jitter)
-        v = field.array(self.cotangent, False)
         try:
+            field = Field(digits, self.deadline, jitter)
+            v = field.array(self.cotangent, False)
             answer, _ = scalar_run(lambda *args: self._call_claim(args, v), self.arguments, arrays, field, False)
             found = self._contracted(self.arguments.matched(answer))
             values = [field.values(g) for g in found]

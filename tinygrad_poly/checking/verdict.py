@@ -64,10 +64,10 @@ def difference(claimed: Any, true: Any) -> Any:
     with np.errstate(all="ignore"):
         if claimed.dtype == true.dtype == object:
             return floats(np.abs(np.asarray(claimed - true, object)))
-        return np.abs(_wide(claimed) - _wide(true))
+        return np.abs(wide(claimed) - wide(true))
 
 
-def _wide(array: Any) -> Any:
+def wide(array: Any) -> Any:
     """Numbers of any kind as the widest floats there are: what the nearest float leaves over is added."""
     high = floats(array).astype(np.longdouble)
     if array.dtype != object:
