@@ -25,6 +25,11 @@ def writes(x):
     return np.sum(x)
 
 
+def writes_its_own(x):
+    x *= 2
+    return x
+
+
 RANDOM = np.random.default_rng(0)
 
 
@@ -35,13 +40,21 @@ RANDOM = np.random.default_rng(0)
         (writes, twice, "the loss changes its arguments"),
         (lambda x: np.log(-np.sum(x)), twice, "not finite"),
         (square, lambda x: 2 * x * RANDOM.random(), "two calls differ"),
+        (square, writes_its_own, "the gradient changes its arguments"),
+        (square, lambda x: x / np.zeros(3), "no number where the true one is finite"),
     ],
-    ids=["random", "mutates", "NaN", "random gradient"],
+    ids=["random", "mutates", "NaN", "random gradient", "mutating gradient", "NaN gradient"],
 )
 def test_what_says_nothing_is_inconclusive_with_the_reason(loss, gradient, said):
     report = check_gradients(loss, gradient, X)
     assert report.verdict == "inconclusive"
     assert said in str(report)
+
+
+def test_a_gradient_of_whole_numbers_is_wrong_beside_them_and_is_told_so():
+    report = check_gradients(square, lambda x: (2 * x).astype(int), X)
+    assert report.verdict == "fail"
+    assert "of whole numbers (int64)" in str(report)
 
 
 @pytest.mark.parametrize(
@@ -54,9 +67,22 @@ def test_what_says_nothing_is_inconclusive_with_the_reason(loss, gradient, said)
         (square, {"x": 2 * X, "y": X}, TypeError, "'y'"),
         (square, lambda x: (x, x), TypeError, "2 parts, but 1 arguments"),
         (square, lambda x: "no", TypeError, "must be numbers"),
+        (square, lambda x: None, TypeError, "the gradient returned None"),
+        (lambda x: np.sum(x) * 1j, twice, TypeError, "its real part"),
         ("loss", twice, TypeError, "must be a function"),
     ],
-    ids=["integer", "list", "None", "raises", "extra name", "extra part", "text", "no function"],
+    ids=[
+        "integer",
+        "list",
+        "None",
+        "raises",
+        "extra name",
+        "extra part",
+        "text",
+        "None gradient",
+        "complex",
+        "no function",
+    ],
 )
 def test_what_makes_no_sense_is_an_error_that_says_so(loss, gradient, error, said):
     with pytest.raises(error, match=re.escape(said)):
@@ -71,6 +97,11 @@ def test_an_unknown_argument_is_refused_by_name():
 def test_a_gradient_of_another_shape_fails():
     report = check_gradients(square, lambda x: 2 * x[:2], X)
     assert (report.verdict, report.findings[0].reason) == ("fail", "shape")
+    assert "a gradient has the shape of its argument" in str(report)
+
+
+def test_whole_numbers_are_taken_as_floats_where_there_are_no_floats():
+    assert check_gradients(square, twice, [1, 2, 3]).verdict == check_gradients(square, twice, 3).verdict == "pass"
 
 
 def test_a_report_is_no_truth_value():

@@ -19,6 +19,8 @@ def of_module(W):
     return np.mean((W * x - y) ** 2)
 def wrong_of_module(W):
     return np.sum((W * x - y) * x)
+def breaks(W, x, y):
+    return [][0]
 number = 3
 """
 
@@ -54,6 +56,11 @@ def test_data_in_the_module_is_cut_like_arguments(model, capsys):
         ("right", [], "the loss needs a value for W"),
         ("right", ["--at", "W=__import__('os')"], "expected name=numbers"),
         ("right", ["--at", "W=1", "--at", "V=2"], "'V'"),
+        ("right", ["--at", "W"], "expected name=numbers"),
+        ("right", ["--at", "W=[[1],[2,3]]"], "expected name=numbers"),
+        ("breaks", ["--at", "W=1"], "IndexError: list index out of range (the gradient raised this"),
+        ("breaks", ["--at", "W=1"], ", in line 15 of "),
+        ("rihgt", [], "its functions: right, "),
     ],
 )
 def test_bad_input_has_status_2_and_says_what_to_do(model, capsys, gradient, more, said):
@@ -67,5 +74,7 @@ def test_files_that_are_not_there_or_fail_and_names_that_are_no_functions(model,
     (tmp_path / "broken.py").write_text("import nothing_of_this_name\n")
     assert main(["check", f"{tmp_path / 'broken.py'}:cost", f"{model}:right"]) == 2
     assert "fails when it is imported: ModuleNotFoundError" in capsys.readouterr().err
+    assert main(["check", "no_module:cost", f"{model}:right"]) == 2
+    assert "there is no module no_module; a file is written with its ending: no_module.py" in capsys.readouterr().err
     assert run(model, "right", loss="number") == 2
     assert "is no function, but int" in capsys.readouterr().err

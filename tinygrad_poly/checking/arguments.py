@@ -47,6 +47,8 @@ class Arguments:
         self.structures: list[Structure] = [structure for _, structure in found]
         self.given = [leaf for leaves, _ in found for leaf in leaves]
         self.leaves = [as_array(leaf) for leaf in self.given]
+        if not any(map(floating, self.leaves)):  # whole numbers are meant as floats: there is nothing else
+            self.leaves = [x.astype(np.float64) if numeric(x) else x for x in self.leaves]
         self.paths = [name + path for name, s in zip(self.names, self.structures) for path in s.paths()]
         owners = [k for k, (leaves, _) in enumerate(found) for _ in leaves]
         self.parts = [[i for i, owner in enumerate(owners) if owner == k] for k in range(len(args))]
@@ -97,6 +99,8 @@ class Arguments:
             StructureError: where it has other parts than the arguments.
             DtypeError: where a part is no number.
         """
+        if answer is None:
+            raise StructureError("the gradient returned None: is a return missing?")
         answer = gradients_as_arrays(answer)
         if isinstance(answer, dict) and (self.several or set(answer) == set(self.chosen) != set(self.structure.parts)):
             if odd := sorted(map(repr, set(answer) ^ set(self.chosen))):

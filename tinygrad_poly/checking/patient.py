@@ -16,6 +16,7 @@ from tinygrad_poly.checking.oracles import Function, NoOracleError, scalar_run
 from tinygrad_poly.checking.scalars import Field
 from tinygrad_poly.checking.surroundings import Surroundings
 from tinygrad_poly.engine.errors import DtypeError, ShapeError, StructureError
+from tinygrad_poly.func.containers import flatten
 
 COTANGENTS = ("cotangent", "cotangents", "g", "v", "upstream", "grad_output", "grad_outputs", "dout", "dy", "dz")
 """The names by which a gradient function may ask for the cotangent of an array."""
@@ -39,6 +40,7 @@ class Patient:
         deadline: of exact arithmetic, which leaves time for the other oracles, and for a second point.
         end: of the check.
         known: where the true gradients are known, and these, while a diagnosis is made.
+        writes: whether the gradient changes its arguments.
         reason: why nothing can be said about this loss; empty where something can.
     """
 
@@ -49,6 +51,7 @@ class Patient:
         self.loss, self.claim, self.wrt, self.seed, self.time_budget = loss, claim, wrt, seed, time_budget
         self.reason, self.diagnosing = "", False
         self.known: Any = None
+        self.writes = False
         self.begin()
         self.arguments, self.random = Arguments(loss, args), np.random.default_rng(seed)
         self.arguments.beside = beside = Surroundings(loss, claim)
@@ -79,7 +82,7 @@ class Patient:
         tries = [library] if library else tries
         for library in tries:
             args = self.arguments.build(library, {})
-            before = [np.array(as_array(x), copy=True) for x in args if numeric(as_array(x))]
+            before = _numbers(args)
             try:
                 result = _quietly(self.loss, *args)
                 break
@@ -90,13 +93,14 @@ class Patient:
         array = as_array(result)
         if isinstance(result, (list, tuple)) or not isinstance(array, np.ndarray):
             hint = ": is a return missing?" if result is None else ""
+            hint = ": its real part, or its absolute value, has a gradient" if np.iscomplexobj(result) else hint
             raise StructureError(f"the loss must return a number or an array, not {type(result).__name__}{hint}")
         if not floating(array):
             raise DtypeError(f"the loss returned {array.dtype}, which has no derivative: it must compute with floats")
         args_again, started = self.arguments.build(library, {}), time.perf_counter()
         again = as_array(_quietly(self.loss, *args_again))
         self.seconds = time.perf_counter() - started
-        if not all(map(_same, before, [as_array(x) for x in args if numeric(as_array(x))])):
+        if not all(map(_same, before, _numbers(args))):
             self.reason = "the loss changes its arguments: let it write into copies"
         elif not _same(array, again):
             self.reason = (
@@ -124,7 +128,11 @@ class Patient:
         if not callable(self.claim):
             return self.claim
         v = made_by(library, self.cotangent.astype(dtype or self.result.dtype), False)
-        return self._call_claim(self.arguments.build(library, arrays, dtype), v)
+        args = self.arguments.build(library, arrays, dtype)
+        before = [] if arrays else _numbers(args)
+        answer = self._call_claim(args, v)
+        self.writes = self.writes or (not arrays and not all(map(_same, before, _numbers(args))))
+        return answer
 
     def _first_answer(self, given: str) -> list[Any]:
         errors: list[Exception] = []
@@ -206,6 +214,12 @@ class Patient:
 def _quietly(function: Callable[..., Any], *args: Any, **keywords: Any) -> Any:
     with np.errstate(all="ignore"):
         return function(*args, **keywords)
+
+
+def _numbers(args: Sequence[Any]) -> list[Any]:
+    """Copies of the arrays in the arguments of a call."""
+    leaves = [as_array(leaf) for arg in args for leaf in flatten(arg)[0]]
+    return [np.array(x, copy=True) for x in leaves if numeric(x)]
 
 
 def _same(a: Any, b: Any) -> bool:

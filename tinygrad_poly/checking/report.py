@@ -12,10 +12,11 @@ REASONS = {
     "noise": "rounding or noise is too large here to tell a right gradient from a wrong one",
     "kink": "the function has a kink here, and no derivative",
     "domain": "the true gradient is not finite here, or could not be computed",
+    "not finite": "the gradient is infinite or no number where the true one is finite: it overflows, or divides by 0",
     "empty": "it is empty: there is nothing to compare",
     "zero": "the gradient is 0 at this point, where no wrong factor shows: check at another point",
     "digits": "its formula is right, but its numbers have lost digits that float64 has",
-    "shape": "its shape is not the argument's",
+    "shape": "a gradient has the shape of its argument",
 }
 
 HEADS = ("argument", "verdict", "claimed", "true", "largest difference", "would have seen")
@@ -57,10 +58,13 @@ class GradientReport:
             widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
             lines += ["  " + "  ".join(cell.ljust(w) for cell, w in zip(row, widths)).rstrip() for row in rows]
         for f in self.findings:
-            if f.reason:
+            if f.reason and not self.reason:
                 lines.append(f"  {f.name}: {REASONS.get(f.reason, f.reason)}")
             lines += [f"  {f.name}: {note}" for note in f.notes]
+        shapes = {f.name for f in self.findings if f.reason == "shape"}
         for d in self.diagnosis:
+            if d.code == "unclassified" and d.argument in shapes:  # the shape says it all
+                continue
             lines += ["", *str(d).splitlines()]
         lines += [f"  note: {note}" for note in self.notes]
         return "\n".join(lines)

@@ -22,7 +22,8 @@ class Finding:
         true: the oracle's.
         allowed: how far the two may differ, number by number.
         verdict: "pass", "fail" or "inconclusive".
-        reason: of a verdict that is inconclusive: "noise", "kink", "domain", "zero", "empty"; "shape" of a failure.
+        reason: of a verdict that is inconclusive: "noise", "kink", "domain", "not finite", "zero", "empty"; "shape"
+            of a failure.
         worst: the largest difference, as a part of the largest true number.
         at: where it is.
         power: the smallest relative error of a number, measured by the largest, that would have been seen.
@@ -98,7 +99,8 @@ def judge(finding: Finding) -> Finding:
     if (known & ~small & (gap > FAIL_FROM * finding.allowed)).any():
         finding.verdict = "fail"
     elif not known.all():
-        finding.verdict, finding.reason = "inconclusive", "domain"
+        there = np.isfinite(finding.allowed) & np.isfinite(true)
+        finding.verdict, finding.reason = "inconclusive", "not finite" if there.all() else "domain"
     elif (gap > finding.allowed).any() or finding.power > WEAKEST:
         finding.verdict, finding.reason = "inconclusive", "noise"
     else:

@@ -1,16 +1,21 @@
 """The command `tinygrad-poly check`: is the gradient in a file right, and if not, how is it wrong."""
 
 import argparse
+import difflib
 import importlib
 import inspect
 import json
 import os
 import runpy
 import sys
+import traceback
 from typing import Any
+
+import numpy as np
 
 from tinygrad_poly.cli.options import DONE, FAILED, MISUSED, SEED, UsageError
 
+_PACKAGE = os.path.dirname(os.path.dirname(__file__))
 COLOURS = {"pass": "bold green", "fail": "bold red", "inconclusive": "bold yellow"}
 
 
@@ -50,7 +55,7 @@ def _run(options: argparse.Namespace) -> int:
     except UsageError:
         raise
     except Exception as error:  # of the user's functions, and of arguments that do not suit them
-        notes = "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
+        notes = "".join(f" ({note}{_line(error)})" for note in getattr(error, "__notes__", ()))
         raise UsageError(f"{type(error).__name__}: {error}{notes}") from None
     _show(report.to_json() if options.json else str(report), "" if options.json else COLOURS[report.verdict])
     return {"pass": DONE, "fail": FAILED}.get(report.verdict, MISUSED)
@@ -69,13 +74,25 @@ def _found(where: str, scopes: dict[str, dict[str, Any]]) -> tuple[Any, dict[str
         try:
             scopes[path] = runpy.run_path(path) if is_file else dict(vars(importlib.import_module(path)))
         except (Exception, SystemExit) as error:
-            raise UsageError(f"{path} fails when it is imported: {type(error).__name__}: {error}") from None
+            if not is_file and isinstance(error, ModuleNotFoundError) and error.name == path:
+                raise UsageError(f"there is no module {path}; a file is written with its ending: {path}.py") from None
+            raise UsageError(
+                f"{path} fails when it is imported: {type(error).__name__}: {error}{_line(error)}"
+            ) from None
         finally:
             del sys.path[0]
     if name not in scopes[path]:
-        names = ", ".join(k for k, v in scopes[path].items() if callable(v) and not k.startswith("_")) or "none"
-        raise UsageError(f"there is no {name} in {path}; its functions: {names}")
+        names = [k for k, v in scopes[path].items() if callable(v) and not k.startswith("_")]
+        near = ", ".join(difflib.get_close_matches(name, names, 8, 0.0)) or "none"
+        raise UsageError(f"there is no {name} in {path}; its functions: {near}")
     return scopes[path][name], scopes[path]
+
+
+def _line(error: BaseException) -> str:
+    """The last line of the user's that an error came through."""
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if os.path.isfile(f.filename)]
+    own = [f for f in frames if not f.filename.startswith((sys.prefix, sys.base_prefix, _PACKAGE))]
+    return f", in line {own[-1].lineno} of {own[-1].filename}" if own else ""
 
 
 def _arguments(loss: Any, scope: dict[str, Any], options: argparse.Namespace) -> list[Any]:
@@ -100,13 +117,13 @@ def _arguments(loss: Any, scope: dict[str, Any], options: argparse.Namespace) ->
 def _numbers(text: str) -> tuple[str, Any]:
     """The name and the numbers in name=numbers: a number, a list such as [[1,2],[3,4]], or 1,2,3."""
     name, _, value = text.partition("=")
-    for written in (value, f"[{value}]"):
+    for written in (value, f"[{value}]") if name and value else ():
         try:
             numbers = json.loads(written)
-        except ValueError:
+            if numbers is not None:
+                return name.strip(), numbers if isinstance(numbers, bool) else np.array(numbers, np.float64)[()]
+        except (ValueError, TypeError):  # no JSON, no numbers, or rows of several lengths
             continue
-        if name and isinstance(numbers, (int, float, list)):
-            return name.strip(), numbers if isinstance(numbers, (bool, list)) else float(numbers)
     raise UsageError(f"argument --at: expected name=numbers, such as W=0.5 or x=[1,2,3], but got {text!r}")
 
 
