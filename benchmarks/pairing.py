@@ -11,6 +11,8 @@ from functools import partial
 from typing import Any
 
 Code = Callable[[], Any]
+LONG = 0.1
+"""Seconds, beyond which what else runs on a machine makes no great difference."""
 
 
 @dataclass(frozen=True)
@@ -45,10 +47,19 @@ def seconds(code: Code) -> float:
     return time.perf_counter() - begin
 
 
+def undisturbed(code: Code) -> float:
+    """The seconds of the fastest of three calls, or of a single one that takes long."""
+    first = seconds(code)
+    return first if first > LONG else min(first, seconds(code), seconds(code))
+
+
 def enough(take: Callable[[int], Any], at_least: float) -> Round:
-    """A round of enough units to take `at_least` seconds; finding their number warms the code up."""
+    """A round of enough units to take `at_least` seconds; finding their number warms the code up.
+
+    A call that was interrupted takes long, too. A round of too few units would then time how one begins.
+    """
     units = 1
-    while (taken := seconds(partial(take, units))) < at_least:
+    while (taken := undisturbed(partial(take, units))) < at_least:
         # Up to a hundredfold: the clock does not see much of a single call.
         units = min(100 * units, max(2 * units, round(1.1 * units * at_least / taken)))
     return Round(partial(take, units), units, taken)

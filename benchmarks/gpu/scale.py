@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.interface import Unavailable
-from benchmarks.running.rows import reason
+from benchmarks.running.runner import reason
 from benchmarks.running.store import Row
 
 ANEW = 75

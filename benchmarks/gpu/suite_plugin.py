@@ -15,8 +15,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.running.rows import reason
-from benchmarks.running.runner import LATE
+from benchmarks.running.runner import LATE, reason
 
 TABLE = "test_table.py"
 ONE_IN = 10

@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from benchmarks.running.runner import reason
+
 _WRITTEN = pytest.StashKey[bool]()
 """Whether a test has its row."""
 
@@ -53,10 +55,3 @@ def pytest_runtest_makereport(item: Any, call: Any) -> Generator[None, Any, Any]
         with (item.config.getoption("rows") / "rows.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps((item.callspec.id, row)) + "\n")
     return report
-
-
-def reason(error: BaseException) -> str:
-    """An error as one line of text."""
-    if isinstance(error, MemoryError) or type(error).__name__ in ("OutOfMemoryError", "OutOfMemory"):
-        return f"out of memory: {str(error).partition(chr(10))[0]}".removesuffix(": ")
-    return f"{type(error).__name__}: {error}".partition("\n")[0]

@@ -242,6 +242,13 @@ def ending(status: int, said: str) -> str:
     return f"the process ended with status {status}" + "".join(f": {line.strip()[:200]}" for line in last)
 
 
+def reason(error: BaseException) -> str:
+    """An error as one line of text."""
+    if isinstance(error, MemoryError) or type(error).__name__ in ("OutOfMemoryError", "OutOfMemory"):
+        return f"out of memory: {str(error).partition(chr(10))[0]}".removesuffix(": ")
+    return f"{type(error).__name__}: {error}".partition("\n")[0]
+
+
 def run(units: Sequence[Unit], store: Store, report: Callable[[Unit, str, Row], None]) -> None:
     """Measure missing rows, store each at once, and report it."""
 

@@ -18,8 +18,7 @@ from benchmarks.pairing import Round, enough, rounds_in, seconds, threads
 from benchmarks.problems import CASES
 from benchmarks.registry import IMPLEMENTATIONS, Unavailable, started
 from benchmarks.report.measured import Row, noisy, width
-from benchmarks.running.rows import reason
-from benchmarks.running.runner import Broken, Keep, Selection, environment, supervised
+from benchmarks.running.runner import Broken, Keep, Selection, environment, reason, supervised
 
 BUDGET = 4.0
 """Seconds of rounds; as many again where they are noisy."""

@@ -377,6 +377,16 @@ def test_a_round_has_as_many_steps_as_take_long_enough(monkeypatch):
     assert pairing.rounds_in(1e-9, quick, at_least=10, at_most=40) == 10
 
 
+def test_a_call_that_was_interrupted_does_not_make_a_round_short(monkeypatch):
+    clock, calls = [0.0], iter(range(99))
+    monkeypatch.setattr(pairing.time, "perf_counter", lambda: clock[0])
+
+    def take(n):
+        clock[0] += 1e-5 * n + 0.008 * (next(calls) in (0, 3))
+
+    assert 500 <= pairing.enough(take, 0.005).units <= 1200
+
+
 def test_the_summary_gives_the_ratio_to_each_reference():
     info = {"implementation": "compiled", "seconds": [1e-6, 2e-6, 3e-6], "references": {"torch.autograd": [1e-4] * 3}}
     assert conftest.fit_lines(info) == [
