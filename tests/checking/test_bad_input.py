@@ -168,7 +168,7 @@ def test_many_numbers_are_confirmed_along_lines_and_a_wrong_one_is_found_by_itse
             g[7] *= 1 + wrong
             return g
 
-        return check_gradients(lambda x: np.sum(np.sin(x)), gradient, at, oracle="finite differences")
+        return check_gradients(lambda x: np.sum(np.sin(x)), gradient, at, oracle="finite differences", time_budget=60)
 
     assert (check(0.0).verdict, check(0.0).findings[0].along) == ("pass", True)
     assert (check(1e-9).verdict, check(1e-9).findings[0].at) == ("fail", (7,))
