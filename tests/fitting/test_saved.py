@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import tinygrad_poly as tg
+from tests.proof.fits import route
 from tinygrad_poly.engine.errors import DataError
 from tinygrad_poly.fitting import fit, resume, saved
 from tinygrad_poly.fitting.optimizers import OPTIMIZERS
@@ -279,3 +280,21 @@ def test_what_could_not_be_read_back_is_not_saved(sine, tmp_path):
 def odd(optimizer, value):
     optimizer.odd = value
     return optimizer
+
+
+@pytest.mark.parametrize("compile", [False, True])
+def test_groups_with_rates_of_their_own_keep_them_in_a_resumed_fit(sine, tmp_path, compile):
+    def two_groups(params, lr):
+        first, *rest = params
+        return tg.optim.SGD([{"params": [first], "lr": 2 * lr}, {"params": rest}], lr=lr)
+
+    how = {"progress": False, "optimizer": two_groups}
+    with route("NumPy"):
+        whole, part = (fit(*sine.arguments, steps=n, compile=compile, **how) for n in (20, 8))
+        part.save(tmp_path / "run.json")
+        later = resume(tmp_path / "run.json", sine.loss, sine.x, sine.y, steps=20, compile=compile, **how)
+        faster = part.resume(9, lr=2e-6, progress=False)
+        again = part.resume(20, progress=False)
+    for resumed in (again, later):
+        assert bits(resumed) == bits(whole)
+    assert [group["lr"] for group in faster.run.optimizer_state["param_groups"]] == [4e-6, 2e-6]

@@ -114,7 +114,7 @@ def fit(
     lr = _checked_lr(default_lr(factory) if lr is None or callable(lr) else lr)
     target, weights = objective(loss, params, x, y)
     start = {key: np.asarray(on_cpu(w.array)) for key, w in weights.items()}
-    run = Run(start, start, 0, steps, {}, name, {}, lr, log_every, target.listed, schedule=plan.schedule)
+    run = Run(start, start, 0, steps, {}, name, {}, lr, log_every, target.listed, {}, plan.schedule, target.buffers)
     plan.check(target)
     if at_once and (solved := _solved(target, run, plan)):
         if progress is True:
@@ -173,8 +173,8 @@ def resume(
     plan = _Plan(factory, compile, hoist, lr if callable(lr) else None, scheduler)
     if saved_run.schedule and not plan.schedule and lr is None:
         raise DataError(f"the fit had a learning-rate schedule, which has to be passed again as {saved_run.schedule}")
-    run_with = dataclasses.replace(saved_run, lr=saved_run.lr if lr is None or callable(lr) else _checked_lr(lr))
-    return _descend(target, run_with, plan, saved_run.steps if steps is None else steps, progress)
+    other = None if lr is None or callable(lr) else _checked_lr(lr)
+    return _descend(target, saved_run, plan, saved_run.steps if steps is None else steps, progress, other)
 
 
 def program(
@@ -267,19 +267,24 @@ class _Plan:
             raise ValueError("lr is a function of the step, and there is a scheduler: give one of them")
 
 
-def _descend(target: Objective, run: Run, plan: _Plan, steps: int, progress: bool | Report) -> FitResult:
-    """Continue a run up to `steps` steps."""
+def _descend(
+    target: Objective, run: Run, plan: _Plan, steps: int, progress: bool | Report, lr: float | None = None
+) -> FitResult:
+    """Continue a run up to `steps` steps, at another learning rate if one is given."""
+    run = run if lr is None else dataclasses.replace(run, lr=lr)
     plan.check(target)
     _check(steps, "steps", run.step)
     weights = target.leaves(run.params, run.buffers)
     optimizer = plan.factory(list(weights.values()), lr=run.lr)
     schedule = Schedule(plan.lr, plan.scheduler, optimizer) if plan.schedule else None
+    rates = [group["lr"] for group in optimizer.param_groups] if lr is not None else []
     if run.optimizer_state:
         try:
             optimizer.load_state_dict(run.optimizer_state)
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             raise DataError(f"the saved state is not one of this optimizer: {error}") from error
-        optimizer.lr = run.lr
+        for group, rate in zip(optimizer.param_groups, rates):
+            group["lr"] = rate
     with ExitStack() as stack:
         stack.enter_context(target.device.active())
         report = stack.enter_context(shown(run.step, steps)) if progress is True else progress or nothing
@@ -319,8 +324,7 @@ def _continued(target: Objective, plan: _Plan, run: Run, steps: int, lr: Rate | 
     """The same fit, up to `steps` steps."""
     if lr is not None:
         plan = dataclasses.replace(plan, lr=lr if callable(lr) else None, scheduler=None)
-        run = run if callable(lr) else dataclasses.replace(run, lr=_checked_lr(lr))
-    return _descend(target, run, plan, steps, progress)
+    return _descend(target, run, plan, steps, progress, None if lr is None or callable(lr) else _checked_lr(lr))
 
 
 def _solved(target: Objective, run: Run, plan: _Plan) -> FitResult | None:
