@@ -61,6 +61,8 @@ READS = {
     "a helper in a container": ("w = tensor(3.0)\nhs = [lambda x: x * w]\ndef f(x): return hs[0](x).sum()",
                                 ["w = tensor(1.0)", "hs[0] = lambda x: x + w"]),
     "a function of the library": ("act = tg.relu\ndef f(x): return act(x)", ["act = tg.tanh"]),
+    "a loss of the library": ("h = tg.nn.functional.mse_loss\ndef f(x): return h(x, x * 2)",
+                              ["h = tg.nn.functional.l1_loss"]),
     "a closure": ("def make():\n    w = tensor(3.0)\n    def f(x): return (w * x).sum()\n    def put(v):\n"
                   "        nonlocal w\n        w = v\n    return f, put\nf, put = make()", ["put(tensor(1.0))"]),
     "a default": ("def f(x, w=tensor(3.0), k=[2]): return (w * x * k[0]).sum()",

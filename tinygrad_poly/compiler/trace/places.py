@@ -38,6 +38,7 @@ from tinygrad_poly.tensor import Tensor
 PLAIN = (
     bool, int, float, complex, str, bytes, type(None), type(...), type(NotImplemented), range, slice, np.generic, Dtype,
     np.dtype, enum.Enum, Decimal, Fraction, datetime.date, datetime.time, datetime.timedelta, PurePath, re.Pattern,
+    inspect.Signature,
 )  # fmt: skip
 """Values that never change: they are compared."""
 
