@@ -23,7 +23,7 @@ from benchmarks.running.machine import ROOT, fingerprint, gpu
 from benchmarks.running.processes import Programs
 from benchmarks.running.runner import Unit, run
 from benchmarks.running.selection import PARTS, QUICK, QUICK_CASES, THREADS, Chosen, cases
-from benchmarks.running.store import Row, Store, results, save
+from benchmarks.running.store import Row, Store, added, results, save
 from benchmarks.running.together import Together
 from tinygrad_poly.engine.errors import DataError
 
@@ -86,7 +86,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     def choice(name: str, known: Sequence[Any], description: str, kind: Any = str) -> None:
         add(f"--{name}", nargs="+", type=kind, choices=known, metavar=name.upper(), help=description)
 
-    choice("problem", list(PROBLEMS), f"of the tutorials: {', '.join(PROBLEMS)} (default: all)")
+    choice("problem", list(PROBLEMS), f"{', '.join(PROBLEMS)} (default: all)")
     choice("points", sorted({case.points for case in CASES}), "how many points (default: all sizes)", _number)
     choice("dtype", sorted({case.dtype for case in CASES}), "float32 or float64 (default: both)")
     devices = list(dict.fromkeys(case.device for case in CASES))
@@ -101,6 +101,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         "(default: with --quick)")  # fmt: skip
     add("--results", type=Path, nargs="?", const=RESULTS, metavar="FOLDER", help=f"write cpu.json and cuda.json there, "
         f"by default into {RESULTS.relative_to(ROOT)}")  # fmt: skip
+    add("--add", action="store_true", help="with --results: keep the other rows that these files have")
     add("--show", type=Path, metavar="FILE", help="print the tables of a results file, and measure nothing")
     add("--work", type=Path, metavar="FOLDER", default=ROOT / ".benchmarks", help="where finished rows are kept")
     return parser
@@ -211,7 +212,8 @@ def _finish(options: argparse.Namespace, chosen: Chosen, rows: dict[str, Row]) -
         terminal.show(tables)
         if options.results and any("skipped" not in row for table in tables.values() for row in table):
             path = options.results / f"{device}.json"
-            save(path, results(tables))
+            found = results(tables)
+            save(path, added(_loaded(path), found) if options.add and path.exists() else found)
             print(f"Results: {path}")
     if options.quick:
         terminal.table("what README says", ("", "README", "here"), list(claims(chosen.tables(rows, "cpu"))))

@@ -3,7 +3,8 @@
 The gradient of the problem is taken by hand in float64, in blocks of points whose results are added exactly, so that
 its own error is nothing beside that of a sum over all points. The bound counts roundings, as for the tutorials (see
 `tinygrad_poly.tutorials.rounding`): a gradient is a sum of products of which each is rounded K times at most, and
-comes within ε Ĝ, where Ĝ is the same sum with every term taken positive.
+comes within ε Ĝ, where Ĝ is the same sum with every term taken positive. Models with matrices have a running error
+analysis instead.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.bounded import loss_and_gradient, rounding
 from benchmarks.interface import Vector
+from benchmarks.models import Model
 from benchmarks.problems import Case, Problem
 
 BLOCK = 1 << 16
@@ -40,30 +43,45 @@ class Expected:
 @lru_cache(maxsize=2)
 def first_step(case: Case) -> Expected:
     """The expected step from the problem's start, rounded to the case's dtype."""
-    return step(case, np.array(case.problem.start, case.dtype).astype("float64"))
+    return step(case, case.first())
 
 
 def step(case: Case, weights: Sequence[float] | Vector) -> Expected:
     """The expected step from `weights`."""
-    problem, lr, u = case.problem, case.lr, unit(case.dtype)
+    lr, u = case.lr, unit(case.dtype)
     w = np.asarray(weights, "float64")
-    x, y = (a.reshape(-1) for a in case.data())
-    values = _summed(problem, w, x, y)
-    positive = _summed(problem, np.abs(w), x, y, positive=True)
-    loss_count, gradient_count = counts(problem, case.points)
-    gradient = values[1:]
-    gradient_bound = 2 * np.array([rounding(k, u) for k in gradient_count]) * np.abs(positive[1:])
+    values, bounds, size = (_of_model if isinstance(case.problem, Model) else _of_fit)(case, w, u)
+    gradient, gradient_bound = values[1:], bounds[1:]
     after = w - lr * gradient
     # lr, lr · g and w − lr · g are rounded as well.
-    weights_bound = lr * gradient_bound + 2 * u * lr * np.abs(positive[1:]) + u * (np.abs(after) + lr * gradient_bound)
+    weights_bound = lr * gradient_bound + 2 * u * lr * size[1:] + u * (np.abs(after) + lr * gradient_bound)
     return Expected(
         loss=values[0],
-        loss_bound=2 * rounding(loss_count, u) * positive[0],
+        loss_bound=bounds[0],
         gradient=gradient,
         gradient_bound=gradient_bound,
         weights=after,
         weights_bound=2 * weights_bound,
     )
+
+
+def _of_fit(case: Case, w: Vector, u: float) -> tuple[Vector, Vector, Vector]:
+    """The loss and the gradient of a tutorial's fit, their bounds, and what they come to with every term positive."""
+    problem: Any = case.problem
+    x, y = (a.reshape(-1) for a in case.data())
+    positive = np.abs(_summed(problem, np.abs(w), x, y, positive=True))
+    loss_count, gradient_count = counts(problem, case.points)
+    bounds = 2 * np.array([rounding(k, u) for k in (loss_count, *gradient_count)]) * positive
+    return _summed(problem, w, x, y), bounds, positive
+
+
+def _of_model(case: Case, w: Vector, u: float) -> tuple[Vector, Vector, Vector]:
+    """The same of a model, by running error analysis of the gradient by hand."""
+    loss, gradient = loss_and_gradient(case.problem, case.arrays(w), *case.data(), u)
+    parts = [loss, *gradient]
+    values, off = (np.concatenate([np.ravel(a) for a in each]) for each in zip(*((p.value, p.off) for p in parts)))
+    # Others, which differentiate by rows of a table, round about as often once more.
+    return values, 2 * off, np.abs(values) + off
 
 
 @lru_cache(maxsize=2)
@@ -81,17 +99,6 @@ def total(case: Case) -> tuple[float, float]:
 def unit(dtype: str) -> float:
     """u, half the distance from 1 to the next number."""
     return float(np.finfo(dtype).eps) / 2
-
-
-def rounding(count: int, u: float) -> float:
-    """The bound ε = (1 + u)ᴷ − 1 for the relative error of a product with K factors 1 + δ, |δ| ≤ u.
-
-    In float32 and for millions of points that allows anything. Beyond a hundredth, what counts is therefore how far
-    errors of either sign get: exp(8 √K u) − 1, with a probability above 1 − 2 exp(−32) (Higham and Mary, A New
-    Approach to Probabilistic Rounding Error Analysis, SIAM J. Sci. Comput. 41, 2019).
-    """
-    worst = math.expm1(count * math.log1p(u))
-    return worst if worst < 0.01 else math.expm1(8 * math.sqrt(count) * u + count * u**2)
 
 
 def counts(problem: Problem, points: int) -> tuple[int, list[int]]:

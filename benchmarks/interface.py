@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.problems import PROBLEMS, Case
+from benchmarks.problems import TUTORIALS, Case
 
 Vector = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -68,7 +68,7 @@ class Implementation:
         start: loads the library and gets everything ready for the first step; may raise `Unavailable`.
         devices: the kinds of device that it runs on.
         references: the implementations whose rounds are interleaved with its own.
-        problems: the problems that it is for.
+        problems: the problems that it is for, by default those of the tutorials.
         memory: how much it needs at most, in sizes of the case's data.
         most_points: beyond which it would take too long.
         steps: whether it takes the steps, or only touches the data as often ("limit").
@@ -80,7 +80,7 @@ class Implementation:
     start: Callable[[Case], Run]
     devices: tuple[str, ...] = ("cpu",)
     references: tuple[str, ...] = ("torch.autograd",)
-    problems: tuple[str, ...] = tuple(PROBLEMS)
+    problems: tuple[str, ...] = tuple(TUTORIALS)
     memory: float = 5.0
     most_points: int | None = None
     steps: bool = True

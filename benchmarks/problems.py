@@ -1,7 +1,7 @@
-"""The problems to time, and their sizes: the tutorials' programs T1, T8 and T10.
+"""The problems to time, and their sizes: the tutorials' programs T1, T8 and T10, and those of `models`.
 
-They are written here again, without the engine, so that a process that times another library does not import this
-one; `tests/test_benchmarks.py` holds them against the tutorials.
+The tutorials' are written here again, without the engine, so that a process that times another library does not import
+this one; `tests/test_benchmarks.py` holds them against the tutorials.
 """
 
 from __future__ import annotations
@@ -10,9 +10,11 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
+
+from benchmarks.models import MOONS, REGRESSIONS
 
 Weights = Sequence[Any]
 
@@ -44,6 +46,7 @@ class Problem:
     mean: bool
     make: Callable[[int], tuple[Any, Callable[[Any], Any]]]
     rate: Callable[[int], float]
+    columns: ClassVar[int] = 1
 
     def loss(self, w: Weights, x: Any, y: Any) -> Any:
         """The sum or the mean of the squared errors."""
@@ -53,6 +56,18 @@ class Problem:
     def data(self, points: int, dtype: str) -> tuple[Any, Any]:
         """NumPy arrays x and y, not to be written into; the latest ones are kept for the next call."""
         return _data(self, points, dtype)
+
+    def arrays(self, dtype: str) -> list[Any]:
+        """The weights to start from, as new NumPy arrays."""
+        return [np.full(self.shape, w, dtype) for w in self.start]
+
+    def loss_in(self, library: Any) -> Callable[[Weights, Any, Any], Any]:
+        """The loss, which needs no functions of a library."""
+        return self.loss
+
+    def by_hand(self, w: Weights, x: Any, y: Any) -> tuple[Any, list[Any]]:
+        """The loss, and its gradient worked out by hand."""
+        return self.loss(w, x, y), self.gradient(w, x, y)
 
 
 @lru_cache(maxsize=1)
@@ -66,7 +81,7 @@ def _data(problem: Problem, points: int, dtype: str) -> tuple[Any, Any]:
 class Case:
     """A problem at one size, in one dtype, on one device."""
 
-    problem: Problem
+    problem: Any  # a Problem, or a Model where the implementations take one
     points: int
     dtype: str
     device: str = "cpu"
@@ -84,20 +99,31 @@ class Case:
     @property
     def lr(self) -> float:
         """The learning rate: a step is w ← w − lr · gradient."""
-        return self.problem.rate(self.points)
+        return float(self.problem.rate(self.points))
 
     @property
     def bytes(self) -> int:
         """The size of x and y in bytes."""
-        return 2 * self.points * np.dtype(self.dtype).itemsize
+        return int(self.problem.columns + 1) * self.points * np.dtype(self.dtype).itemsize
 
     def data(self) -> tuple[Any, Any]:
         """The data x and y as NumPy arrays."""
-        return self.problem.data(self.points, self.dtype)
+        x, y = self.problem.data(self.points, self.dtype)
+        return x, y
 
     def start(self) -> list[Any]:
-        """The weights to start from: new NumPy arrays of the problem's shape."""
-        return [np.full(self.problem.shape, w, self.dtype) for w in self.problem.start]
+        """The weights to start from, as new NumPy arrays."""
+        return list(self.problem.arrays(self.dtype))
+
+    def first(self) -> Any:
+        """The same as a vector in float64."""
+        return np.concatenate([np.ravel(w) for w in self.start()]).astype("float64")
+
+    def arrays(self, vector: Any) -> list[Any]:
+        """The weights in such a vector, in their own shapes."""
+        shapes = [w.shape for w in self.start()]
+        ends = np.cumsum([math.prod(shape) for shape in shapes])
+        return [part.reshape(shape) for part, shape in zip(np.split(vector, ends[:-1]), shapes)]
 
 
 def cubic(w: Weights, x: Any) -> Any:
@@ -161,12 +187,14 @@ LINEAR = Problem(
     rate=LINE.rate,
 )
 
-PROBLEMS = {problem.name: problem for problem in (SIN, LINE, LINEAR)}
+TUTORIALS = {problem.name: problem for problem in (SIN, LINE, LINEAR)}
+MODELS = {model.name: model for model in (*REGRESSIONS, MOONS)}
+PROBLEMS: dict[str, Any] = {**TUTORIALS, **MODELS}
 
 ALL = (6, 60, 600, 2000, 20_000, 200_000, 2_000_000, 20_000_000, 100_000_000)
 SOME = (6, 2000, 200_000, 20_000_000, 100_000_000)
 
-SIZES: dict[str, list[tuple[Problem, str, tuple[int, ...]]]] = {
+SIZES: dict[str, list[tuple[Any, str, tuple[int, ...]]]] = {
     "cpu": [
         (SIN, "float64", ALL),
         (SIN, "float32", (2000, 200_000, 20_000_000)),
@@ -174,6 +202,12 @@ SIZES: dict[str, list[tuple[Problem, str, tuple[int, ...]]]] = {
         (LINE, "float32", (6,)),
         (LINEAR, "float64", (6,)),
         (LINEAR, "float32", (6,)),
+        *(
+            (model, dtype, (1000, 100_000) if model.columns == 10 else (1000,))
+            for model in REGRESSIONS
+            for dtype in ("float64", "float32")
+        ),
+        *((MOONS, dtype, (100, 2000)) for dtype in ("float64", "float32")),
     ],
     "cuda:0": [
         (SIN, "float64", ALL),

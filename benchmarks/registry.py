@@ -51,8 +51,7 @@ def started(case: Case, name: str) -> Run:
         run.take(1)
         _within(name, "sum of the data", run.weights(), *expected.total(case))
         return run
-    first = np.array(case.problem.start, case.dtype).astype("float64")
-    before = run.weights()
+    first, before = case.first(), run.weights()
     assert np.array_equal(before, first), f"{name} starts at {before} instead of {first}"
     run.take(1)
     after, step = run.weights(), expected.first_step(case)

@@ -169,7 +169,7 @@ def by_hand(case: Case) -> Run:
     x, y, parts = data(case, cupy)
     number = np.dtype(case.dtype).type
     lr, scale = number(case.lr), number(1 / case.points if case.problem.mean else 1)
-    weights = cupy.asarray(np.array([*case.problem.start, 0], case.dtype))
+    weights = cupy.asarray(np.array([*case.first(), 0], case.dtype))
     n = np.int64(case.points)
 
     if case.points <= FEW_POINTS:

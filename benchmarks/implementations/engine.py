@@ -8,8 +8,8 @@ import numpy as np
 
 from benchmarks.implementations import ways
 from benchmarks.implementations.cuda import cupy_on, gpu_clock
-from benchmarks.interface import Clock, Implementation, Run, library
-from benchmarks.problems import LINEAR, Case
+from benchmarks.interface import Clock, Implementation, Run, Unavailable, library
+from benchmarks.problems import LINEAR, PROBLEMS, Case
 
 ENGINE = "tinygrad_poly"
 
@@ -49,7 +49,7 @@ def traced(case: Case, hoist: str | None = None) -> Any:
     x, y = (xp.asarray(a) for a in case.data())
     start = [xp.asarray(w) for w in case.start()]
     functional = tg.nn.functional
-    loss: Any = case.problem.loss
+    loss: Any = case.problem.loss_in(tg)
     if case.problem is LINEAR:
         start[0] = start[0].reshape(1, 1)
 
@@ -66,7 +66,12 @@ def compiled(case: Case, hoist: str | None = None) -> Run:
     """All steps in one call of the compiled program."""
     if case.device == "cpu":
         library("numba", "Numba", "pip install 'tinygrad_poly[compile]'")
-    steps, weights = traced(case, hoist)
+    from tinygrad_poly.compiler.moments.algebra import NotPolynomial
+
+    try:
+        steps, weights = traced(case, hoist)
+    except NotPolynomial as reason:
+        raise Unavailable(str(reason)) from None
     losses, clock = np.empty(1), clock_of(case)
 
     def take(n: int) -> None:
@@ -110,7 +115,7 @@ BESIDE_COMPILED = (
 """Each is compared with what bounds it, and with what a user would take instead."""
 
 IMPLEMENTATIONS = [
-    Implementation(ENGINE, "eager", eager, ("cpu", "cuda")),
+    Implementation(ENGINE, "eager", eager, ("cpu", "cuda"), problems=tuple(PROBLEMS)),
     Implementation(
         f"{ENGINE} nn+optim",
         "eager",
@@ -119,7 +124,7 @@ IMPLEMENTATIONS = [
         ("torch nn+optim", "torch.autograd"),
         problems=(LINEAR.name,),
     ),
-    Implementation("compiled", "compiled", compiled, ("cpu", "cuda"), BESIDE_COMPILED, memory=2),
+    Implementation("compiled", "compiled", compiled, ("cpu", "cuda"), BESIDE_COMPILED, tuple(PROBLEMS), memory=2),
     Implementation(
         "compiled without Numba", "compiled", compiled_without_numba, ("cpu",), (ENGINE, "torch.autograd"), memory=4
     ),
@@ -129,6 +134,7 @@ IMPLEMENTATIONS = [
         lambda case: compiled(case, "algebra"),
         ("cpu",),
         ("compiled", "Numba by hand", "torch.autograd"),
+        tuple(PROBLEMS),
         memory=2,
     ),
 ]

@@ -6,7 +6,7 @@ from typing import Any
 
 from benchmarks.implementations import ways
 from benchmarks.interface import Implementation, Run, Unavailable, first_line, library
-from benchmarks.problems import Case
+from benchmarks.problems import PROBLEMS, Case
 
 
 def jax_of(case: Case) -> Any:
@@ -19,7 +19,7 @@ def jax_of(case: Case) -> Any:
 
 def own_gradients(case: Case, jax: Any) -> Any:
     """A step by `jax.value_and_grad`."""
-    value_and_gradient, lr = jax.value_and_grad(case.problem.loss), case.lr
+    value_and_gradient, lr = jax.value_and_grad(case.problem.loss_in(jax)), case.lr
 
     def step(w: Any, x: Any, y: Any) -> Any:
         loss, gradient = value_and_gradient(w, x, y)
@@ -32,11 +32,11 @@ def tape(case: Case, jax: Any) -> Any:
     """A step by this engine's `backward()` on JAX's arrays."""
     import tinygrad_poly as tg
 
-    problem, lr = case.problem, case.lr
+    loss_of, lr = case.problem.loss_in(tg), case.lr
 
     def step(w: Any, x: Any, y: Any) -> Any:
         weights: list[Any] = [tg.tensor(a, requires_grad=True) for a in w]
-        loss = problem.loss(weights, tg.tensor(x), tg.tensor(y))
+        loss = loss_of(weights, tg.tensor(x), tg.tensor(y))
         loss.backward()
         return [a - lr * t.grad.array for a, t in zip(w, weights)], loss.array
 
@@ -94,9 +94,14 @@ def all_at_once(case: Case, make_step: Any) -> Run:
 
 
 IMPLEMENTATIONS = [
-    Implementation("JAX jit", "compiled", one_by_one),
+    Implementation("JAX jit", "compiled", one_by_one, problems=tuple(PROBLEMS)),
     Implementation(
-        "JAX fori_loop", "compiled", lambda case: all_at_once(case, own_gradients), ("cpu", "cuda"), alone=("cuda",)
+        "JAX fori_loop",
+        "compiled",
+        lambda case: all_at_once(case, own_gradients),
+        ("cpu", "cuda"),
+        problems=tuple(PROBLEMS),
+        alone=("cuda",),
     ),
     Implementation(
         "tinygrad_poly in JAX",

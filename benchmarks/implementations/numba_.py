@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.interface import Implementation, Run, Unavailable, library
-from benchmarks.problems import SIN, Case
+from benchmarks.problems import MODELS, PROBLEMS, SIN, Case
 
 FEWEST_POINTS = 20_000
 """Below, it takes longer to start threads than to do their work."""
@@ -135,7 +135,7 @@ def run(case: Case, loop: Any) -> Run:
     """A run of a loop over steps."""
     x, y = (a.reshape(-1) for a in case.data())
     number = np.dtype(case.dtype).type
-    lr, weights = number(case.lr), tuple(number(w) for w in case.problem.start)
+    lr, weights = number(case.lr), tuple(number(w) for w in case.first())
     loss = 0.0
 
     def take(n: int) -> None:
@@ -147,6 +147,10 @@ def run(case: Case, loop: Any) -> Run:
 
 def serial(case: Case) -> Run:
     """The loop in one thread."""
+    if case.problem.name in MODELS:
+        from benchmarks.implementations.numba_models import serial as of_model
+
+        return of_model(case)
     return run(case, (cubic_loop if case.problem is SIN else line_loop)(case.dtype))
 
 
@@ -170,6 +174,6 @@ def in_threads(case: Case) -> Run:
 
 
 IMPLEMENTATIONS = [
-    Implementation("Numba by hand", "limit", serial, memory=2),
+    Implementation("Numba by hand", "limit", serial, problems=tuple(PROBLEMS), memory=2),
     Implementation("Numba by hand, threads", "limit", in_threads, problems=(SIN.name,), memory=2),
 ]

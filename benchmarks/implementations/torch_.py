@@ -7,7 +7,7 @@ from typing import Any
 
 from benchmarks.implementations import ways
 from benchmarks.interface import Clock, Implementation, Run, Unavailable, first_line, library
-from benchmarks.problems import LINEAR, Case
+from benchmarks.problems import LINEAR, PROBLEMS, Case
 
 
 def torch_on(case: Case) -> Any:
@@ -56,11 +56,11 @@ def module(case: Case) -> Run:
 def compiled(case: Case) -> Run:
     """`torch.compile` of a whole step: value, gradient and update."""
     torch = torch_on(case)
-    problem, lr = case.problem, case.lr
+    lr = case.lr
     x, y = (torch.from_numpy(a).to(case.device) for a in case.data())
     weights = tuple(torch.from_numpy(w).to(case.device) for w in case.start())
 
-    value_and_gradient = torch.func.grad_and_value(problem.loss)
+    value_and_gradient = torch.func.grad_and_value(case.problem.loss_in(torch))
 
     def step(w: Any, x: Any, y: Any) -> Any:
         gradient, loss = value_and_gradient(w, x, y)
@@ -89,12 +89,12 @@ def compiled(case: Case) -> Run:
 def graph(case: Case) -> Run:
     """A step recorded once as a CUDA graph, and replayed."""
     torch = torch_on(case)
-    problem, lr = case.problem, case.lr
+    loss_of, lr = case.problem.loss_in(torch), case.lr
     x, y = (torch.from_numpy(a).to(case.device) for a in case.data())
     weights = [torch.from_numpy(w).to(case.device).requires_grad_() for w in case.start()]
 
     def step() -> Any:
-        loss = problem.loss(weights, x, y)
+        loss = loss_of(weights, x, y)
         gradient = torch.autograd.grad(loss, weights)
         with torch.no_grad():
             for w, g in zip(weights, gradient):
@@ -126,8 +126,8 @@ def graph(case: Case) -> Run:
 
 IMPLEMENTATIONS = [
     Implementation("torch by hand", "by hand", by_hand, ("cpu", "cuda"), memory=3),
-    Implementation("torch.autograd", "eager", autograd, ("cpu", "cuda")),
+    Implementation("torch.autograd", "eager", autograd, ("cpu", "cuda"), problems=tuple(PROBLEMS)),
     Implementation("torch nn+optim", "eager", module, ("cpu", "cuda"), problems=(LINEAR.name,)),
     Implementation("torch CUDA graph", "compiled", graph, ("cuda",)),
-    Implementation("torch.compile", "compiled", compiled, ("cpu", "cuda"), memory=2),
+    Implementation("torch.compile", "compiled", compiled, ("cpu", "cuda"), problems=tuple(PROBLEMS), memory=2),
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from benchmarks.problems import CASES, MODELS
 from benchmarks.report.measured import Quartiles, Results, Threads, seconds
 
 
@@ -60,6 +61,10 @@ STEPS = [
     Target("sin-2000-float64-cuda", COMPILED, "torch CUDA graph", 0.5),
     Target("sin-100000000-float64-cuda", COMPILED, "copying on the device", 1.3),
 ]
+for model in CASES:
+    if model.problem.name in MODELS:
+        STEPS.append(Target(model.id, EAGER, PEER, 1))
+        STEPS.append(Target(model.id, COMPILED, "JAX fori_loop", 1.1 if model.problem.name == "moons" else 1))
 HOISTED = "compiled hoisted"
 QUOTIENTS = [
     (("sin-2000-float32-cpu", COMPILED), ("sin-2000-float64-cpu", COMPILED), 0.67),
@@ -101,5 +106,8 @@ def outcomes(results: Results) -> Iterator[Outcome]:
 def title(case: str) -> str:
     """A case in words: "sin fit, 2,000 points, float64"."""
     problem, points, dtype, device = case.split("-", 3)
-    words = {"linear": "line fit as nn.Linear"}.get(problem, f"{problem} fit")
+    if problem in MODELS:
+        words = MODELS[problem].title
+    else:
+        words = {"linear": "line fit as nn.Linear"}.get(problem, f"{problem} fit")
     return f"{words}, {int(points):,} points, {dtype}" + ("" if device == "cpu" else f", {device}")

@@ -9,7 +9,7 @@ from itertools import product
 from typing import Any
 
 from benchmarks.operations import OPERATIONS
-from benchmarks.problems import CASES, Case
+from benchmarks.problems import CASES, MODELS, Case
 from benchmarks.registry import IMPLEMENTATIONS
 from benchmarks.running.machine import ROOT
 from benchmarks.running.processes import CLAIMED, ColdStarts, Programs
@@ -26,6 +26,8 @@ TUTORIALS = {("sin", 2000), ("line", 6), ("linear", 6)}
 WITH_THREADS = range(20_000, 20_000_001)
 """With fewer points more threads make no difference, and with more, or in float32, the same as with these: apart from
 the tutorials' own cases, the rest is measured in one thread."""
+BUDGET_OF_MODELS = 2.0
+"""Seconds of rounds for a case of a model, whose implementations take turns: the whole group takes three minutes."""
 COLD = {("sin", 2000): 3, ("line", 6): 3, ("sin", 2_000_000): 1}
 """How many rounds of cold starts; two million points are there for their memory."""
 PROGRAM_ROUNDS = 11
@@ -82,6 +84,7 @@ class Chosen:
         if self.threads:
             return self.threads
         many = case.points in WITH_THREADS or (case.problem.name, case.points) in TUTORIALS
+        many = many and case.problem.name not in MODELS
         return THREADS if many and case.dtype == "float64" and case.kind == "cpu" else THREADS[:1]
 
     def _steps(self) -> dict[tuple[Case, Threads], Selection]:
@@ -92,6 +95,8 @@ class Chosen:
                 kind: Any = Selection
                 if self.quick:
                     key, test, kind = f"quick-{key}", "", partial(Together, case=case.id)
+                elif case.problem.name in MODELS:
+                    test, kind = "", partial(Together, case=case.id, budget=BUDGET_OF_MODELS)
                 tests = {f"{key}{name}": f"{test}{name}" for name in self._taking(case)}
                 if tests:
                     title = f"{case.id}, {'1 thread' if threads == 1 else 'default threads'}"

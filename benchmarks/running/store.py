@@ -12,6 +12,7 @@ from typing import Any
 from benchmarks.report.measured import FORMAT
 from benchmarks.running.machine import machine, versions
 from tinygrad_poly import _files as files
+from tinygrad_poly.engine.errors import DataError
 
 Row = dict[str, Any]
 
@@ -83,6 +84,34 @@ def results(tables: dict[str, list[Row]]) -> dict[str, Any]:
     """The content of a results file: tables, and the conditions of measurement, rounded to four digits."""
     about = {"format": FORMAT, "date": datetime.now(UTC).strftime("%Y-%m-%d"), "machine": machine()}
     return {**about, "versions": versions(), **{name: [rounded(row) for row in rows] for name, rows in tables.items()}}
+
+
+NAMES = ("case", "threads", "implementation", "name", "group")
+"""What makes a row of a results file that row, with the name of an operation."""
+
+
+def added(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
+    """The content of a results file with new rows in place of its own of these names, or after them.
+
+    A row that was measured on another day says so in "date".
+
+    Raises:
+        DataError: where the file is of another machine or other versions, whose rows do not belong beside these.
+    """
+    for what in ("machine", "versions"):
+        same = {**before[what], "memory": 0} == {**now[what], "memory": 0}  # a virtual machine's varies a little
+        if not same:
+            raise DataError(f"the results have other {what} than this run: measure everything again, without --add")
+    found = dict(before)
+    for table, rows in now.items():
+        if isinstance(rows, list):
+            dated = rows if now["date"] == before["date"] else [{**row, "date": now["date"]} for row in rows]
+            found[table] = list({_name(row): row for row in (*before.get(table, []), *dated)}.values())
+    return found
+
+
+def _name(row: Row) -> tuple[Any, ...]:
+    return (*(row.get(name) for name in NAMES), row.get("extra_info", {}).get("row"))
 
 
 def save(path: Path, data: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""All implementations of a case in turn, in one process: `python -m benchmarks.running.together CASE FOLDER`.
+"""All implementations of a case in turn, in one process: `python -m benchmarks.running.together CASE FOLDER SECONDS`.
 
 `FOLDER/asked.json` names the implementations. A row for each is appended to `FOLDER/rows.jsonl`, and `FOLDER/at` says
 which of them is at work, so that one that ends the process is known.
@@ -32,14 +32,15 @@ class Together(Selection):
 
     limit: float = PATIENCE
     case: str = ""
+    budget: float = BUDGET
 
     def _process(self, folder: Path, keep: Keep) -> Broken | None:
-        command = ("-m", "benchmarks.running.together", self.case, str(folder))
+        command = ("-m", "benchmarks.running.together", self.case, str(folder), str(self.budget))
         return supervised(command, folder, keep, environment(self.threads), self.limit)
 
 
-def main(case_id: str, name: str) -> None:
-    """Measure, and write the rows."""
+def main(case_id: str, name: str, budget: str) -> None:
+    """Measure for about so many seconds, and write the rows."""
     folder = Path(name)
     case = next(case for case in CASES if case.id == case_id)
 
@@ -54,7 +55,7 @@ def main(case_id: str, name: str) -> None:
     takes = {each: partial(_round, case, each) for each in asked}
     about = {"threads": threads(), "case": case.id, "problem": case.problem.name}
     about |= {"points": case.points, "dtype": case.dtype, "device": case.device}
-    for implementation, row in measured(takes, at, keep).items():
+    for implementation, row in measured(takes, at, keep, float(budget)).items():
         keep(implementation, {**about, "implementation": implementation, **row})
 
 

@@ -123,7 +123,9 @@ def test_no_two_rows_have_the_same_key():
 
 
 def test_every_row_of_steps_has_a_test_and_every_test_a_row():
-    asked = {test for unit in Chosen(["steps", "operations"], CASES).units() for test in unit.tests.values()}
+    units = Chosen(["steps", "operations"], CASES).units()
+    # Those that take turns in one process have ids without the case.
+    asked = {f"{case}-{test}" if (case := getattr(u, "case", "")) else test for u in units for test in u.tests.values()}
     command = [sys.executable, "-m", "pytest", "-q", "--collect-only", "-p", "no:cacheprovider"]
     files = [str(selection.FITS), str(selection.OPERATIONS_FILE)]
     options = {"capture_output": True, "text": True, "cwd": ROOT, "check": True, "env": environment("default")}
@@ -363,6 +365,25 @@ def test_results_hold_the_rows_the_machine_and_the_versions_and_can_be_shown(ben
     assert Results(data).ratio(data["rows"][0], "torch.autograd").middle == 1
     _, shown, _ = bench("--show", path)
     assert shown in out
+
+
+def test_rows_are_added_to_a_results_file_and_replace_their_own(bench, plant, tmp_path):
+    plant(good="", other="")
+    path = tmp_path / "results" / "cpu.json"
+    for name in (GOOD, OTHER, GOOD):
+        assert bench(*TINY, "--implementation", name, "--results", path.parent, "--add")[0] == 0
+    data = json.loads(path.read_text(encoding="utf-8"))
+    assert [row["implementation"] for row in data["rows"]] == [GOOD, OTHER]
+    path.write_text(json.dumps(data | {"date": "2020-01-01"}))
+    bench(*TINY, "--implementation", OTHER, "--results", path.parent, "--add")
+    found = json.loads(path.read_text(encoding="utf-8"))
+    assert found["date"] == "2020-01-01"
+    assert [row.get("date") for row in found["rows"]] == [None, data["date"]]
+    path.write_text(json.dumps(data | {"versions": {}}))
+    status, _, err = bench(*TINY, "--implementation", OTHER, "--results", path.parent, "--add")
+    assert status == 2
+    assert "other versions than this run" in err
+    assert json.loads(path.read_text(encoding="utf-8"))["versions"] == {}
 
 
 def test_a_results_file_is_not_replaced_by_one_without_numbers(bench, plant, tmp_path):

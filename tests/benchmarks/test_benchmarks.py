@@ -12,7 +12,8 @@ import pytest
 from benchmarks import conftest, expected, interface, pairing, registry
 from benchmarks.implementations import cuda, ways
 from benchmarks.interface import Implementation, Run
-from benchmarks.problems import CASES, LINE, LINEAR, PROBLEMS, SIN, Case
+from benchmarks.models import MOONS
+from benchmarks.problems import CASES, LINE, LINEAR, MODELS, PROBLEMS, SIN, TUTORIALS, Case
 from benchmarks.registry import IMPLEMENTATIONS, Unavailable, start, started
 from tinygrad_poly.tutorials.problems import T1, T8, T10
 
@@ -20,10 +21,11 @@ from ..compiler.cuda.on_cpu import nvrtc
 
 SMALL = [
     Case(problem, points, dtype)
-    for problem, points in ((SIN, 60), (LINE, 6), (LINEAR, 6))
+    for problem, points in ((SIN, 60), (LINE, 6), (LINEAR, 6), *((model, 30) for model in MODELS.values()))
     for dtype in ("float64", "float32")
 ]
 SLOW_TO_COMPILE = "torch.compile"
+SLOW_OF_MODELS = {"JAX jit", "JAX fori_loop", "Numba by hand", "compiled"}
 
 
 @pytest.fixture(autouse=True)
@@ -38,7 +40,8 @@ def rows():
     for case in SMALL:
         for name, implementation in IMPLEMENTATIONS.items():
             if implementation.takes(case) and (name != SLOW_TO_COMPILE or case == SMALL[0]):
-                marks = pytest.mark.slow if name == SLOW_TO_COMPILE else ()
+                slow = name == SLOW_TO_COMPILE or (case.problem.name in MODELS and name in SLOW_OF_MODELS)
+                marks = pytest.mark.slow if slow else ()
                 yield pytest.param(case, name, id=f"{case.id}-{name}", marks=marks)
     threads = Case(SIN, 20_000, "float64"), "Numba by hand, threads"
     yield pytest.param(*threads, id="sin-20000-threads", marks=pytest.mark.slow)
@@ -58,7 +61,7 @@ def test_an_implementation_goes_where_the_gradient_by_hand_goes(case, name):
     if not IMPLEMENTATIONS[name].steps:
         return
     run.take(4)
-    weights, off = np.array(case.problem.start, case.dtype).astype("float64"), 0.0
+    weights, off = case.first(), 0.0
     for _ in range(5):
         # The descent is stable, so that an error in the weights does not grow: the errors of the steps add up.
         step = expected.step(case, weights)
@@ -70,7 +73,10 @@ def test_an_implementation_goes_where_the_gradient_by_hand_goes(case, name):
         assert abs(run.loss() - step.loss) <= step.loss_bound + 2 * slope * off
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if case.points <= 200_000], ids=lambda case: case.id)
+FITS = [case for case in CASES if case.problem.name in TUTORIALS and case.points <= 200_000]
+
+
+@pytest.mark.parametrize("case", FITS, ids=lambda case: case.id)
 def test_the_descent_is_stable(case):
     x, y = (a.astype("float64") for a in case.data())
     count = len(case.problem.names)
@@ -79,6 +85,57 @@ def test_the_descent_is_stable(case):
     hessian = np.array([np.array(case.problem.gradient(unit, x, y)) - offset for unit in np.eye(count)])
     largest = np.linalg.eigvalsh(hessian)[-1]
     assert 0.01 < case.lr * largest < 2
+
+
+MODEL_CASES = [case for case in CASES if case.problem.name in MODELS and case.points < 100_000]
+
+
+@pytest.mark.parametrize("case", MODEL_CASES, ids=lambda case: case.id)
+def test_the_descent_of_a_model_goes_down_in_every_step(case):
+    weights, losses = case.first(), []
+    for _ in range(6):
+        loss, gradient = case.problem.by_hand(case.arrays(weights), *case.data())
+        losses.append(loss)
+        weights = weights - case.lr * np.concatenate([np.ravel(g) for g in gradient])
+    assert all(np.diff(losses) < 0)
+
+
+@pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
+def test_a_models_gradient_by_hand_is_that_of_its_loss(model):
+    case = Case(model, 20, "float64")
+    first, (x, y), loss_of = case.first(), case.data(), model.loss_in(np)
+    loss, gradient = model.by_hand(case.arrays(first), x, y)
+    assert loss == pytest.approx(loss_of(case.arrays(first), x, y), rel=1e-14)
+    h = 1e-5
+    quotient = [
+        (loss_of(case.arrays(first + h * e), x, y) - loss_of(case.arrays(first - h * e), x, y)) / (2 * h)
+        for e in np.eye(len(first))
+    ]
+    # h² times a third derivative, and the rounding of a loss near 1, divided by h
+    np.testing.assert_allclose(np.concatenate([np.ravel(g) for g in gradient]), quotient, atol=1e-9)
+
+
+@pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
+def test_a_models_bounds_hold_in_float32_and_are_no_more_than_they_have_to_be(model):
+    case = Case(model, 100, "float32")
+    x, y = case.data()
+    loss, gradient = model.by_hand(case.start(), x, y)
+    step = expected.first_step(case)
+    assert abs(loss - step.loss) <= step.loss_bound < 1e-2
+    found = np.concatenate([np.ravel(g) for g in gradient])
+    assert (abs(found - step.gradient) <= step.gradient_bound).all()
+    assert (step.gradient_bound < 3e-3 * np.linalg.norm(step.gradient)).all()
+
+
+def test_the_moons_are_two_half_circles_with_noise():
+    x, y = MOONS.make(1000)
+    outer, inner = x[y[:, 0] == 0], x[y[:, 0] == 1]
+    assert len(outer) == len(inner) == 500
+    for points, center in ((outer, (0, 0)), (inner, (1, 0.5))):
+        radius = np.hypot(*(points - center).T)
+        assert abs(radius.mean() - 1) < 0.02
+        assert 0.08 < radius.std() < 0.12
+    assert np.array_equal(x, MOONS.make(1000)[0])
 
 
 @pytest.mark.parametrize(
@@ -131,7 +188,7 @@ def test_the_bound_means_something_for_millions_of_points_in_float32():
 
 
 def planted(monkeypatch, start):
-    monkeypatch.setitem(IMPLEMENTATIONS, "wrong", Implementation("wrong", "by hand", start))
+    monkeypatch.setitem(IMPLEMENTATIONS, "wrong", Implementation("wrong", "by hand", start, problems=tuple(PROBLEMS)))
 
 
 def by_hand(case, **changes):
@@ -152,6 +209,21 @@ def test_a_wrong_gradient_of_one_weight_is_noticed(case, factor, monkeypatch):
         planted(monkeypatch, lambda case, gradient=gradient: by_hand(case, gradient=gradient))
         with pytest.raises(AssertionError, match="wrong: the gradient is off"):
             started(case, "wrong")
+
+
+@pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
+def test_a_models_wrong_gradient_of_one_array_is_noticed(model, monkeypatch):
+    for k in range(len(model.names)):
+
+        def gradient(*given, k=k):
+            loss, right = model.gradient(*given)
+            right[k] = (1 + 1e-6) * right[k]
+            return loss, right
+
+        wrong = replace(model, gradient=gradient)
+        planted(monkeypatch, lambda case, wrong=wrong: ways.by_hand(replace(case, problem=wrong), np.asarray))
+        with pytest.raises(AssertionError, match="wrong: the gradient is off"):
+            started(Case(model, 100, "float64"), "wrong")
 
 
 def stale_point(case):
@@ -181,7 +253,7 @@ WRONG = {
     "another step size": lambda case: by_hand(case, rate=lambda points: case.lr * (1 + 1e-6)),
     "another start": lambda case: by_hand(case, start=(0.1, 0.2, -0.3, 0.06)),
     "another loss": another_loss,
-    "no step": lambda case: Run(lambda n: None, lambda: np.array(case.problem.start)),
+    "no step": lambda case: Run(lambda n: None, case.first),
     "two steps": two_steps,
 }
 
