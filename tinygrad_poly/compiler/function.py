@@ -13,7 +13,7 @@ import numpy as np
 
 from tinygrad_poly.compiler.loops import numba_runner, threads
 from tinygrad_poly.compiler.loops.driver import printer
-from tinygrad_poly.compiler.loops.fuse import NotFusable, fuse
+from tinygrad_poly.compiler.loops.fuse import NotFusable, planned
 from tinygrad_poly.compiler.loops.numpy_runner import NumpyProgram, one_at_a_time
 from tinygrad_poly.compiler.loops.parts import PartsPrinter
 from tinygrad_poly.compiler.moments.hoisted import HoistedProgram
@@ -498,9 +498,10 @@ class _Run:
 
     def __init__(self, program: Program) -> None:
         self.program = program
-        captured = captured_arrays(program)
         try:
-            printed = printer(fuse(program, calls=True), captured)
+            plan, apart = planned(program)
+            captured = captured_arrays(plan.program)
+            printed = printer(plan, captured)
             self.source = printed.once()
             fused = numba_runner.available()
         except NotFusable as reason:
@@ -509,11 +510,11 @@ class _Run:
         if not program.outputs:
             self._run: Callable[..., Any] = lambda *_: ()
         elif fused:
-            plan = printed.plan
             run = threads.compiled(plan, self.source, lambda: PartsPrinter(plan, captured).once())
             run = one_at_a_time(run) if printed.bound else run
             extra = [*numba_runner.arguments(list(captured.values())), *printed.bound.values()]
-            self._run = lambda *arrays: run(*numba_runner.arguments(list(arrays)), *extra)
+            joined = functools.partial(apart.join, program.outputs) if apart else tuple
+            self._run = lambda *arrays: joined(run(*numba_runner.arguments(list(arrays)), *extra))
         else:
             self._run = NumpyProgram(program, {}, program.inputs).once()
 

@@ -8,12 +8,13 @@ import numpy as np
 
 from tinygrad_poly.compiler.loops import numba_runner, threads
 from tinygrad_poly.compiler.loops.driver import printer
-from tinygrad_poly.compiler.loops.fuse import NotFusable, Plan, fuse
+from tinygrad_poly.compiler.loops.fuse import NotFusable, Plan, fuse, planned
 from tinygrad_poly.compiler.loops.js_printer import JsPrinter
 from tinygrad_poly.compiler.loops.numpy_runner import NumpyProgram
 from tinygrad_poly.compiler.loops.parts import PartsPrinter
 from tinygrad_poly.compiler.moments.algebra import NotFinite
-from tinygrad_poly.compiler.moments.sums import centered_moments
+from tinygrad_poly.compiler.moments.sums import centered_moments, into_numbers
+from tinygrad_poly.compiler.trace.apart import Apart
 from tinygrad_poly.compiler.trace.outside import nothing_kept
 from tinygrad_poly.compiler.trace.program import Program
 from tinygrad_poly.compiler.trace.symbols import Symbol
@@ -60,23 +61,24 @@ class CompiledSteps:
             raise ValueError(f"hoist must be None or 'algebra', not {hoist!r}")
         self.optimizer, self.rates = optimizer, rates or (lambda first, last: ())
         with nothing_kept(loss):
-            self.step = trace(loss, arrange, weights, data, optimizer, scheduled=rates is not None)
+            self.traced = self.step = trace(loss, arrange, weights, data, optimizer, scheduled=rates is not None)
         self.data = [np.asarray(array) if namespace(array) is np else array for array in data.values()]
         arrays = [getattr(w, "array", w) for w in weights.values()]
         gpu = next((place for place in map(device_of, (*self.data, *arrays)) if place.type == "cuda"), None)
+        self._numbers: Apart | None = None
         if hoist == "algebra":
-            start = self.values(arrays)
             with suppress(NotFinite):
-                hoisted = centered_moments(self.step, list(map(on_cpu, self.data)), list(map(on_cpu, start)))
-                self.step, self.data = hoisted.step, [np.asarray(value) for value in hoisted.values]
+                self._sum_over_data(list(map(on_cpu, self.data)), list(map(on_cpu, self.values(arrays))))
         self.captured = captured_arrays(self.step.program)
         self.plan: Plan | None = None
+        self.apart: Apart | None = None
         self.why_not_fused = ""
         try:
-            self.plan = fuse(self.step.program, (*self.step.carried, *self.step.rates), calls=True)
+            changing = (*self.step.carried, *self.step.rates)
+            self.plan, self.apart = planned(self.step.program, changing, split=self.step.program.inputs)
         except NotFusable as reason:
             self.why_not_fused = str(reason)
-        self._run: Callable[..., tuple[Any, ...]] | None = None
+        self._run: Callable[..., Any] | None = None
         self._on_gpu: cuda_runner.Steps | None = None
         if gpu is not None:
             if rates:
@@ -85,7 +87,18 @@ class CompiledSteps:
                 )
             from tinygrad_poly.compiler.cuda.runner import Steps
 
-            self._run = self._on_gpu = Steps(self.step, self.captured, self.data, gpu.active())
+            self._on_gpu = Steps(self.step, self.captured, self.data, gpu.active())
+            self._run = self._on_arrays(self._on_gpu, self._numbers)
+
+    def _sum_over_data(self, data: list[Any], start: list[Any]) -> None:
+        """Replace the step by one that computes from sums over the data."""
+        step, apart = self.step, None
+        if any(s.size != 1 for s in step.carried):
+            apart = into_numbers(step.program, step.program.inputs)
+            data, start = apart.split(step.data, data), apart.split(step.carried, start)
+            step = step.in_parts(apart)
+        hoisted = centered_moments(step, data, start)
+        self.step, self.data, self._numbers = hoisted.step, list(map(np.asarray, hoisted.values)), apart
 
     def source(self, pretty: bool = False, target: str = "python") -> str:
         """The program as source: a loop in Python with everything that Numba runs, or kernels in CUDA C++.
@@ -100,11 +113,12 @@ class CompiledSteps:
             return self._on_gpu.source(pretty)
         if self.plan is None:
             return f"# Executed by NumPy, call by call: {self.why_not_fused}.\n{self.step.program}\n"
-        return printer(self.plan, self.captured, typed=not pretty).steps(self.step.carried, self.step.rates)
+        step = self.step.in_parts(self.apart) if self.apart else self.step
+        return printer(self.plan, captured_arrays(step.program), typed=not pretty).steps(step.carried, step.rates)
 
     def values(self, weights: list[Any]) -> list[Any]:
         """The values that a step changes: these weights, and the optimizer's state."""
-        return carried_values(self.step, weights, self.optimizer)
+        return carried_values(self.traced, weights, self.optimizer)
 
     def take(self, first: int, last: int, losses: Any, values: list[Any], log_every: int = 1) -> list[Any]:
         """Take the steps `first` to `last - 1`; returns the values after them, and changes nothing.
@@ -117,16 +131,15 @@ class CompiledSteps:
             log_every: the loss of step t is written if t % log_every == log_every − 1.
         """
         if self._run is None:
-            self._run = self._with_numba() if self.plan and numba_runner.available() else self._with_numpy()
-        if self._on_gpu is None:
-            results = self._run(first, last, log_every, losses, values, self.rates(first, last))
-        else:
-            results = self._run(first, last, log_every, losses, values)
-        return [_like(value, s) for value, s in zip(results, self.step.carried, strict=True)]
+            run = self._with_numba() if self.plan and numba_runner.available() else self._with_numpy()
+            self._run = self._on_arrays(run, self._numbers)
+        rates = () if self._on_gpu else (self.rates(first, last),)
+        results = self._run(first, last, log_every, losses, values, *rates)
+        return [_like(value, s) for value, s in zip(results, self.traced.carried, strict=True)]
 
     def put_back(self, values: list[Any]) -> list[Any]:
         """Restore the optimizer's state from these values; returns the weights."""
-        return put_back(self.step, values, self.optimizer)
+        return put_back(self.traced, values, self.optimizer)
 
     def run(
         self, first: int, last: int, log_every: int, losses: Any, weights: list[Any], final: bool = True
@@ -154,22 +167,38 @@ class CompiledSteps:
             return [np.full(w.shape, np.nan, w.dtype) for w in updated]
         return self.put_back(values)
 
-    def _with_numba(self) -> Callable[..., tuple[Any, ...]]:
-        assert self.plan is not None
-        printed = printer(self.plan, self.captured)
-        run = threads.compiled(
-            printed.plan,
-            printed.steps(self.step.carried, self.step.rates),
-            lambda: PartsPrinter(printed.plan, self.captured).steps(self.step.carried, self.step.rates),
-        )
-        hoisted = self.step.program.run(dict(zip(self.step.data, self.data, strict=True)), self.plan.hoisted)
-        data = numba_runner.arguments(self.data)
-        extra = [*numba_runner.arguments([*hoisted, *self.captured.values()]), *printed.bound.values()]
-        return lambda first, last, log_every, losses, values, rates: run(
-            first, last, log_every, losses, *data, *numba_runner.arguments(values), *rates, *extra
+    def _on_arrays(self, run: Callable[..., Any], apart: Apart | None) -> Callable[..., Any]:
+        """A loop over steps that takes and returns what changes in whole arrays, from one that does so in parts."""
+        if apart is None:
+            return run
+        carried = self.traced.carried
+        return lambda first, last, log_every, losses, values, *rates: apart.join(
+            carried, run(first, last, log_every, losses, apart.split(carried, values), *rates)
         )
 
-    def _with_numpy(self) -> Callable[..., tuple[Any, ...]]:
+    def _with_numba(self) -> Callable[..., Any]:
+        assert self.plan is not None
+        step, data = self.step, self.data
+        if self.apart:
+            step, data = step.in_parts(self.apart), self.apart.split(step.data, data)
+        captured = captured_arrays(step.program)
+        printed = printer(self.plan, captured)
+        run = threads.compiled(
+            printed.plan,
+            printed.steps(step.carried, step.rates),
+            lambda: PartsPrinter(printed.plan, captured).steps(step.carried, step.rates),
+        )
+        hoisted = step.program.run(dict(zip(step.data, data, strict=True)), self.plan.hoisted)
+        given = numba_runner.arguments(data)
+        extra = [*numba_runner.arguments([*hoisted, *captured.values()]), *printed.bound.values()]
+        return self._on_arrays(
+            lambda first, last, log_every, losses, values, rates: run(
+                first, last, log_every, losses, *given, *numba_runner.arguments(values), *rates, *extra
+            ),
+            self.apart,
+        )
+
+    def _with_numpy(self) -> Callable[..., Any]:
         data = dict(zip(self.step.data, self.data, strict=True))
         run = NumpyProgram(self.step.program, data, (*self.step.carried, *self.step.rates)).steps(self.step.rates)
         return lambda first, last, log_every, losses, values, rates: run(

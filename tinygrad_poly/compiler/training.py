@@ -6,14 +6,15 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import FrameType
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from tinygrad_poly.autograd import grad
 from tinygrad_poly.compiler.loops.fuse import is_view
+from tinygrad_poly.compiler.trace.apart import Apart
 from tinygrad_poly.compiler.trace.program import Program
 from tinygrad_poly.compiler.trace.simplify import simplify
 from tinygrad_poly.compiler.trace.symbols import Symbol, phase, placeholder
@@ -44,6 +45,11 @@ class TrainingStep:
     data: tuple[Symbol, ...]
     state: tuple[StateKey, ...]
     rates: tuple[Symbol, ...] = ()
+
+    def in_parts(self, apart: Apart) -> Self:
+        """The step of a program that was taken apart, all inputs split; its state is that of the whole."""
+        carried, data = apart.inputs(self.carried), apart.inputs(self.data)
+        return replace(self, program=apart.program, carried=tuple(carried), data=tuple(data))
 
 
 class StateAppears(Exception):  # noqa: N818 - it asks for one ordinary step, it is no error

@@ -27,7 +27,8 @@ sigmoid = Operation(
 def _softplus(x: Array, beta: float, threshold: float) -> Array:
     xp = namespace(x)
     z = x * beta
-    bent = (xp.where(z > 0, z, 0.0) + xp.log1p(xp.exp(-xp.abs(z)))) / beta
+    # Written as in the sigmoid, its derivative, so that a compiled program takes one exponential for both.
+    bent = (xp.where(z > 0, z, 0.0) + xp.log1p(xp.exp(0 - xp.abs(z)))) / beta
     return xp.where(z > threshold, x, bent)
 
 

@@ -108,8 +108,8 @@ def steps_of(loss, weights, x, y):
 
 def test_a_float32_number_is_one_in_every_loop(uncompiled):
     # Numba hands it out as a Python number; the loops would be compiled again for float64.
-    start = {"w": np.eye(2, dtype="float32"), "b": np.float32(0.5)}
-    x = np.ones((3, 2), "float32")
+    start = {"w": np.eye(17, dtype="float32"), "b": np.float32(0.5)}
+    x = np.ones((3, 17), "float32")
     steps = steps_of(lambda p, x, y: ((x @ p["w"] + p["b"] - y) ** 2).sum(), start, x, 2 * x)
     run = steps.source().rpartition("def run(")[2]
     assert "np.float32(b)" in run

@@ -1,6 +1,7 @@
 """Functions whose sums over data are taken once."""
 
 import gc
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -130,7 +131,58 @@ def test_what_cannot_be_hoisted_is_refused_with_its_reason(data, function, reaso
             f(tg.tensor(2.0, dtype=tg.float64, requires_grad=True), data[0])
 
 
-def test_weights_that_are_arrays_are_refused(data):
+def regression(w, b, x, y):
+    loss = ((x @ w + b - y) ** 2).mean()
+    return loss, *tg.grad(loss, [w, b])
+
+
+def design(points):
+    rng = np.random.default_rng(points)
+    x, y = rng.normal(size=(points, 3)), rng.normal(size=(points, 1))
+    return [tg.tensor(a, requires_grad=i < 2) for i, a in enumerate((rng.normal(size=(3, 1)), np.ones(1), x, y))]
+
+
+def test_a_design_matrix_becomes_sums_of_products_of_its_columns():
+    f = compile(regression, hoist="algebra")
+    sources = []
+    for points in (10, 40):
+        given = design(points)
+        found = f(*given)
+        sources.append(f.source)
+        for result, expected in zip(found, regression(*given), strict=True):
+            assert result.shape == expected.shape
+        # The terms of the gradient by w are the columns times each term of an error; Σ|term| / n bounds its rounding.
+        w, b, x, y = ([[Fraction(v) for v in row] for row in np.atleast_2d(a.detach().numpy()).tolist()] for a in given)
+        for k, g in enumerate(found[1].detach().numpy()[:, 0]):
+            exact = Fraction(2, points) * sum(
+                (sum(v[0] * xk for v, xk in zip(w, row, strict=True)) + b[0][0] - yi[0]) * row[k]
+                for row, yi in zip(x, y, strict=True)
+            )
+            terms = Fraction(2, points) * sum(
+                (sum(abs(v[0] * xk) for v, xk in zip(w, row, strict=True)) + abs(b[0][0]) + abs(yi[0])) * abs(row[k])
+                for row, yi in zip(x, y, strict=True)
+            )
+            assert abs(Fraction(float(g)) - exact) <= Fraction((32 + 5 + 4) * 2.0**-53) * terms
+    # The same operations, with other numbers for 1/n.
+    assert "for " not in sources[0]
+    assert sources[0].count("*") == sources[1].count("*")
+
+
+def test_a_design_matrix_with_infinities_is_gone_through_point_by_point():
+    w, b, x, y = design(20)
+    x = tg.tensor(np.where(np.arange(60).reshape(20, 3) == 7, np.inf, x.numpy()))
+    f = compile(regression, hoist="algebra")
+    for result, expected in zip(f(w, b, x, y), regression(w, b, x, y), strict=True):
+        np.testing.assert_array_equal(result.detach().numpy(), expected.detach().numpy())
+
+
+def test_a_matrix_that_is_too_wide_is_refused():
+    f = compile(lambda w, x: (x @ w).sum(), hoist="algebra")
+    with pytest.raises(NotPolynomial, match=r"an array of shape \(40, 17\) has too many columns.* use another `hoist`"):
+        f(tg.ones(17, 1, requires_grad=True), tg.ones(40, 17))
+
+
+def test_weights_as_long_as_the_data_are_refused(data):
     f = compile(lambda w, x: (w * x).sum(), hoist="algebra")
     with pytest.raises(NotPolynomial, match=r"w has shape .4,., and only single numbers can be carried"):
         f(tg.ones(4, dtype=tg.float64, requires_grad=True), data[0])

@@ -94,7 +94,7 @@ def test_a_product_with_a_column_is_a_sum():
 
 def test_a_program_that_is_too_long_is_not_fused(x):
     y = x
-    for k in range(1001):
+    for k in range(1501):
         y = record("add", y, float(k + 1))
-    with pytest.raises(NotFusable, match="1001 instructions are too many"):
+    with pytest.raises(NotFusable, match="1501 instructions are too many"):
         fuse(simplified(x, y))

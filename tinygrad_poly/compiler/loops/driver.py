@@ -259,7 +259,7 @@ def _needs(s: Symbol) -> set[Symbol]:
 
 def _root(x: Symbol) -> Symbol:
     """The number behind changes of shape."""
-    while x.size == 1 and (is_view(x) or is_sum_of_one(x)):
+    while x.size == 1 == getattr(x.inputs[0] if x.inputs else None, "size", 0) and (is_view(x) or is_sum_of_one(x)):
         (x,) = x.inputs
     return x
 

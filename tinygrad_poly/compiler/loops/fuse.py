@@ -14,13 +14,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from tinygrad_poly.compiler.loops import elementary
+from tinygrad_poly.compiler.trace.apart import WIDEST, Apart, NotApart
 from tinygrad_poly.compiler.trace.program import Program, in_order
-from tinygrad_poly.compiler.trace.symbols import Symbol
+from tinygrad_poly.compiler.trace.symbols import Symbol, full_index
 from tinygrad_poly.engine.arrays import Shape
 
 REDUCTIONS = ("sum", "max", "min", "prod")
@@ -36,7 +38,7 @@ WORTH_A_CALL = 500
 FEWEST = 2
 """How many of NumPy's calls some loop has to replace, or else the program is NumPy's alone."""
 
-LONGEST = 1000
+LONGEST = 1500
 """How many instructions a fused program may have: Numba compiles a few hundred of them in a second."""
 
 # What Numba computes as NumPy does, by the kind of the result. (Its // differs at infinities, its fmod of integers.)
@@ -100,6 +102,36 @@ class Plan:
 
 class NotFusable(Exception):  # noqa: N818 - it asks for another way, it is no error
     """A program that contains what a loop cannot do, such as a product of matrices."""
+
+
+def planned(
+    program: Program, carried: Iterable[Symbol] = (), split: Collection[Symbol] = ()
+) -> tuple[Plan, Apart | None]:
+    """A program as loops alone, for which its matrices may have to be taken apart; if that fails, with calls.
+
+    Args:
+        program: simplified.
+        carried: as in `fuse`.
+        split: the inputs that come in parts, should the matrices be taken apart.
+
+    Raises:
+        NotFusable: as in `fuse`.
+    """
+    with suppress(NotFusable):
+        return fuse(program, carried), None
+    with suppress(NotFusable, NotApart):
+        if not _is_worth_taking_apart(program):
+            raise NotApart
+        apart = Apart(program, split)
+        return fuse(apart.program, apart.inputs(carried)), apart
+    return fuse(program, carried, calls=True), None
+
+
+def _is_worth_taking_apart(program: Program) -> bool:
+    """Whether a loop would replace several calls, and is not one that only adds up a few numbers in another order."""
+    calls = [s for s in program.instructions if not is_view(s)]
+    long = any(length > WIDEST for s in calls for length in s.shape)
+    return len(calls) >= FEWEST and (long or any(s.function in ("matmul", "getitem", "row") for s in calls))
 
 
 def fuse(program: Program, carried: Iterable[Symbol] = (), calls: bool = False) -> Plan:
@@ -246,10 +278,19 @@ def is_sum_of_one(s: Symbol) -> bool:
 
 
 def is_view(s: Symbol) -> bool:
-    """Whether `s` has the elements of its input in the same order, apart from dimensions of length 1."""
+    """Whether `s` has elements of its input in the same order, apart from dimensions of length 1."""
     if s.function == "broadcast_to":
         return True
+    if s.function == "getitem":
+        return s.inputs[0].function == "input" and column_index(s) is not None
     return s.function == "reshape" and _long(s.shape) == _long(s.inputs[0].shape)
+
+
+def column_index(s: Symbol) -> tuple[int | slice, ...] | None:
+    """The index of `getitem`, with an item for each axis, if it takes all or one of each; None otherwise."""
+    index = full_index(s.inputs[0].shape, dict(s.attributes).get("index"))
+    whole = index is not None and all(not isinstance(i, slice) or i == slice(None) for i in index)
+    return index if whole else None
 
 
 def _is_faster_called(s: Symbol, space: Shape) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_poly.compiler.loops import numba_runner, threads
-from tinygrad_poly.compiler.loops.fuse import Loop, Plan, is_sum_of_one, is_view
+from tinygrad_poly.compiler.loops.fuse import Loop, Plan, column_index, is_sum_of_one, is_view
 from tinygrad_poly.compiler.trace.symbols import Symbol
 from tinygrad_poly.engine.arrays import Shape
 
@@ -166,6 +166,8 @@ class Printer:
 
     def _statement(self, s: Symbol, index: Index, depth: int) -> str:
         text, _ = self._expression(s, index, depth)
+        if s.function == "getitem":
+            return text  # the element itself has a name
         name = self._named(s, index, self._wish(s, _power_name(s) or "v"))
         self._define(depth, name, text, s.dtype, s.phase)
         return name
@@ -275,7 +277,8 @@ class Printer:
             element = self._element(self.names[x, ()], x.shape, index)
             if self.uses[x] == 1:
                 return element, ATOM
-            name = self._named(x, index, f"{self.names[x, ()]}_{''.join(i for i in index if i != '0')}")
+            place = "".join(i for i, n in zip(index, x.shape) if n != 1)
+            name = self._named(x, index, f"{self.names[x, ()]}_{place}")
             self._define(depth, name, element, x.dtype)
             return name, ATOM
         if self._needs_name(x, index):
@@ -389,6 +392,9 @@ def _inner_index(s: Symbol, index: Index) -> Index:
     inner: Shape = s.inputs[0].shape
     if s.function == "broadcast_to":
         return index[len(index) - len(inner) :] if inner else ()
+    if s.function == "getitem":
+        taken = iter(index if s.shape else ())
+        return tuple(next(taken) if isinstance(i, slice) else str(i % n) for i, n in zip(column_index(s) or (), inner))
     long = iter([i for i, n in zip(index, s.shape) if n != 1])
     return tuple("0" if n == 1 else next(long) for n in inner) if index else ()
 

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from tinygrad_poly.compiler.moments.algebra import NotFinite
-from tinygrad_poly.compiler.moments.sums import with_moments
+from tinygrad_poly.compiler.moments.sums import into_numbers, with_moments
+from tinygrad_poly.compiler.trace.apart import Apart
 from tinygrad_poly.compiler.trace.program import Program
 from tinygrad_poly.compiler.training import TrainingStep
 
@@ -41,9 +42,10 @@ class HoistedProgram:
         data = self._chosen(arrays, False)
         weights = self._chosen(arrays, True)
         key = tuple(map(id, data))
+        step, apart = self._in_numbers
         if key not in self._known:
             try:
-                hoisted = with_moments(self._step, data)
+                hoisted = with_moments(step, data)
                 self._known[key] = self._runner(hoisted.step.program), hoisted.values
             except NotFinite:
                 self._known[key] = self._plain, None
@@ -51,12 +53,20 @@ class HoistedProgram:
                 weakref.finalize(array, self._known.pop, key, None)
         run, moments = self._known[key]
         if moments is None or not all(np.isfinite(w).all() for w in weights):
-            run, given = self._plain, arrays
+            run, apart, given = self._plain, None, arrays
         else:
-            given = (*moments, *weights)
+            given = (*moments, *(apart.split(self._step.carried, weights) if apart else weights))
         self.program, self.source = run.program, run.source
         results: tuple[Any, ...] = run(*given)
-        return results
+        return tuple(apart.join(self._whole.outputs, results)) if apart else results
+
+    @cached_property
+    def _in_numbers(self) -> tuple[TrainingStep, Apart | None]:
+        """The program with a number for each element of a weight, and the way there."""
+        if all(s.size == 1 for s in self._step.carried):
+            return self._step, None
+        apart = into_numbers(self._whole, self._step.carried)
+        return self._step.in_parts(apart), apart
 
     @cached_property
     def _plain(self) -> Any:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_poly.compiler.moments.algebra import Algebra, Factors, NotFinite, NotPolynomial, Polynomial, written
+from tinygrad_poly.compiler.trace.apart import Apart, NotApart
 from tinygrad_poly.compiler.trace.program import Program, in_order
 from tinygrad_poly.compiler.trace.simplify import constant_value
 from tinygrad_poly.compiler.trace.symbols import Symbol, constant, phase, placeholder, record
@@ -86,6 +87,18 @@ def with_moments(
     hoisting = _Hoisting(step, data, center, limit)
     program, moments = hoisting.program()
     return Hoisted(replace(step, program=program, data=tuple(moments)), tuple(moments.values()))
+
+
+def into_numbers(program: Program, split: Sequence[Symbol]) -> Apart:
+    """A program without arrays of weights.
+
+    Raises:
+        NotPolynomial: naming what is in the way.
+    """
+    try:
+        return Apart(program, split)
+    except NotApart as reason:
+        raise NotPolynomial(f"{reason}, {NO_ALGEBRA}") from None
 
 
 def centered_moments(step: TrainingStep, data: Sequence[Any], start: Sequence[Any], limit: int = 1000) -> Hoisted:
@@ -335,7 +348,10 @@ class _Hoisting:
             array = self.algebra.arrays[position]
             array.name = array.name or self._fresh("r")  # mostly there is one without a name, the residuals
             exponent = len(list(group))
-            names.append(f"{array.name}{exponent if exponent > 1 else ''}")
+            if exponent > 1 and array.name[-1].isdigit():
+                names += [array.name] * exponent  # x_1² is not x_12
+            else:
+                names.append(f"{array.name}{exponent if exponent > 1 else ''}")
         short = all(len(self.algebra.arrays[position].name) == 1 for position in factors)
         return "sum_" + ("" if short else "_").join(names) if names else "points"
 

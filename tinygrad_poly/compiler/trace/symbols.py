@@ -260,6 +260,19 @@ def is_elementwise(function: str) -> bool:
     )
 
 
+def full_index(shape: Shape, index: Any) -> tuple[Any, ...] | None:
+    """An index of integers and slices with one item for each axis; None for any other index."""
+    items = list(index) if isinstance(index, tuple) else [index]
+    if any(not (isinstance(i, (int, np.integer, slice)) or i is Ellipsis) or isinstance(i, bool) for i in items):
+        return None
+    at = items.index(Ellipsis) if Ellipsis in items else len(items)
+    items[at : at + 1] = [slice(None)] * (len(shape) - len(items) + (at < len(items)))
+    return tuple(
+        slice(None) if isinstance(i, slice) and i.indices(n) == (0, n, 1) else i
+        for i, n in zip(items, shape, strict=True)
+    )
+
+
 # How many elements the result has depends on numbers.
 _OF_UNKNOWN_SHAPE = ("nonzero", "argwhere", "flatnonzero", "unique", "unique_values", "extract", "compress", "repeat")
 
