@@ -18,7 +18,7 @@ from tinygrad_poly.compiler.trace.apart import Apart
 from tinygrad_poly.compiler.trace.outside import nothing_kept
 from tinygrad_poly.compiler.trace.program import Program
 from tinygrad_poly.compiler.trace.symbols import Symbol
-from tinygrad_poly.compiler.training import carried_values, put_back, trace
+from tinygrad_poly.compiler.training import TrainingStep, carried_values, put_back, trace
 from tinygrad_poly.engine.arrays import device_of, namespace, on_cpu
 from tinygrad_poly.engine.errors import TraceError
 from tinygrad_poly.tensor import Tensor
@@ -87,8 +87,11 @@ class CompiledSteps:
                 )
             from tinygrad_poly.compiler.cuda.runner import Steps
 
-            self._on_gpu = Steps(self.step, self.captured, self.data, gpu.active())
-            self._run = self._on_arrays(self._on_gpu, self._numbers)
+            step, parts = self._in_parts()
+            self._on_gpu = Steps(step, captured_arrays(step.program), parts, gpu.active())
+            if self._on_gpu.kernels is None:
+                self._on_gpu, self.apart = Steps(self.step, self.captured, self.data, gpu.active()), None
+            self._run = self._on_arrays(self._on_arrays(self._on_gpu, self.apart), self._numbers)
 
     def _sum_over_data(self, data: list[Any], start: list[Any]) -> None:
         """Replace the step by one that computes from sums over the data."""
@@ -113,7 +116,7 @@ class CompiledSteps:
             return self._on_gpu.source(pretty)
         if self.plan is None:
             return f"# Executed by NumPy, call by call: {self.why_not_fused}.\n{self.step.program}\n"
-        step = self.step.in_parts(self.apart) if self.apart else self.step
+        step, _ = self._in_parts()
         return printer(self.plan, captured_arrays(step.program), typed=not pretty).steps(step.carried, step.rates)
 
     def values(self, weights: list[Any]) -> list[Any]:
@@ -167,6 +170,12 @@ class CompiledSteps:
             return [np.full(w.shape, np.nan, w.dtype) for w in updated]
         return self.put_back(values)
 
+    def _in_parts(self) -> tuple[TrainingStep, list[Any]]:
+        """The step that loops take, and its data."""
+        if self.apart is None:
+            return self.step, self.data
+        return self.step.in_parts(self.apart), self.apart.split(self.step.data, self.data)
+
     def _on_arrays(self, run: Callable[..., Any], apart: Apart | None) -> Callable[..., Any]:
         """A loop over steps that takes and returns what changes in whole arrays, from one that does so in parts."""
         if apart is None:
@@ -178,9 +187,7 @@ class CompiledSteps:
 
     def _with_numba(self) -> Callable[..., Any]:
         assert self.plan is not None
-        step, data = self.step, self.data
-        if self.apart:
-            step, data = step.in_parts(self.apart), self.apart.split(step.data, data)
+        step, data = self._in_parts()
         captured = captured_arrays(step.program)
         printed = printer(self.plan, captured)
         run = threads.compiled(

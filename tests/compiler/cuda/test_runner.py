@@ -89,6 +89,24 @@ def test_steps_on_a_gpu_are_those_of_the_cpu(way, uncompiled, optimizer, options
             np.testing.assert_allclose(np.asarray(kept), np.asarray(value), rtol=allowed, atol=allowed)
 
 
+@pytest.mark.parametrize(("optimizer", "options"), [(tg.optim.SGD, {}), (tg.optim.Adam, {})], ids=["sgd", "adam"])
+def test_a_regression_with_a_design_matrix_is_a_kernel(way, uncompiled, optimizer, options):
+    x = np.cos(np.arange(60.0)).reshape(20, 3)
+    start = {"w": np.zeros((3, 2)), "b": np.zeros(2)}
+    given = lambda p, x, y: ((x @ p["w"] + p["b"] - y) ** 2).mean(), start, (x, x[:, :2] + 1), [1, 7], optimizer
+    found, expected = (trained(*given, on_gpu=on_gpu, **options) for on_gpu in (True, False))
+    assert "__global__" in found[3].source()
+    assert_same(found[0], expected[0], 1e-12)
+    np.testing.assert_allclose(found[1], expected[1], rtol=1e-12)
+
+
+def test_columns_are_read_from_a_matrix(way):
+    (x,) = on_gpu([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+    f = compile(lambda x: ((x[:, 0] - 2 * x[:, -1]) * x[:, 0], x[:, 0].sum(), x[1, 0] * x[0, 1]))
+    assert [y.cpu().tolist() for y in f(x)] == [[-3.0, -15.0, -35.0], 9.0, 6.0]
+    assert "__global__" in f.source
+
+
 @pytest.mark.parametrize("name", LOSSES)
 def test_losses_of_many_kinds(way, uncompiled, name):
     loss, shape = LOSSES[name]

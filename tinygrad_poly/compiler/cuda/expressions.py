@@ -48,7 +48,8 @@ class CppPrinter(Printer):
 
     def _element(self, name: str, shape: Shape, index: Index) -> str:
         along = [(i, math.prod(shape[axis + 1 :])) for axis, i in enumerate(index) if i != "0"]
-        if [i for i, _ in along] == [i for i in self.axes if i != "0"]:
+        is_whole = all(i != "0" or length == 1 for i, length in zip(index, shape))
+        if is_whole and [i for i, _ in along] == [i for i in self.axes if i != "0"]:
             return f"{name}[i]"
         return f"{name}[{' + '.join(i if stride == 1 else f'{i} * {stride}' for i, stride in along) or '0'}]"
 

@@ -128,7 +128,7 @@ class Apart:
     def _whole(self, pieces: list[Any], s: Symbol) -> Any:
         """The value with these parts."""
         axis, shape, xp = self._points(s.shape), s.shape, namespace(pieces[0])
-        array = xp.asarray(pieces, dtype=s.dtype)
+        array = xp.asarray(xp.stack(pieces), dtype=s.dtype)
         if axis is None:
             return array.reshape(shape)
         return xp.moveaxis(array.reshape(*shape[:axis], *shape[axis + 1 :], shape[axis]), -1, axis)
