@@ -53,7 +53,7 @@ class Bounded:
 
     @property
     def size(self) -> Any:
-        """How large each computed element is at most."""
+        """The largest size that each computed element can have."""
         return np.abs(self.value) + self.off
 
     @property

@@ -26,7 +26,7 @@ TUTORIALS = {("sin", 2000), ("line", 6), ("linear", 6)}
 WITH_THREADS = range(20_000, 20_000_001)
 """With fewer points more threads make no difference, and with more, or in float32, the same as with these: apart from
 the tutorials' own cases, the rest is measured in one thread."""
-BUDGET_OF_MODELS = 2.0
+BUDGET_OF_MODELS = 1.0
 """Seconds of rounds for a case of a model, whose implementations take turns: the whole group takes three minutes."""
 COLD = {("sin", 2000): 3, ("line", 6): 3, ("sin", 2_000_000): 1}
 """How many rounds of cold starts; two million points are there for their memory."""

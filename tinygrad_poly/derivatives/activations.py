@@ -8,14 +8,15 @@ from math import inf, nan
 
 from tinygrad_poly.derivatives.elementwise import erfc, exp, where
 from tinygrad_poly.derivatives.piecewise import straight, tied
-from tinygrad_poly.engine.arrays import Array, namespace, together
+from tinygrad_poly.engine.arrays import Array, astype, namespace, together
 from tinygrad_poly.engine.operation import Operation, Point
 
 
 def _sigmoid(x: Array) -> Array:
     xp = namespace(x)
     small = xp.exp(0 - xp.abs(x))
-    return xp.where(x < 0, small, 1.0) / (1 + small)
+    # The larger one of e^−|x| and 1 or 0: NumPy's `where` takes several times as long as a maximum.
+    return xp.maximum(small, astype(x >= 0, small.dtype)) / (1 + small)
 
 
 sigmoid = Operation(
@@ -26,14 +27,20 @@ sigmoid = Operation(
 
 def _softplus(x: Array, beta: float, threshold: float) -> Array:
     xp = namespace(x)
-    z = x * beta
-    # Written as in the sigmoid, its derivative, so that a compiled program takes one exponential for both.
-    bent = (xp.where(z > 0, z, 0.0) + xp.log1p(xp.exp(0 - xp.abs(z)))) / beta
-    return xp.where(z > threshold, x, bent)
+    z = x if beta == 1 else x * beta
+    bent = xp.maximum(z, 0) + xp.log1p(xp.exp(0 - xp.abs(z)))
+    bent = bent if beta == 1 else bent / beta
+    return bent if threshold == inf else xp.where(z > threshold, x, bent)
+
+
+def _softplus_slope(g: Array, x: Array, beta: float, threshold: float) -> Array:
+    z = x if beta == 1 else x * beta
+    slope = g * sigmoid(z)
+    return slope if threshold == inf else where(z > threshold, g, slope)
 
 
 softplus = Operation(
-    "Softplus", _softplus, lambda g, x, beta, threshold: where(x * beta > threshold, g, g * sigmoid(x * beta)),
+    "Softplus", _softplus, _softplus_slope,
     formula="log(1 + e^(βx))/β, and x where βx > threshold", derivative="σ(βx), and 1 where βx > threshold",
 )  # fmt: skip
 
