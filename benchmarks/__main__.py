@@ -18,6 +18,7 @@ from benchmarks.problems import CASES, PROBLEMS
 from benchmarks.registry import IMPLEMENTATIONS
 from benchmarks.report import quotes
 from benchmarks.report.measured import FORMAT, RESULTS, Results
+from benchmarks.report.targets import title
 from benchmarks.running import terminal
 from benchmarks.running.machine import ROOT, fingerprint, gpu
 from benchmarks.running.processes import Programs
@@ -40,7 +41,6 @@ examples:
 Finished rows are kept in .benchmarks: what is interrupted goes on where it was. --quick measures again, unless it is
 told --no-fresh.
 """
-INSTALL = "pip install -c constraints.txt --group"
 
 
 class UsageError(Exception):
@@ -129,7 +129,8 @@ def _main(options: argparse.Namespace) -> int:
         return DONE
     by_pytest = not all(isinstance(unit, Together | Programs) for unit in units)
     if by_pytest and (absent := missing("pytest", "pytest_benchmark")):
-        raise UsageError(f"{' and '.join(absent)} not installed: {INSTALL} test --group peers")
+        install = "pip install -c constraints.txt --group test --group peers"
+        raise UsageError(f"{' and '.join(absent)} not installed: {install}")
     if options.quick:
         print(quick_words(units), flush=True)
     fresh = options.quick if options.fresh is None else options.fresh
@@ -200,9 +201,13 @@ def quick_words(units: Sequence[Unit]) -> str:
 def claims(tables: dict[str, list[Row]]) -> Iterator[Sequence[str]]:
     """A line for each measured number in README that these tables have too."""
     found = Results({"format": FORMAT, "date": "", **tables})
-    for quote in quotes.QUOTE.finditer((ROOT / "README.md").read_text(encoding="utf-8")):
+    for key, value in quotes.quoted((ROOT / "README.md").read_text(encoding="utf-8")):
         with contextlib.suppress(KeyError):
-            yield quote["key"].partition(" ")[2], quote["value"], quotes.measured(quote["key"], found)
+            kind, _, what = key.partition(" ")
+            if kind == "ratio":
+                case, _, what = what.split(" ", 2)
+                what = f"{title(case)}: {what}"
+            yield what, value, quotes.measured(key, found)
 
 
 def _finish(options: argparse.Namespace, chosen: Chosen, rows: dict[str, Row]) -> int:

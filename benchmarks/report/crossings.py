@@ -1,36 +1,34 @@
-"""Crossings: the number of points from which one implementation is faster than another."""
+"""Crossings: the numbers of points at which the faster one of two implementations changes."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import Any
 
 from benchmarks.report.measured import Quartiles, Results, Row, Threads
 
 
 @dataclass(frozen=True)
-class Crossing:
-    """A change of the faster one of two, between two measured numbers of points.
+class Lead:
+    """Sizes that follow each other, at all of which the same one of two is surely the faster one.
 
     Attributes:
-        first: who is faster with `below` points and fewer.
-        then: who is faster with `above` points and more.
+        who: is faster.
+        first: the smallest number of points.
+        last: the largest.
     """
 
-    first: str
-    then: str
-    below: int
-    above: int
-
-    def __str__(self) -> str:
-        return f"{self.first} is faster up to {self.below:,} points, {self.then} from {self.above:,} on"
+    who: str
+    first: int
+    last: int
 
 
-def crossings(results: Results, own: str, reference: str, threads: Threads = 1, **wanted: Any) -> list[Crossing]:
-    """All changes of the faster one, each as an interval from the last sure win of one to the first of the other.
+def leads(results: Results, own: str, reference: str, threads: Threads = 1, **wanted: Any) -> list[Lead]:
+    """All leads of one or the other, by size; between two of them lies a crossing.
 
-    A win is sure where the quartiles of the ratio lie on one side of 1; what is not sure widens the interval.
+    A win is sure where the quartiles of the ratio lie on one side of 1; what is not sure belongs to no lead.
 
     Args:
         results: what was measured.
@@ -40,8 +38,41 @@ def crossings(results: Results, own: str, reference: str, threads: Threads = 1, 
         wanted: other values that the rows must have, such as problem="sin".
     """
     rows = sorted(results.rows(implementation=own, threads=threads, **wanted), key=lambda row: int(row["points"]))
-    wins = [(row["points"], winner) for row in rows if (winner := _winner(results, row, reference))]
-    return [Crossing(first, then, below, above) for (below, first), (above, then) in pairwise(wins) if first != then]
+    wins = [(winner, int(row["points"])) for row in rows if (winner := _winner(results, row, reference))]
+    runs = [(who, [points for _, points in run]) for who, run in groupby(wins, key=lambda win: win[0])]
+    return [Lead(who, sizes[0], sizes[-1]) for who, sizes in runs]
+
+
+def sentence(found: Sequence[Lead]) -> str:
+    """Several leads in words, as of both sides: who is the faster one, and where.
+
+    >>> sentence([Lead("a", 6, 60), Lead("b", 600, 600), Lead("a", 2000, 20_000)])
+    'a is faster up to 60 points and from 2,000 on, b at 600'
+    """
+    where: dict[str, list[str]] = {}
+    for i, lead in enumerate(found):
+        where.setdefault(lead.who, []).append(_where(lead, i == 0, i == len(found) - 1))
+    (first, parts), *others = where.items()
+    up_to, *more = parts
+    return ", ".join(
+        [
+            f"{first} is faster {' and '.join([f'{up_to} points', *more])}",
+            *(f"{who} {' and '.join(each)}" for who, each in others),
+        ]
+    )
+
+
+def _where(lead: Lead, smallest: bool, largest: bool) -> str:
+    if smallest:
+        return f"up to {lead.last:,}"
+    if largest:
+        return f"from {lead.first:,} on"
+    return f"at {lead.first:,}" if lead.first == lead.last else f"from {lead.first:,} to {lead.last:,}"
+
+
+def changes(found: Sequence[Lead]) -> Iterator[tuple[int, int]]:
+    """The crossings between leads, each as the two sizes measured between which it lies."""
+    yield from ((one.last, other.first) for one, other in pairwise(found))
 
 
 def _winner(results: Results, row: Row, reference: str) -> str | None:

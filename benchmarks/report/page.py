@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from statistics import median
@@ -12,15 +13,14 @@ from typing import Any
 
 from benchmarks.report import pictures, quotes
 from benchmarks.report.constants import best as best_of
-from benchmarks.report.crossings import crossings
+from benchmarks.report.crossings import leads, sentence
 from benchmarks.report.measured import Quartiles, Results, Row, duration, seconds, significant
 from benchmarks.report.targets import LIMIT, outcomes, title, unmeasured
 
-PAGE = quotes.ROOT / "docs" / "benchmarks.md"
 WORDS = quotes.ROOT / "benchmarks" / "report" / "words"
 """What a person has to say about the numbers, section by section; all numbers in it are quotes."""
 
-READ, COPY, BY_HAND = "reading the data", "copying on the device", "CUDA by hand"
+REFERENCE, READ, COPY, BY_HAND = "torch.autograd", "reading the data", "copying on the device", "CUDA by hand"
 SECTIONS = ("forward", "backward", "update", "step")
 OURS = ("tinygrad_poly", "compiled", "compiled without Numba")
 
@@ -32,13 +32,17 @@ def markdown(cpu: Results, gpus: Mapping[str, Results]) -> str:
         cpu: what was measured on the processor.
         gpus: what was measured on each GPU, by the names of the files.
     """
+    met = [outcome.verdict == "met" for results in (cpu, *gpus.values()) for outcome in outcomes(results)]
     sections = [
-        words("how").format(machine=machine(cpu), date=cpu.data["date"][:10]),
+        words("summary", met=str(sum(met)), promises=str(len(met)), gpus="".join(gpu_summary(gpus))),
+        *pictures.captions("points-cpu"),
+        "## How it was measured\n",
+        words("how", machine=machine(cpu), date=cpu.data["date"][:10]),
         "## What was promised, and what came\n",
         *target_table(cpu, *gpus.values()),
         "## A step against the number of points\n",
         words("points"),
-        *pictures.captions("points-cpu", "points-cpu-threads"),
+        *pictures.captions("points-cpu-threads"),
         *crossing_list(cpu),
         "## The tutorials' problems, and what else one could use\n",
         words("peers"),
@@ -46,7 +50,7 @@ def markdown(cpu: Results, gpus: Mapping[str, Results]) -> str:
         "## How far from the machine's limit\n",
         words("limit"),
         *limit_table(cpu),
-        "## From the shell: whole processes, and the first call\n",
+        f"## {quotes.SHELL}\n",
         words("processes"),
         *process_table(cpu),
         *cold_table(cpu),
@@ -55,6 +59,9 @@ def markdown(cpu: Results, gpus: Mapping[str, Results]) -> str:
         "## Single operations, called and differentiated\n",
         words("operations"),
         *operation_table(cpu),
+        "## Small experiments\n",
+        words("experiments"),
+        *experiment_tables(quotes.kept()),
         "## Every row\n",
         words("rows"),
         *row_tables(cpu),
@@ -66,19 +73,35 @@ def markdown(cpu: Results, gpus: Mapping[str, Results]) -> str:
     return "\n".join(sections).rstrip() + "\n"
 
 
-def words(name: str) -> str:
-    """The text of a section, with its quotes filled in."""
-    text = quotes.updated((WORDS / f"{name}.md").read_text(encoding="utf-8"))
-    return quotes.QUOTE.sub(lambda match: match["value"], text)
+def words(name: str, **given: str) -> str:
+    """The text of a section; `{KEY}` in it is a measured number (`quotes.measured`) or one of those given."""
+    text = (WORDS / f"{name}.md").read_text(encoding="utf-8")
+    return re.sub(r"\{(.+?)\}", lambda match: given[match[1]] if match[1] in given else quotes.measured(match[1]), text)
+
+
+def gpu_summary(gpus: Mapping[str, Results]) -> Iterator[str]:
+    """A sentence for each GPU: the tutorial's fit, compiled, beside torch."""
+    for results in gpus.values():
+        row = results.row("sin-2000-float64-cuda", 1, "compiled")
+        ratios = {name: results.ratio(row, name) for name in (REFERENCE, "torch CUDA graph")}
+        found = [f"{significant(q.middle)} of {name}'s" for name, q in ratios.items() if q]
+        if row and found:
+            beside = " and ".join(found)
+            yield f"- **On a GPU** ({results.gpu}), compiled, it takes {duration(seconds(row))}: {beside}.\n"
 
 
 def machine(results: Results) -> str:
     """The machine and versions that the numbers belong to."""
-    about, versions = results.data["machine"], results.data["versions"]
+    about, measured = results.data["machine"], {row["implementation"] for row in results.rows()}
+    # A library that has no row was not measured.
+    without = {
+        row["implementation"].lower().split()[-1] for row in results.skipped() if row["implementation"] not in measured
+    }
+    versions = {name: version for name, version in results.data["versions"].items() if version and name not in without}
     hardware = [about["cpu"], f"{about['cores']} cores", f"{about['memory'] / 2**30:.0f} GiB"]
     if about.get("gpu"):
         hardware.append(about["gpu"] + (f" with driver {about['driver']}" if "driver" in about else ""))
-    return f"{', '.join(hardware)}; {', '.join(f'{name} {version}' for name, version in versions.items() if version)}"
+    return f"{', '.join(hardware)}; {', '.join(f'{name} {version}' for name, version in versions.items())}"
 
 
 def table(heads: list[str], rows: Iterable[Iterable[str]], left: int = 1) -> Iterator[str]:
@@ -125,12 +148,12 @@ def crossing_list(results: Results) -> Iterator[str]:
         key=str,
     )
     found = [
-        f"- {'one thread' if threads == 1 else 'default threads'}: {crossing}."
+        f"- {'One thread' if threads == 1 else 'Default threads'}: {sentence(each)}."
         for own, reference, threads in pairs
-        for crossing in crossings(results, own, reference, threads, problem="sin", dtype="float64")
+        if len(each := leads(results, own, reference, threads, problem="sin", dtype="float64")) > 1
     ]
     if found:
-        yield "Where the faster one changes on the sin fit (float64), each as an interval between two sizes measured:\n"
+        yield "Where the faster one changes on the sin fit, float64, of sizes whose quartiles lie on one side of 1:\n"
         yield from [*found, ""]
 
 
@@ -183,12 +206,18 @@ def cuda_sections(gpus: Mapping[str, Results]) -> Iterator[str]:
     for name, results in gpus.items():
         yield f"### {results.gpu}\n"
         yield f"Measured on {results.data['date'][:10]}, {machine(results)}.\n"
-        yield from part_table(results)
+        yield from captioned("What was run, and of which commit:", part_table(results))
         yield from pictures.captions(f"points-{name}", f"peers-{name}")
-        yield from gpu_limit_table(results)
-        yield from constant_table(results)
-        yield from section_table(results)
-        yield from call_table(results)
+        yield from captioned("A compiled step beside what bounds it:", gpu_limit_table(results))
+        yield from captioned("The compiler's constants, and the best values that were found:", constant_table(results))
+        yield from captioned("Where the time of an eager step of the sin fit goes:", section_table(results))
+        yield from captioned("What a call of CuPy's costs, by Python's clock and by the GPU's:", call_table(results))
+
+
+def captioned(caption: str, lines: Iterable[str]) -> Iterator[str]:
+    """A table under a line of words; nothing where there is no table."""
+    if found := list(lines):
+        yield from (f"{caption}\n", *found)
 
 
 def part_table(results: Results) -> Iterator[str]:
@@ -226,9 +255,7 @@ def constant_table(results: Results) -> Iterator[str]:
     """The GPU runner's constants: their values now, and the best ones found."""
     rows = [row for row in results.data.get("sweep", []) if "skipped" not in row]
     found = [[f"`{name}`", str(now), str(best), significant(slow)] for name, (now, best, slow) in best_of(rows).items()]
-    yield from table(
-        ["constant of `compiler/cuda/runner.py`", "value", "best found", "time / time with the best"], found
-    )
+    yield from table(["in `compiler/cuda/runner.py`", "value", "best found", "time / time with the best"], found)
 
 
 def section_table(results: Results) -> Iterator[str]:
@@ -241,14 +268,14 @@ def section_table(results: Results) -> Iterator[str]:
         kernels = busy.get(row["what"])
         counted = [f"{kernels['launches']:.0f}", duration(kernels["busy"])] if kernels else ["", ""]
         found.append([row["what"], *(duration(row["seconds"][name]) for name in SECTIONS), *counted])
-    yield from table(["an eager step, 2,000 points", *SECTIONS, "kernels", "GPU busy"], found)
+    yield from table(["2,000 points", *SECTIONS, "kernels", "GPU busy"], found)
 
 
 def call_table(results: Results) -> Iterator[str]:
     """The cost of single CuPy calls."""
     rows = [row for row in results.data.get("profile", []) if row["key"] == "operations" and "skipped" not in row]
     found = [[f"`{name}`", *map(duration, spent)] for row in rows for name, spent in row["seconds"].items()]
-    yield from table(["a call of CuPy's, x of 2,000 elements, w a number", "Python", "GPU"], found)
+    yield from table(["x of 2,000 elements, w a number", "Python", "GPU"], found)
 
 
 def operation_table(results: Results) -> Iterator[str]:
@@ -266,6 +293,21 @@ def operation_table(results: Results) -> Iterator[str]:
     yield from table(["", "median ratio to torch", "torch is faster at (ratio)"], rows)
 
 
+def experiment_tables(experiments: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """A table for each experiment."""
+    for experiment in experiments.values():
+        yield f"### {experiment['title']}\n"
+        yield f"{experiment['text']} {experiment['date']}, {experiment['machine']}.\n"
+        rows = [
+            [
+                result["what"],
+                result["value"] + (f" {result['unit']}" if result.get("unit", "seconds") != "seconds" else ""),
+            ]
+            for result in experiment["results"].values()
+        ]
+        yield from table(["", "time, or its ratio"], rows)
+
+
 def row_tables(results: Results) -> Iterator[str]:
     """A table for each case: time, ratio to torch.autograd and to the limit."""
     limit = BY_HAND if results.gpu else LIMIT
@@ -273,11 +315,10 @@ def row_tables(results: Results) -> Iterator[str]:
     for row in results.rows():
         groups[row["case"], str(row["threads"])].append(row)
     for (case, threads), rows in groups.items():
-        count = "" if results.gpu else ", one thread" if threads == "1" else ", default threads"
-        yield f"### {title(case)}{count}\n"
+        yield f"### {quotes.heading(case, threads, results.gpu)}\n"
         found = []
         for row in sorted(rows, key=seconds):
-            ratios = [results.ratio(row, reference) for reference in ("torch.autograd", limit)]
+            ratios = [results.ratio(row, reference) for reference in (REFERENCE, limit)]
             cells = [part for q in ratios for part in ([significant(q.middle), spread(q)] if q else ["", ""])]
             by_gpu = by_gpus_clock(row) if results.gpu else []
             found.append([row["implementation"], row["kind"], duration(seconds(row)), *by_gpu, *cells])
@@ -308,7 +349,7 @@ def main() -> None:
         raise SystemExit("there are no results: make bench measures them")
     for name, results in {"cpu": cpu, **gpus}.items():
         pictures.draw(results, name)
-    PAGE.write_text(markdown(cpu, gpus), encoding="utf-8")
+    quotes.PAGE.write_text(markdown(cpu, gpus), encoding="utf-8")
     for page in quotes.pages():
-        page.write_text(quotes.updated(page.read_text(encoding="utf-8")), encoding="utf-8")
-    print(f"wrote {PAGE.relative_to(quotes.ROOT)}, its pictures, and the numbers that other pages quote")
+        page.write_text(quotes.updated(page.read_text(encoding="utf-8"), page), encoding="utf-8")
+    print(f"wrote {quotes.PAGE.relative_to(quotes.ROOT)}, its pictures, and the numbers that other pages quote")

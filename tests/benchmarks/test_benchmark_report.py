@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.report import measured, pictures, quotes, targets
 from benchmarks.report import page as report
-from benchmarks.report.crossings import Crossing, crossings
+from benchmarks.report.crossings import Lead, changes, leads, sentence
 from benchmarks.report.measured import Quartiles, Results
 
 
@@ -62,15 +62,25 @@ def pair(points, ratio, spread=0.01):
     return row("own", points, around(ratio, spread), {"other": [1.0, 1.0, 1.0]})
 
 
-def test_a_crossing_is_the_interval_between_the_last_sure_win_and_the_first_of_the_other():
+def test_a_crossing_lies_between_the_last_sure_win_and_the_first_of_the_other():
     rows = [pair(10, 0.5), pair(100, 0.9), pair(1000, 1.001), pair(10_000, 1.5), pair(100_000, 2)]
-    assert crossings(results(*reversed(rows)), "own", "other") == [Crossing("own", "other", 100, 10_000)]
-    assert crossings(results(*rows[3:]), "own", "other") == []
-    both_ways = results(pair(10, 2), pair(100, 0.5), pair(1000, 2))
-    assert [(c.first, c.below, c.above) for c in crossings(both_ways, "own", "other")] == [
-        ("other", 10, 100),
-        ("own", 100, 1000),
-    ]
+    found = leads(results(*reversed(rows)), "own", "other")
+    assert found == [Lead("own", 10, 100), Lead("other", 10_000, 100_000)]
+    assert list(changes(found)) == [(100, 10_000)]
+    assert sentence(found) == "own is faster up to 100 points, other from 10,000 on"
+    assert leads(results(*rows[3:]), "own", "other") == found[1:]
+
+
+def test_a_pair_that_changes_twice_is_one_sentence():
+    found = leads(results(pair(10, 2), pair(100, 0.5), pair(1000, 0.5), pair(10_000, 2)), "own", "other")
+    assert list(changes(found)) == [(10, 100), (1000, 10_000)]
+    assert sentence(found) == "other is faster up to 10 points and from 10,000 on, own from 100 to 1,000"
+
+
+def test_the_header_names_only_libraries_that_have_a_row():
+    found = results(row("MyGrad", 6, [1.0]), row("DeZero", 6, [], skipped="does not import"),
+                    versions={"numpy": "2", "mygrad": "3", "dezero": "4", "cupy": ""})  # fmt: skip
+    assert report.machine(found).endswith("; numpy 2, mygrad 3")
 
 
 @pytest.mark.parametrize(
@@ -105,29 +115,43 @@ def three_results(monkeypatch):
     monkeypatch.setattr(quotes, "load", {"cpu": found, "cuda": None}.get)
 
 
+def page(key, value="0.01", link="old.md", kind="measured"):
+    return f'It takes [{value}][name] of it, and [x][other].\n\n[name]: {link} "{kind}: {key}"\n'
+
+
+STEP, SHELL = "sin-fit-2000-points-float64-one-thread", "from-the-shell-whole-processes-and-the-first-call"
+
+
 @pytest.mark.usefixtures("three_results")
 @pytest.mark.parametrize(
-    ("key", "value"),
+    ("key", "value", "place"),
     [
-        ("ratio sin-2000-float64-cpu 1 tinygrad_poly / torch.autograd", "0.50"),
-        ("time sin-2000-float64-cpu 1 tinygrad_poly", "20.0 µs"),
-        ("process mine / theirs", "0.50"),
+        ("ratio sin-2000-float64-cpu 1 tinygrad_poly / torch.autograd", "0.50", STEP),
+        ("time sin-2000-float64-cpu 1 tinygrad_poly", "20.0 µs", STEP),
+        ("process mine / theirs", "0.50", SHELL),
+        ("experiment cube-by-products", quotes.experiments()["cube-by-products"]["value"], "a-cube"),
     ],
 )
-def test_a_quote_is_brought_up_to_date(key, value):
-    stale = f"It takes <!--measured: {key}-->0.01<!--/--> of it."
-    assert quotes.updated(stale) == f"It takes <!--measured: {key}-->{value}<!--/--> of it."
+def test_a_quote_is_brought_up_to_date_and_leads_to_its_place(key, value, place):
+    assert quotes.updated(page(key), quotes.ROOT / "README.md") == page(key, value, f"docs/benchmarks.md#{place}")
+    assert quotes.updated(page(key), quotes.PAGE.parent / "a.md") == page(key, value, f"benchmarks.md#{place}")
+    assert list(quotes.quoted(page(key))) == [(key, "0.01")]
 
 
 @pytest.mark.usefixtures("three_results")
 @pytest.mark.parametrize(
     "key",
     ["ratio sin-6-float64-cpu 1 tinygrad_poly / torch.autograd", "time sin-2000-float64-cpu default tinygrad_poly",
-     "process mine / nobody", "cuda: time sin-2000-float64-cuda 1 compiled", "experiment unheard of", "rumour", ""],
+     "process mine / nobody", "cuda: time sin-2000-float64-cuda 1 compiled", "experiment unheard of", "rumour"],
 )  # fmt: skip
 def test_a_quote_of_what_was_not_measured_is_an_error(key):
     with pytest.raises(KeyError, match="no committed result holds"):
-        quotes.updated(f"<!--measured: {key or 'nothing'}-->1<!--/-->")
+        quotes.updated(page(key))
+
+
+def test_a_measurement_that_no_number_names_is_an_error():
+    with pytest.raises(ValueError, match="defines name, and no number"):
+        quotes.updated(page("process mine / theirs").replace("[name] of", "[nmae] of"))
 
 
 @pytest.mark.parametrize(
@@ -138,13 +162,15 @@ def test_a_quote_of_what_was_not_measured_is_an_error(key):
 def test_a_number_that_quotes_nothing_is_noticed(claim):
     assert quotes.unmarked(f"As one sees, {claim}.")
     assert not quotes.unmarked(f"As one sees, `{claim}` is code.")
-    assert not quotes.unmarked(f"As one sees, <!--measured: x-->{claim}<!--/-->.")
+    for kind in ("measured", "cited"):
+        assert not quotes.unmarked(page("a data sheet, 5 µs", claim, kind=kind))
+        assert quotes.unmarked(page("a data sheet", "200 GB/s", kind=kind) + "In 7 µs.") == ["7 µs"]
 
 
 @pytest.mark.parametrize("page", quotes.pages(), ids=lambda page: page.name)
 def test_every_measured_number_of_a_page_is_in_the_committed_results(page):
     text = page.read_text(encoding="utf-8")
-    assert quotes.updated(text) == text, "run: make docs"
+    assert quotes.updated(text, page) == text, "run: make docs"
     assert quotes.unmarked(text) == [], "quote a measurement, see benchmarks/report/quotes.py"
 
 
@@ -153,7 +179,7 @@ def test_every_measured_number_of_a_page_is_in_the_committed_results(page):
 
 def test_the_page_is_made_from_the_committed_results():
     cpu = Results.load("cpu")
-    assert report.PAGE.read_text(encoding="utf-8") == report.markdown(cpu, Results.gpus()), "run: make docs"
+    assert quotes.PAGE.read_text(encoding="utf-8") == report.markdown(cpu, Results.gpus()), "run: make docs"
 
 
 @pytest.mark.parametrize("name", ["cpu", *Results.gpus()])

@@ -10,7 +10,6 @@ import pytest
 from benchmarks import comparison, descents, experiments
 from benchmarks.comparison import Comparison, Result, WrongResult
 from benchmarks.interface import Run
-from benchmarks.report import quotes
 from tinygrad_poly.compiler.loops import numba_runner, threads
 
 
@@ -72,14 +71,6 @@ def test_the_file_holds_every_experiment_and_says_which_have_no_code_any_more():
         assert experiment["date"]
         assert experiment["machine"]
         assert all(result["value"] and result["what"] for result in experiment["results"].values())
-
-
-@pytest.mark.parametrize("page", quotes.pages(), ids=lambda page: page.name)
-def test_every_quoted_experiment_is_in_the_file(page):
-    text = page.read_text(encoding="utf-8")
-    keys = [match["key"].partition(" ") for match in quotes.QUOTE.finditer(text)]
-    quoted = {what for kind, _, what in keys if kind == "experiment"}
-    assert quoted <= set(quotes.experiments())
 
 
 def test_what_other_experiments_found_is_kept(tmp_path):
@@ -157,9 +148,3 @@ def test_the_ways_of_a_descent_lead_to_the_same_weights():
         run.take(3)
     # Three steps of Adam move a weight by 0.03; each rounds some hundred times.
     np.testing.assert_allclose(eager.weights(), by_numpy.weights(), rtol=0, atol=300 * 2.0**-53)
-
-
-def test_a_cited_number_is_no_claim_of_ours():
-    assert quotes.unmarked("It reads 200 GB/s.")
-    assert not quotes.unmarked("It reads <!--cited: a data sheet-->200 GB/s<!--/-->.")
-    assert quotes.unmarked("It reads <!--cited: a data sheet-->200 GB/s<!--/--> in 5 µs.") == ["5 µs"]

@@ -461,7 +461,7 @@ def test_results_of_a_gpu_are_sections_of_the_page(gpu_results):
         "| `STEPS_OF_A_GRAPH` | 16 | 4 | 2.00 |",
         "| tinygrad_poly | 40.0 µs | 50.0 µs | 20.0 µs | 120 µs | 38 | 60.0 µs |",
         "| `x * y` | 4.00 µs | 2.00 µs |",
-        "### sin fit, 2,000 points, float64, cuda",
+        "### sin fit, 2,000 points, float64, A GPU",
         "- JAX fori_loop (sin-2000-float64-cuda): took longer than 9 s",
     ):
         assert line in page.splitlines()

@@ -1,11 +1,16 @@
-"""Implementations in turn, in one process: each that raises costs its own row."""
+"""`tinygrad-poly bench --quick`: implementations in turn, in one process; each that raises costs its own row."""
+
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
-pytest.importorskip("pytest_benchmark", reason="pytest-benchmark is not installed (group: test)")
-
+from benchmarks import __main__ as command
 from benchmarks.pairing import Round
 from benchmarks.running import together
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_one_that_raises_while_it_gets_ready_or_in_a_round_costs_its_row_only():
@@ -29,3 +34,29 @@ def test_one_that_raises_while_it_gets_ready_or_in_a_round_costs_its_row_only():
         "compiled": {"skipped": "ValueError: not ready", "failed": True},
         "JAX fori_loop": {"skipped": "KeyError: 'later'", "failed": True},
     }
+
+
+@pytest.mark.slow
+def test_the_command_needs_no_pytest():
+    # `make bench-quick` installs what it compares with, and nothing of the tests.
+    code = "import sys; sys.modules['pytest'] = None; from benchmarks.__main__ import main; main(['--quick', '--list'])"
+    told = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (told.returncode, told.stderr) == (0, "")
+
+
+def test_it_says_how_long_it_takes_and_what_is_missing(monkeypatch):
+    chosen = command._chosen(command._parser("bench").parse_args(["--quick", "--device", "cpu"]))
+    titles = [unit.title for unit in chosen.units()]
+    assert titles == ["sin-2000-float64-cpu, 1 thread", "line-6-float64-cpu, 1 thread", "whole programs"]
+    monkeypatch.setattr(command, "missing", lambda *_: [])
+    assert command.quick_words(chosen.units()) == "This takes about 45 s on two idle cores, and longer on busy ones."
+    monkeypatch.setattr(command, "missing", lambda *_: ["jax"])
+    assert "Without jax: `make bench-quick` installs" in command.quick_words(chosen.units())
+
+
+def test_what_readme_says_stands_beside_what_was_measured():
+    row = {"case": "line-6-float64-cpu", "threads": 1, "implementation": "tinygrad_poly", "device": "cpu"}
+    row |= {"seconds": [1.0], "references": {"torch.autograd": [4.0]}}
+    ((what, said, here),) = command.claims({"rows": [row], "processes": []})
+    assert (what, here) == ("line fit, 6 points, float64: tinygrad_poly / torch.autograd", "0.25")
+    assert 0 < float(said) < 1
