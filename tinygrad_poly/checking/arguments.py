@@ -47,11 +47,12 @@ class Arguments:
         self.structures: list[Structure] = [structure for _, structure in found]
         self.given = [leaf for leaves, _ in found for leaf in leaves]
         self.leaves = [as_array(leaf) for leaf in self.given]
-        if not any(map(floating, self.leaves)):  # whole numbers are meant as floats: there is nothing else
-            self.leaves = [x.astype(np.float64) if numeric(x) else x for x in self.leaves]
         self.paths = [name + path for name, s in zip(self.names, self.structures) for path in s.paths()]
         owners = [k for k, (leaves, _) in enumerate(found) for _ in leaves]
         self.parts = [[i for i, owner in enumerate(owners) if owner == k] for k in range(len(args))]
+        for i in self.parts[0] if args and not any(map(floating, self.leaves)) else ():
+            if numeric(self.leaves[i]):  # whole numbers are meant as floats: there is nothing else
+                self.leaves[i] = self.leaves[i].astype(np.float64)
         self.active: list[int] = []
         self.structure: Any = None
         self.beside = Surroundings()
@@ -60,9 +61,8 @@ class Arguments:
         """Decide which arguments a gradient is of: those that `wrt` names, or else those that its form suggests."""
         held = [[self.leaves[i] for i in part] for part in self.parts]
         floats = [k for k, part in enumerate(held) if part and all(map(numeric, part)) and any(map(floating, part))]
-        floats = floats or [k for k, part in enumerate(held[:1]) if part and all(map(numeric, part))]
-        single = wrt is not None and not isinstance(wrt, (tuple, list))
         if wrt is not None:
+            single = not isinstance(wrt, (tuple, list))
             return self._activate([self.position(name) for name in ([wrt] if single else wrt)], single)
         if not floats:
             raise DtypeError("no argument holds floats, so there is nothing to differentiate by")

@@ -32,12 +32,9 @@ class Comparison:
     diagnosis: Diagnosis | None
 
     def __str__(self) -> str:
-        line = (
-            f"{self.name:<15} | exact: {self.exact!s:<5} | close: {self.close!s:<5} | difference: {self.difference:.3g}"
-        )
-        return (
-            line if self.diagnosis is None else f"{line}\n    {str(self.diagnosis).replace(chr(10), chr(10) + '    ')}"
-        )
+        line = f"{self.name:<15} | exact: {self.exact!s:<5} | close: {self.close!s:<5} | "
+        told = f"\n{self.diagnosis}".replace("\n", "\n    ") if self.diagnosis else ""
+        return f"{line}difference: {self.difference:.3g}{told}"
 
 
 def compare(name: str, gradient: Any, tensor: Any) -> Comparison:
@@ -60,9 +57,7 @@ def compare(name: str, gradient: Any, tensor: Any) -> Comparison:
     if library_of(tensor) == "numpy":
         raise DtypeError(f"compare() needs the tensor whose grad to compare with, not {type(tensor).__name__}")
     if tensor.grad is None:
-        raise GraphError(
-            f"the tensor for {name} has no grad: call its retain_grad() before backward(), which fills it in"
-        )
+        raise GraphError(f"the tensor for {name} has no grad: call its retain_grad() before backward()")
     claimed, true = np.asarray(as_array(gradient)), as_array(tensor.grad)
     same = claimed.shape == true.shape
     gap = np.abs(claimed.astype(np.float64) - true) if same else np.array(np.inf)

@@ -23,15 +23,9 @@ _OPEN = ("empty", "kink", "noise")
 
 
 def check_gradients(
-    loss: Any,
-    manual_gradient: Any,
-    *args: Any,
-    wrt: Any = None,
-    seed: int = 0,
-    oracle: str = "auto",
-    cotangent: Any = None,
-    time_budget: float = 1.0,
-) -> GradientReport:
+    loss: Any, manual_gradient: Any, *args: Any, wrt: Any = None, seed: int = 0, oracle: str = "auto",
+    cotangent: Any = None, time_budget: float = 1.0,
+) -> GradientReport:  # fmt: skip
     """A report on whether `manual_gradient` is the gradient of `loss` at `args`, and if not, how it is wrong.
 
     Args:

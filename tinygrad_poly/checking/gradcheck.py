@@ -18,20 +18,10 @@ class GradcheckError(RuntimeError):
 
 
 def gradcheck(
-    func: Callable[..., Any],
-    inputs: Any,
-    *,
-    eps: float = 1e-6,
-    atol: float = 1e-5,
-    rtol: float = 1e-3,
-    raise_exception: bool = True,
-    nondet_tol: float = 0.0,
-    check_undefined_grad: bool = True,
-    check_grad_dtypes: bool = False,
-    fast_mode: bool = False,
-    masked: bool | None = None,
-    **others: Any,
-) -> bool:
+    func: Callable[..., Any], inputs: Any, *, eps: float = 1e-6, atol: float = 1e-5, rtol: float = 1e-3,
+    raise_exception: bool = True, nondet_tol: float = 0.0, check_undefined_grad: bool = True,
+    check_grad_dtypes: bool = False, fast_mode: bool = False, masked: bool | None = None, **others: Any,
+) -> bool:  # fmt: skip
     """Whether the gradients of a function of tensors are those of central differences, as in torch.
 
     Each number of each Jacobian must lie within `atol` + `rtol` · |difference| of the difference quotient. That passes

@@ -1,8 +1,11 @@
 """Polynomials as programs, each written in three ways: as powers, by Horner's rule, and as factors."""
 
-from collections.abc import Mapping
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
+from operator import add, mul
 
 from tinygrad_poly.checking.programs import Input, Instruction, Numbers, Program
 
@@ -36,73 +39,68 @@ class Polynomial:
 
     def programs(self) -> dict[str, Program]:
         """The three forms."""
-        return {form: getattr(_Writer(self), form)() for form in ("powers", "horner", "factored")}
+        return {form.__name__: self._written(form) for form in (powers, horner, factored)}
 
-
-class _Writer:
-    """Writer of one program: values get their positions when all inputs are known."""
-
-    def __init__(self, polynomial: Polynomial) -> None:
-        self.polynomial = polynomial
-        self.constants: dict[int, int] = {}
-        self.instructions: list[Instruction] = []
-        self.variables = len(polynomial.points)
+    def _written(self, form: Callable[[Polynomial, list[_Value], Mapping[int, _Value]], _Value]) -> Program:
         # The constants that any form may need stand first, so that positions are known while writing.
-        used = {0, 1, *polynomial.terms.values(), *(a for factor in polynomial.factors for a in factor)}
-        for c in sorted(used, key=lambda c: (abs(c), c)):
-            self.constants[c] = self.variables + len(self.constants)
-        self.count = self.variables + len(self.constants)
-
-    def _emit(self, *instruction: object) -> int:
-        self.instructions.append(instruction)
-        self.count += 1
-        return self.count - 1
-
-    def _program(self, last: int) -> Program:
+        used = {0, 1, *self.terms.values(), *(a for factor in self.factors for a in factor)}
+        numbers = sorted(used, key=lambda c: (abs(c), c))
+        points = [Input((len(self.points[0]),), x) for x in self.points]
+        inputs = (*points, *(Input((), (float(c),), False) for c in numbers))
+        instructions: list[Instruction] = []
+        values = [_Value(k, len(inputs), instructions) for k in range(len(inputs))]
+        x, constants = values[: len(points)], dict(zip(numbers, values[len(points) :]))
         # A constant alone is no program of x: 0 x is added, which changes nothing.
-        zero = self._emit("multiply", 0, self.constants[0])
-        self._emit("add", zero, last)
-        length = len(self.polynomial.points[0])
-        points = [Input((length,), numbers) for numbers in self.polynomial.points]
-        constants = [Input((), (float(c),), False) for c in self.constants]
-        return Program((*points, *constants), tuple(self.instructions))
+        x[0] * constants[0] + form(self, x, constants)
+        return Program(inputs, tuple(instructions))
 
-    def _chain(self, name: str, parts: list[int]) -> int:
-        result = parts[0]
-        for part in parts[1:]:
-            result = self._emit(name, result, part)
-        return result
 
-    def powers(self) -> Program:
-        """Σ c x₁ᵉ¹ x₂ᵉ² …"""
-        terms = []
-        for exponents, c in self.polynomial.terms.items():
-            factors = [self._emit("power", i, e) for i, e in enumerate(exponents) if e]
-            terms.append(self._chain("multiply", [self.constants[c], *factors]))
-        return self._program(self._chain("add", terms))
+class _Value:
+    """A value of a program that is being written: what is computed with it becomes an instruction."""
 
-    def factored(self) -> Program:
-        """Π (a·x + b)."""
-        factors = []
-        for *slopes, b in self.polynomial.factors:
-            parts = [self._emit("multiply", i, self.constants[a]) for i, a in enumerate(slopes)]
-            factors.append(self._chain("add", [*parts, self.constants[b]]))
-        return self._program(self._chain("multiply", factors))
+    def __init__(self, place: int, inputs: int, instructions: list[Instruction]) -> None:
+        self.place, self.inputs, self.instructions = place, inputs, instructions
 
-    def horner(self) -> Program:
-        """(… (cₙ x + cₙ₋₁) x + …) x + c₀, where the c are polynomials in the other variables."""
-        return self._program(self._nested(self.polynomial.terms, 0))
+    def _emit(self, name: str, operand: int) -> _Value:
+        self.instructions.append((name, self.place, operand))
+        return _Value(self.inputs + len(self.instructions) - 1, self.inputs, self.instructions)
 
-    def _nested(self, terms: Mapping[Exponents, int], variable: int) -> int:
-        if variable == self.variables:
-            return self.constants[next(iter(terms.values()))]
+    def __add__(self, other: _Value) -> _Value:
+        return self._emit("add", other.place)
+
+    def __mul__(self, other: _Value) -> _Value:
+        return self._emit("multiply", other.place)
+
+    def __pow__(self, n: int) -> _Value:
+        return self._emit("power", n)
+
+
+def powers(polynomial: Polynomial, x: list[_Value], constants: Mapping[int, _Value]) -> _Value:
+    """Σ c x₁ᵉ¹ x₂ᵉ² …"""
+    terms = polynomial.terms.items()
+    return reduce(add, [reduce(mul, [constants[c], *(v**e for v, e in zip(x, es) if e)]) for es, c in terms])
+
+
+def factored(polynomial: Polynomial, x: list[_Value], constants: Mapping[int, _Value]) -> _Value:
+    """Π (a·x + b)."""
+    linear = [[*(v * constants[a] for v, a in zip(x, factor)), constants[factor[-1]]] for factor in polynomial.factors]
+    return reduce(mul, [reduce(add, parts) for parts in linear])
+
+
+def horner(polynomial: Polynomial, x: list[_Value], constants: Mapping[int, _Value]) -> _Value:
+    """(… (cₙ x + cₙ₋₁) x + …) x + c₀, where the c are polynomials in the other variables."""
+
+    def nested(terms: Mapping[Exponents, int], variable: int) -> _Value:
+        if variable == len(x):
+            return constants[next(iter(terms.values()))]
         result = None
         for e in range(max(exponents[variable] for exponents in terms), -1, -1):
-            if result is not None:
-                result = self._emit("multiply", result, variable)
+            result = result * x[variable] if result else None
             part = {exponents: c for exponents, c in terms.items() if exponents[variable] == e}
             if part:
-                inner = self._nested(part, variable + 1)
-                result = inner if result is None else self._emit("add", result, inner)
-        assert result is not None
+                inner = nested(part, variable + 1)
+                result = result + inner if result else inner
+        assert result
         return result
+
+    return nested(polynomial.terms, 0)

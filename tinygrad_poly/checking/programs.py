@@ -27,6 +27,10 @@ COMPUTE: dict[str, Callable[..., Any]] = {
     "permute": lambda a, axes: a.permute(axes),
     "take": lambda a, rows: a[list(rows)],
 }
+_ON_ARRAYS: dict[str, Callable[..., Any]] = COMPUTE | {
+    "permute": lambda a, axes: a.transpose(axes),
+    **dict.fromkeys(("sum", "mean"), lambda a, axes, keep: a.sum(axes, keepdims=keep and axes is not None)),
+}
 OPERANDS = {name: 2 if name in ("add", "subtract", "multiply", "matmul") else 1 for name in COMPUTE}
 
 
@@ -100,23 +104,16 @@ def result_shape(instruction: Instruction, shapes: Sequence[Shape]) -> Shape:
     Raises:
         ValueError: where the operands do not fit.
     """
-    name, first, *rest = instruction
-    shape = shapes[first]
-    if name in ("add", "subtract", "multiply"):
-        return np.broadcast_shapes(shape, shapes[rest[0]])
+    name, *rest = instruction
+    count = OPERANDS[name]
+    operands = [shapes[i] for i in rest[:count]]
+    if name == "matmul" and not fits(name, *operands):
+        raise ValueError("matmul needs two matrices that fit")
+    return _ON_ARRAYS[name](*map(np.ones, operands), *rest[count:]).shape  # type: ignore[no-any-return]
+
+
+def fits(name: str, a: Shape, b: Shape) -> bool:
+    """Whether two operands of these shapes fit an instruction."""
     if name == "matmul":
-        if len(shape) != 2 or len(shapes[rest[0]]) != 2 or shape[1] != shapes[rest[0]][0]:
-            raise ValueError("matmul needs two matrices that fit")
-        return shape[0], shapes[rest[0]][1]
-    if name in ("sum", "mean"):
-        axes, keep = rest
-        reduced = set(range(-len(shape), 0) if axes is None else axes)
-        kept = ((1 if i in reduced else n, i) for i, n in zip(range(-len(shape), 0), shape, strict=True))
-        return tuple(n for n, i in kept if i not in reduced or (keep and axes is not None))
-    if name == "reshape":
-        return tuple(rest[0])
-    if name == "permute":
-        return tuple(shape[axis] for axis in rest[0])
-    if name == "take":
-        return (len(rest[0]), *shape[1:])
-    return shape
+        return len(a) == len(b) == 2 and a[1] == b[0]
+    return all(m == n or 1 in (m, n) for m, n in zip(a[::-1], b[::-1], strict=False))

@@ -18,7 +18,7 @@ from hypothesis.extra import numpy as hnp
 
 from tinygrad_poly.checking.cases import Case
 from tinygrad_poly.checking.polynomial_programs import Polynomial
-from tinygrad_poly.checking.programs import COMPUTE, Input, Instruction, Numbers, Problem, Program, Shape, result_shape
+from tinygrad_poly.checking.programs import COMPUTE, Input, Instruction, Problem, Program, Shape, fits, result_shape
 
 HIGHEST_DEGREE = 12
 LARGEST_SIZE = 27
@@ -60,9 +60,8 @@ def broadcast_inputs(count: int) -> st.SearchStrategy[tuple[Shape, ...]]:
     cuts = st.tuples(st.integers(0, HIGHEST_RANK), st.sampled_from([0, 0, 0, 1, 2, 3]))
     result = st.sampled_from([(2, 2), (3,), (2, 3), (3, 1, 2), (2, 2, 2), (3, 3)])
     cut = st.tuples(result, st.lists(cuts, min_size=count, max_size=count))
-    return shapes.map(lambda found: tuple(found.input_shapes)) | cut.map(
-        lambda drawn: tuple(_cut(drawn[0], dropped, ones) for dropped, ones in drawn[1])
-    )
+    full = shapes.map(lambda found: tuple(found.input_shapes))
+    return full | cut.map(lambda drawn: tuple(_cut(drawn[0], dropped, ones) for dropped, ones in drawn[1]))
 
 
 def _cut(shape: Shape, dropped: int, ones: int) -> Shape:
@@ -71,7 +70,7 @@ def _cut(shape: Shape, dropped: int, ones: int) -> Shape:
     return tuple(1 if ones >> k & 1 else n for k, n in enumerate(kept))
 
 
-def cotangents(size: int, bits: int = 24) -> st.SearchStrategy[Numbers]:
+def cotangents(size: int, bits: int = 24) -> st.SearchStrategy[tuple[float, ...]]:
     """Cotangents to start a backward pass from; not ones, which would not show a transposed gradient."""
     odd = [math.ldexp(round(math.ldexp(x, bits - 2)), 2 - bits) for x in (math.sqrt(2), math.pi / 2, -math.sqrt(3))]
     number = st.sampled_from([2.0, -3.0, 0.5, -1.0, 1.375, -0.625, 7.0, *odd])
@@ -147,7 +146,7 @@ def _instruction(name: str, i: int, j: int, choice: int, shapes: Sequence[Shape]
     shape = shapes[i]
     ndim, size = len(shape), math.prod(shape)
     if name in ("add", "subtract", "multiply", "matmul"):
-        partners = [k for k in (j, *range(len(shapes) - 1, -1, -1)) if _fits(name, shape, shapes[k])]
+        partners = [k for k in (j, *range(len(shapes) - 1, -1, -1)) if fits(name, shape, shapes[k])]
         if partners or name != "matmul":
             return (name, i, partners[0])
         # A matrix on the way to a product: its transpose fits it.
@@ -167,21 +166,13 @@ def _instruction(name: str, i: int, j: int, choice: int, shapes: Sequence[Shape]
     if name == "permute":
         if ndim < 2:
             return None
-        turned = tuple(range(-ndim, 0))
-        k = choice % ndim
-        turned = turned[k:] + turned[:k]
+        turned = tuple((choice + k) % ndim - ndim for k in range(ndim))
         return (name, i, turned[::-1] if choice & 8 else turned)
     if name == "take":
         if not ndim or not shape[0]:
             return None
         return (name, i, tuple((choice >> 2 * k & 3) % shape[0] for k in range(1 + choice % 3)))
     return (name, i)
-
-
-def _fits(name: str, a: Shape, b: Shape) -> bool:
-    if name == "matmul":
-        return len(a) == len(b) == 2 and a[1] == b[0]
-    return all(m == n or 1 in (m, n) for m, n in zip(a[::-1], b[::-1], strict=False))
 
 
 @dataclass(frozen=True)
@@ -215,12 +206,9 @@ class Chain:
 
 def deep_chains(depth: int = 10_000) -> st.SearchStrategy[Chain]:
     """Chains of up to `depth` repetitions, from a few random choices."""
-    step = st.tuples(
-        st.sampled_from(["add", "multiply", "negative", "x+x-x", "subtract"]), st.sampled_from([1.0, -1.0])
-    )
-    return st.builds(
-        Chain, st.lists(step, min_size=1, max_size=3).map(tuple), st.integers(1, depth), dyadic_coefficients()
-    )
+    names = st.sampled_from(["add", "multiply", "negative", "x+x-x", "subtract"])
+    pattern = st.lists(st.tuples(names, st.sampled_from([1.0, -1.0])), min_size=1, max_size=3)
+    return st.builds(Chain, pattern.map(tuple), st.integers(1, depth), dyadic_coefficients())
 
 
 def univariate_polynomials() -> st.SearchStrategy[Polynomial]:

@@ -16,7 +16,8 @@ import numpy as np
 from tinygrad_poly.cli.options import DONE, FAILED, MISUSED, SEED, UsageError
 
 _PACKAGE = os.path.dirname(os.path.dirname(__file__))
-COLOURS = {"pass": "bold green", "fail": "bold red", "inconclusive": "bold yellow"}
+COLOURS = {"pass": 32, "fail": 31, "inconclusive": 33}
+"""Green, red and yellow, as terminals number them."""
 
 
 def add(commands: Any) -> None:
@@ -29,9 +30,7 @@ def add(commands: Any) -> None:
         "The status is 0 for a right gradient, 1 for a wrong one, and 2 where nothing is certain.",
     )
     parser.add_argument("loss", help="a file and a function in it: model.py:loss; or a module: pkg.model:loss")
-    parser.add_argument(
-        "gradient", help="its gradient in the same way: a function of the same arguments, or a variable"
-    )
+    parser.add_argument("gradient", help="its gradient in the same way: a function of these arguments, or a variable")
     parser.add_argument("--at", action="append", default=[], metavar="name=numbers", help="such as W=0.5 or x=[1,2,3]")
     parser.add_argument("--wrt", help="names of the arguments to differentiate by, with commas between them")
     parser.add_argument("--oracle", default="auto", help="auto, exact, high precision, tape, or finite differences")
@@ -57,7 +56,7 @@ def _run(options: argparse.Namespace) -> int:
     except Exception as error:  # of the user's functions, and of arguments that do not suit them
         notes = "".join(f" ({note}{_line(error)})" for note in getattr(error, "__notes__", ()))
         raise UsageError(f"{type(error).__name__}: {error}{notes}") from None
-    _show(report.to_json() if options.json else str(report), "" if options.json else COLOURS[report.verdict])
+    _show(report.to_json() if options.json else str(report), 0 if options.json else COLOURS[report.verdict])
     return {"pass": DONE, "fail": FAILED}.get(report.verdict, MISUSED)
 
 
@@ -127,15 +126,7 @@ def _numbers(text: str) -> tuple[str, Any]:
     raise UsageError(f"argument --at: expected name=numbers, such as W=0.5 or x=[1,2,3], but got {text!r}")
 
 
-def _show(text: str, colour: str) -> None:
-    if colour and sys.stdout.isatty():
-        try:
-            from rich.console import Console
-            from rich.text import Text
-        except ImportError:
-            pass
-        else:
-            head, _, rest = text.partition("\n")
-            Console().print(Text(head, colour).append(f"\n{rest}", "default"))
-            return
-    print(text)
+def _show(text: str, colour: int) -> None:
+    head, line, rest = text.partition("\n")
+    coloured = colour and sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    print(f"\033[1;{colour}m{head}\033[0m{line}{rest}" if coloured else text)
