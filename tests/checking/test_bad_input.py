@@ -94,6 +94,12 @@ def test_an_unknown_argument_is_refused_by_name():
         check_gradients(square, twice, X, wrt="y")
 
 
+def test_a_gradient_that_was_cut_to_whole_numbers_is_told_so():
+    report = check_gradients(square, lambda x: (2 * x).astype(int), X)
+    assert report.verdict != "pass"
+    assert "of whole numbers (int64): compute it in floats" in str(report)
+
+
 def test_a_gradient_of_another_shape_fails():
     report = check_gradients(square, lambda x: 2 * x[:2], X)
     assert (report.verdict, report.findings[0].reason) == ("fail", "shape")
@@ -114,6 +120,8 @@ def test_nothing_passes_that_was_not_looked_at():
     # At 0 every multiple of the gradient is right; elsewhere it is not.
     assert check_gradients(square, lambda x: 3 * x, np.zeros(3)).verdict == "fail"
     assert check_gradients(square, twice, np.zeros(3)).verdict == "pass"
+    assert check_gradients(square, twice, np.zeros(8), oracle="finite differences").verdict == "pass"
+    assert check_gradients(square, lambda x: 3 * x, np.zeros(8), oracle="finite differences").verdict == "fail"
     assert check_gradients(square, np.zeros(3), np.zeros(3)).verdict == "inconclusive"
     assert check_gradients(lambda x: np.sum(0 * x), lambda x: 0 * x, X).verdict == "pass"
     assert check_gradients(lambda x: np.sum(3 * x), lambda x: 3.0 + 0 * x, X).verdict == "pass"

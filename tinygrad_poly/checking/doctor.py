@@ -265,7 +265,7 @@ def _elsewhere(patient: Patient, report: GradientReport, oracle: str) -> None:
         if claimed and not any(zero) and _roughly(patient, moved, claimed):
             return
         truth = true_gradients(patient, moved, names, claimed)
-        true = [floats(D) for D in truth.gradients]
+        true = [floats(D) for D in truth.gradients or claimed]  # which lines have confirmed
         if claimed:
             found = truth.findings or compared(patient, moved, claimed, truth)
     except Exception as error:  # another point may lie where the functions are not defined
