@@ -68,11 +68,10 @@ def _slope(function: Callable[[float], float], own: float, unit: float, noise: f
     since: list[Slope] = []
     gap_before, h = math.inf, scale
     kinks = smooth = 0
-    flat = True
     for _ in range(5 * LEVELS):
         up, down = function(h), function(-h)
-        flat = flat and up == down == middle
-        blur = (unit * max(abs(up), abs(down), abs(middle)) + noise + flat * unit) / h
+        flat = up == down == middle  # the numbers inside may be larger than what comes out: log(1) is 0
+        blur = (unit * max(abs(up), abs(down), abs(middle), flat) + noise) / h
         right, left = (up - middle) / h, (middle - down) / h
         if not (math.isfinite(right) and math.isfinite(left)):  # outside of the domain
             table, gap_before, h = [], math.inf, h / 2
@@ -100,7 +99,7 @@ def _slope(function: Callable[[float], float], own: float, unit: float, noise: f
     # Of many differences between neighbours one is small by chance: smaller steps must say the same.
     error = max([best.error, *(abs(s.value - best.value) - s.error for s in since)])
     if scale > own and abs(best.value) <= 4 * error:  # where nothing is seen at all, only what is near counts
-        error = max(error, (unit * max(abs(middle), flat) + noise) / own)
+        error = max(error, (unit * max(abs(middle), not best.value) + noise) / own)
     return best._replace(error=error, kink=best.kink or kinks > 2 * smooth, noise=noise)
 
 

@@ -6,7 +6,9 @@ so the exact gradient shares no idea with the reverse walk that it judges.
 
 from __future__ import annotations
 
+import functools
 import math
+import operator
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -16,81 +18,61 @@ import numpy as np
 from tinygrad_poly.checking.programs import Problem, Shape
 from tinygrad_poly.checking.rationals import Exact, Library
 
+_SPLITS = {"": [("", "")], "s": [("s", ""), ("", "s")], "t": [("t", ""), ("", "t")],
+           "st": [("st", ""), ("s", "t"), ("t", "s"), ("", "st")]}  # fmt: skip
+"""The product rule: the parts of two factors that make a part of the product."""
+
 
 class Jet:
-    """A value with its slopes with respect to every input number, and the change of both along w.
+    """A value with its slopes s with respect to every input number, its tangent t along w, and the slopes st of that.
 
-    Slopes have one axis more than the value, in front. None stands for zeros.
+    Slopes have one axis more than the value, in front. A part that is not there stands for zeros.
     """
 
-    __slots__ = ("slopes", "tangent", "tangent_slopes", "value")
+    __slots__ = ("parts", "value")
 
-    def __init__(self, value: Exact, slopes: Any = None, tangent: Any = None, tangent_slopes: Any = None) -> None:
+    def __init__(self, value: Exact, **parts: Exact) -> None:
         self.value = value
-        self.slopes: Exact | None = slopes
-        self.tangent: Exact | None = tangent
-        self.tangent_slopes: Exact | None = tangent_slopes
+        self.parts = {"": value, **parts}
+
+    @classmethod
+    def _of(cls, parts: dict[str, Exact]) -> Jet:
+        return cls(parts.pop(""), **parts)
 
     def _each(self, on_value: Callable[[Exact, int], Exact]) -> Jet:
-        """Apply a linear operation to value, slopes and tangents; it is told how many extra axes stand in front."""
-        return type(self)(
-            on_value(self.value, 0),
-            self.slopes and on_value(self.slopes, 1),
-            self.tangent and on_value(self.tangent, 0),
-            self.tangent_slopes and on_value(self.tangent_slopes, 1),
-        )
-
-    def _with(self, other: Jet, sign: int) -> Jet:
-        value = self.value + other.value if sign > 0 else self.value - other.value
-        pairs = [
-            (self.slopes, other.slopes, 1),
-            (self.tangent, other.tangent, 0),
-            (self.tangent_slopes, other.tangent_slopes, 1),
-        ]
-        return type(self)(value, *[_total(value.shape, front, a, b if sign > 0 else b and -b) for a, b, front in pairs])
+        """Apply a linear operation to all parts; it is told how many extra axes stand in front."""
+        return self._of({k: on_value(part, "s" in k) for k, part in self.parts.items()})
 
     def __add__(self, other: Jet) -> Jet:
-        return self._with(other, 1)
-
-    def __sub__(self, other: Jet) -> Jet:
-        return self._with(other, -1)
+        value = self.value + other.value
+        terms = {k: [jet.parts[k] for jet in (self, other) if k in jet.parts] for k in _SPLITS}
+        return self._of({k: _total(value.shape, "s" in k, of) for k, of in terms.items() if of})
 
     def __neg__(self) -> Jet:
         return self._each(lambda part, front: -part)
 
-    def _product(self, other: Jet, times: Callable[..., Exact | None]) -> Jet:
-        """The product rule, for the slopes, and again along w."""
-        a, b = self, other
-        value = times(a.value, b.value, 0, 0)
-        assert value is not None
-        shape = value.shape
-        return type(self)(
-            value,
-            _total(shape, 1, times(a.slopes, b.value, 1, 0), times(a.value, b.slopes, 0, 1)),
-            _total(shape, 0, times(a.tangent, b.value, 0, 0), times(a.value, b.tangent, 0, 0)),
-            _total(
-                shape,
-                1,
-                times(a.tangent_slopes, b.value, 1, 0),
-                times(a.slopes, b.tangent, 1, 0),
-                times(a.tangent, b.slopes, 0, 1),
-                times(a.value, b.tangent_slopes, 0, 1),
-            ),
-        )
+    def __sub__(self, other: Jet) -> Jet:
+        return self + -other
+
+    def _product(self, other: Jet, times: Callable[..., Exact]) -> Jet:
+        a, b = self.parts, other.parts
+        shape = times(self.value, other.value, 0, 0).shape
+        terms = {
+            k: [times(a[i], b[j], "s" in i, "s" in j) for i, j in splits if i in a and j in b]
+            for k, splits in _SPLITS.items()
+        }
+        return self._of({k: _total(shape, "s" in k, of) for k, of in terms.items() if of})
 
     def __mul__(self, other: Jet) -> Jet:
         return self._product(other, _times)
 
     def __matmul__(self, other: Jet) -> Jet:
-        return self._product(other, lambda a, b, *_: None if a is None or b is None else a @ b)
+        return self._product(other, lambda a, b, *_: a @ b)
 
     def __pow__(self, n: int) -> Jet:
         if n == 0:
-            return type(self)(Exact(np.full(self.value.shape, 1, dtype=object)))
-        result = self
-        for _ in range(n - 1):
-            result = result * self
-        return result
+            return type(self)(Library.ones_like(self.value))
+        return functools.reduce(operator.mul, [self] * n)
 
     def sum(self, axes: Any = None, keep: bool = False) -> Jet:
         """The sum over `axes`, counted from the end."""
@@ -120,7 +102,6 @@ class Majorant(Jet):
     """A jet that adds where the program subtracts: an upper bound, as no two terms cancel."""
 
     __slots__ = ()
-    __sub__ = Jet.__add__
 
     def __neg__(self) -> Majorant:
         return self
@@ -132,23 +113,16 @@ def _lifted(part: Exact, front: int, ndim: int) -> Exact:
     return part.reshape(part.shape[:front] + (1,) * missing + part.shape[front:]) if front and missing else part
 
 
-def _times(a: Exact | None, b: Exact | None, front_a: int, front_b: int) -> Exact | None:
-    if a is None or b is None:
-        return None
+def _times(a: Exact, b: Exact, front_a: int, front_b: int) -> Exact:
     ndim = max(a.ndim - front_a, b.ndim - front_b)
     return _lifted(a, front_a, ndim) * _lifted(b, front_b, ndim)
 
 
-def _total(shape: Shape, front: int, *terms: Exact | None) -> Exact | None:
-    """The sum of the terms that are not None, in the shape of the value behind the extra axes."""
-    result = None
-    for term in terms:
-        if term is not None:
-            lifted = _lifted(term, front, len(shape))
-            result = lifted if result is None else result + lifted
-    if result is not None and result.shape[front:] != shape:
-        result = Library.broadcast_to(result, result.shape[:front] + shape)
-    return result
+def _total(shape: Shape, front: int, terms: list[Exact]) -> Exact:
+    """The sum of the terms, in the shape of the value behind the extra axes."""
+    total = functools.reduce(operator.add, [_lifted(term, front, len(shape)) for term in terms])
+    full = total.shape[:front] + shape
+    return total if total.shape == full else Library.broadcast_to(total, full)
 
 
 @dataclass(frozen=True)
@@ -174,18 +148,17 @@ def answers(problem: Problem, *, positive: bool = False) -> Answers:
     program = problem.program
     sign: Callable[[Exact], Exact] = abs if positive else lambda x: x
     kind = Majorant if positive else Jet
-    wanted = [math.prod(i.shape) if i.requires_grad else 0 for i in program.inputs]
+    ends = np.cumsum([math.prod(i.shape) if i.requires_grad else 0 for i in program.inputs])
     jets, start = [], 0
-    for given, direction, count in zip(program.inputs, problem.directions, wanted, strict=True):
-        value = sign(Exact.of(given.array()))
-        if not given.requires_grad:
-            jets.append(kind(value))
-            continue
-        slopes = np.full((sum(wanted), count), 0, dtype=object)
-        slopes[range(start, start + count), range(count)] = 1
-        tangent = sign(Exact.of(np.array(direction).reshape(given.shape)))
-        jets.append(kind(value, Exact(slopes.reshape(sum(wanted), *given.shape)), tangent))
-        start += count
+    for given, direction, end in zip(program.inputs, problem.directions, ends.tolist(), strict=True):
+        parts = {}
+        if given.requires_grad:
+            slopes = np.full((ends[-1], end - start), 0, dtype=object)
+            slopes[range(start, end), range(end - start)] = 1
+            tangent = sign(Exact.of(np.array(direction).reshape(given.shape)))
+            parts = {"s": Exact(slopes.reshape(ends[-1], *given.shape)), "t": tangent}
+        jets.append(kind(sign(Exact.of(given.array())), **parts))
+        start = end
     y = program.run(jets)
     v = sign(Exact.of(np.array(problem.cotangent))).reshape(y.value.shape)
 
@@ -193,11 +166,9 @@ def answers(problem: Problem, *, positive: bool = False) -> Answers:
         if slopes is None:
             return tuple(Library.zeros(i.shape) for i in program.inputs)
         found = (slopes * v).reshape((slopes.shape[0], v.size)).sum(1)
-        parts, start = [], 0
-        for given, count in zip(program.inputs, wanted, strict=True):
-            part = found[start : start + count].reshape(given.shape) if count else Library.zeros(given.shape)
-            parts.append(part)
-            start += count
-        return tuple(parts)
+        return tuple(
+            found[end - math.prod(i.shape) : end].reshape(i.shape) if i.requires_grad else Library.zeros(i.shape)
+            for i, end in zip(program.inputs, ends.tolist(), strict=True)
+        )
 
-    return Answers(y.value, weighted(y.slopes), weighted(y.tangent_slopes))
+    return Answers(y.value, weighted(y.parts.get("s")), weighted(y.parts.get("st")))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import operator
+from collections.abc import Callable
 from fractions import Fraction
 from types import SimpleNamespace
 from typing import Any
@@ -49,32 +51,15 @@ class Exact:
         floats = np.array([float(x) for x in self.fractions()], dtype=dtype).reshape(self.shape)
         return Exact.of(floats.astype(np.float64))
 
-    @property
-    def shape(self) -> Shape:
-        """The shape."""
-        shape: Shape = self.numerators.shape
-        return shape
-
-    @property
-    def ndim(self) -> int:
-        """The number of dimensions."""
-        return len(self.shape)
-
-    @property
-    def size(self) -> int:
-        """The number of elements."""
-        return math.prod(self.shape)
-
-    @property
-    def mT(self) -> Exact:  # noqa: N802 - the standard's name
-        """The matrix transpose: the last two dimensions exchanged."""
-        return Exact(np.swapaxes(self.numerators, -1, -2), self.denominator)
+    shape = property(lambda self: self.numerators.shape)
+    ndim = property(lambda self: self.numerators.ndim)
+    size = property(lambda self: self.numerators.size)
+    mT = property(lambda self: Exact(np.swapaxes(self.numerators, -1, -2), self.denominator))  # noqa: N815
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Exact) or self.shape != other.shape:
             return False
-        difference = self.numerators * other.denominator - other.numerators * self.denominator
-        return not np.any(np.asarray(difference, dtype=object) != 0)
+        return not np.any(np.asarray((self - other).numerators, dtype=object) != 0)
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -84,21 +69,21 @@ class Exact:
     def __neg__(self) -> Exact:
         return Exact(-self.numerators, self.denominator)
 
-    def _sum(self, other: Any, sign: int) -> Exact:
-        other = _exact(other)
-        if self.denominator == other.denominator:
-            return Exact(self.numerators + sign * other.numerators, self.denominator)
-        denominator = math.lcm(self.denominator, other.denominator)
-        left = self.numerators * (denominator // self.denominator)
-        return Exact(left + other.numerators * (sign * (denominator // other.denominator)), denominator)
+    def _over(self, denominator: int) -> Any:
+        """The numerators over a multiple of the denominator."""
+        return self.numerators * (denominator // self.denominator)
 
     def __add__(self, other: Any) -> Exact:
-        return self._sum(other, 1)
+        other = _exact(other)
+        if self.denominator == other.denominator:
+            return Exact(self.numerators + other.numerators, self.denominator)
+        denominator = math.lcm(self.denominator, other.denominator)
+        return Exact(self._over(denominator) + other._over(denominator), denominator)
 
     __radd__ = __add__
 
     def __sub__(self, other: Any) -> Exact:
-        return self._sum(other, -1)
+        return self + -_exact(other)
 
     def __rsub__(self, other: Any) -> Exact:
         return _exact(other) - self
@@ -122,14 +107,13 @@ class Exact:
         return Exact(self.numerators[index], self.denominator)
 
     def __setitem__(self, index: Any, value: Exact) -> None:
-        self._place(value)
-        self.numerators[index] = value.numerators * (self.denominator // value.denominator)
+        self._written(operator.setitem, index, value)
 
-    def _place(self, other: Exact) -> None:
-        """Take over a denominator with which `other` can be written too."""
-        denominator = math.lcm(self.denominator, other.denominator)
-        self.numerators = np.asarray(self.numerators * (denominator // self.denominator), dtype=object)
-        self.denominator = denominator
+    def _written(self, write: Callable[[Any, Any, Any], None], index: Any, value: Exact) -> None:
+        """Write with a denominator with which both can be written."""
+        denominator = math.lcm(self.denominator, value.denominator)
+        self.numerators, self.denominator = np.asarray(self._over(denominator), dtype=object), denominator
+        write(self.numerators, index, value._over(denominator))
 
     def sum(self, axis: Any = None, keepdims: bool = False) -> Exact:
         """The sum over `axis`."""
@@ -139,59 +123,22 @@ class Exact:
         """The same numbers in another shape."""
         return Exact(self.numerators.reshape(shape), self.denominator)
 
-    def __array_namespace__(self) -> type[Library]:
+    def __array_namespace__(self) -> Any:
         return Library
 
 
-class Library:
-    """The array namespace of `Exact`: the functions that the engine looks up."""
-
-    @staticmethod
-    def sum(array: Exact, axis: Any = None, keepdims: bool = False) -> Exact:
-        """The sum over `axis`."""
-        return array.sum(axis, keepdims)
-
-    @staticmethod
-    def reshape(array: Exact, shape: Shape) -> Exact:
-        """The same numbers in another shape."""
-        return array.reshape(shape)
-
-    @staticmethod
-    def permute_dims(array: Exact, axes: Shape) -> Exact:
-        """The dimensions in another order."""
-        return Exact(array.numerators.transpose(axes), array.denominator)
-
-    @staticmethod
-    def broadcast_to(array: Exact, shape: Shape) -> Exact:
-        """The same numbers repeated."""
-        return Exact(np.broadcast_to(array.numerators, shape), array.denominator)
-
-    @staticmethod
-    def zeros(shape: Shape, dtype: Any = None) -> Exact:
-        """Zeros."""
-        return Exact(np.full(shape, 0, dtype=object))
-
-    @staticmethod
-    def ones_like(array: Exact) -> Exact:
-        """Ones in the shape of `array`."""
-        return Exact(np.full(array.shape, 1, dtype=object))
-
-    @staticmethod
-    def zeros_like(array: Exact) -> Exact:
-        """Zeros in the shape of `array`."""
-        return Library.zeros(array.shape)
-
-    @staticmethod
-    def astype(array: Exact, dtype: Any) -> Exact:
-        """The same fractions: exact in any dtype."""
-        return array
-
-    @staticmethod
-    def _add_at(array: Exact, index: Any, values: Exact) -> None:
-        array._place(values)
-        np.add.at(array.numerators, index, values.numerators * (array.denominator // values.denominator))
-
-    add = SimpleNamespace(at=_add_at)
+Library: Any = SimpleNamespace(
+    sum=Exact.sum,
+    reshape=Exact.reshape,
+    permute_dims=lambda array, axes: Exact(array.numerators.transpose(axes), array.denominator),
+    broadcast_to=lambda array, shape: Exact(np.broadcast_to(array.numerators, shape), array.denominator),
+    zeros=lambda shape, dtype=None: Exact(np.full(shape, 0, dtype=object)),
+    ones_like=lambda array: Exact(np.full(array.shape, 1, dtype=object)),
+    zeros_like=lambda array: Library.zeros(array.shape),
+    astype=lambda array, dtype: array,
+    add=SimpleNamespace(at=lambda array, index, values: array._written(np.add.at, index, values)),
+)
+"""The array namespace of `Exact`: the functions that the engine looks up. Fractions are exact in any dtype."""
 
 
 def _exact(value: Any) -> Exact:

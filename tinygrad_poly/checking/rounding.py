@@ -232,7 +232,7 @@ def _second_look(patient: Patient, arrays: Arrays, leaf: int, finding: Finding) 
             oracles.finely(patient.function, arrays, leaf, at, patient.deadline)
             or oracles.slope_of(patient.function, arrays, leaf, at)
         )
-        D[at], E[at] = (s.value, max(E[at], s.error)) if s else (D[at], np.inf)
+        D[at], E[at] = (s.value, max(E[at], s.error + 2.0**-48 * abs(s.value))) if s else (D[at], np.inf)
         if difference(finding.claimed[at], D[at]) > FAIL_FROM * E[at]:  # one that is wrong is enough
             break
     return judge(Finding(finding.name, finding.claimed, D, E, unseen=finding.unseen))
