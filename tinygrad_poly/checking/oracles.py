@@ -140,16 +140,14 @@ def by_tape(f: Function, arrays: Arrays, rough: bool = False) -> Truth:
             result = f.call(*args)
         finally:
             reads.reset(token)
-        if library_of(result) != "tensor" or result.node is None:
-            where = f" at {read[0][2].filename}, line {read[0][2].lineno}" if read and read[0][2] else ""
-            if read or library_of(result) != "tensor":
-                raise NoOracleError(f"the function left the tape{where}")
+        line = next((f" at {where.filename}, line {where.lineno}" for *_, where in read if where), "")
+        recorded = library_of(result) == "tensor" and result.node is not None
+        if read and recorded:
+            raise NoOracleError(f"the function reads numbers off the tape{line}")
+        if read or library_of(result) != "tensor":
+            raise NoOracleError(f"the function left the tape{line}")
+        if not recorded:
             return [np.zeros(x.shape) for x in leaves]
-        if read:
-            line = read[0][2]
-            raise NoOracleError(
-                "the function reads numbers off the tape" + (f" at {line.filename}, line {line.lineno}" if line else "")
-            )
         v = made_by("tensor", np.asarray(np.broadcast_to(f.cotangent, result.shape), dtype), False)
         found = grad(result, leaves, v.to(result.dtype), allow_unused=True)
         return [np.zeros(x.shape) if g is None else as_array(g) for g, x in zip(found, leaves)]

@@ -94,10 +94,6 @@ def _in_float32(patient: Patient, arrays: Arrays) -> Arrays:
     return {i: x.astype(np.float32).astype(x.dtype) for i, x in given.items()}
 
 
-def _digits(field: Field) -> int:
-    return int(field.mp.dps) if field.mp else 0
-
-
 def _of_formulas(patient: Patient, arrays: Arrays, truth: Truth) -> list[Finding] | None:
     """The findings of a gradient without its rounding: beside an exact one it is equal, or not.
 
@@ -106,8 +102,8 @@ def _of_formulas(patient: Patient, arrays: Arrays, truth: Truth) -> list[Finding
     moves both gradients: how far is found out by moving it.
     """
     exact, size = truth.numbers, oracles.extent(patient.arguments)
-    digits = _digits(exact) if exact is not None else oracles.first_digits(patient.arguments)
-    field = exact if exact is not None else Field()
+    field = Field() if exact is None else exact
+    digits = oracles.first_digits(patient.arguments) if exact is None else int(field.mp.dps) if field.mp else 0
     if exact is None:
         patient.deadline = max(patient.deadline, time.perf_counter() + patient.time_budget)
     formula = patient.formula(arrays, digits, field)
@@ -120,7 +116,7 @@ def _of_formulas(patient: Patient, arrays: Arrays, truth: Truth) -> list[Finding
         return 10.0 ** min(3 * size - 0.8 * digits, 300.0) + 10.0 ** (-digits / 2) * true if digits else 0 * true
 
     def vague(D: Any) -> bool:
-        return D.size > 0 and bool(lost(D).max() > 1e-12 * np.abs(floats(D)).max())
+        return D.size > 0 and bool(lost(D).max() > (1e-12 * np.abs(floats(D)).max() or 1e-60))
 
     while 0 < digits < 500 and any(map(vague, trues)):
         digits *= 4
@@ -181,8 +177,8 @@ def _of_floats(patient: Patient, arrays: Arrays, claimed: list[Any], truth: Trut
     wiggle = np.random.default_rng(patient.seed + 1)
     given = {i: x for i, x in enumerate(a.leaves) if floating(x)} | arrays
     near = {i: np.asarray(x * (1 + 2 * max(units) * wiggle.uniform(-1, 1, x.shape)), x.dtype) for i, x in given.items()}
-    wide = np.float64 if max(units) > 1e-12 else patient.function.dtype if patient.library == "numpy" else WIDE
-    again = [(near, None)] + [(arrays, wide)] * (wide is not np.float64 or max(units) > 1e-12)
+    wider = np.float64 if max(units) > 1e-12 else patient.function.dtype if patient.library == "numpy" else WIDE
+    again = [(near, None)] + [(arrays, wider)] * (wider is not np.float64 or max(units) > 1e-12)
     for moved, dtype in again if callable(patient.claim) else ():
         try:
             others.append(patient.answer(moved, dtype))
