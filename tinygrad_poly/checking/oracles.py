@@ -86,6 +86,8 @@ def scalar_run(
     call: Callable[..., Any], arguments: Arguments, arrays: Arrays, field: Field, active: bool = True
 ) -> Any:
     """The result of a plain function on scalars of a field, and the arrays of them that are active."""
+    if sum(x.size for x in arguments.leaves if floating(x)) > _TOO_MANY:
+        raise NoOracleError("there are too many numbers for exact arithmetic in the time budget")
     inputs = {
         i: field.array(arrays.get(i, x), active and i in arguments.active)
         for i, x in enumerate(arguments.leaves)
@@ -99,8 +101,6 @@ def exactly(f: Function, arrays: Arrays, field: Field) -> Truth:
     """The oracle of exact arithmetic, or of high precision: depends on the field."""
     if f.library != "numpy":
         raise NoOracleError("exact arithmetic runs functions of NumPy arrays")
-    if sum(x.size for x in f.arguments.leaves if floating(x)) > _TOO_MANY:
-        raise NoOracleError("there are too many numbers for exact arithmetic in the time budget")
     try:
         result, inputs = scalar_run(f.call, f.arguments, arrays, field)
         result = np.asarray(result, object)
@@ -225,6 +225,8 @@ def finely(f: Function, arrays: Arrays, leaf: int, at: Any, deadline: float) -> 
     With a third of the digits for the step, it is as good as a derivative: its error is what a larger step changes, and
     what numbers as large as the arguments' squares leave over when they cancel.
     """
+    if f.library != "numpy":
+        return None
     x, size = arrays[leaf].astype(object), extent(f.arguments)
 
     def number(h: Fraction, digits: int) -> Any:
