@@ -32,10 +32,8 @@ def directional(function: Callable[..., Any], cotangent: Any, directions: list[A
 
     def inner(*args: Any) -> Any:
         found = gradients(function, args, made_by(library_of(args[0]), cotangent, False), True)
-        parts = [
-            (g * made_by(library_of(g), d.astype(str(g.dtype)[-7:]), False)).sum() for g, d in zip(found, directions)
-        ]
-        return sum(parts[1:], parts[0])
+        along = (made_by(library_of(g), d.astype(str(g.dtype)[-7:]), False) for g, d in zip(found, directions))
+        return sum((g * d).sum() for g, d in zip(found, along))
 
     return inner
 

@@ -301,24 +301,18 @@ def _further(patient: Patient, report: GradientReport, operation: Callable[..., 
     arrays = {i: x for i, x in enumerate(a.leaves) if floating(x)}
     directions = [patient.random.standard_normal(x.shape) for x in arrays.values()]
     second = custom.directional(operation, patient.cotangent, directions)
-    small = a.build(patient.claim_library, arrays, np.float32)
-    for what, function, args in (
-        ("second derivative", second, a.build(patient.claim_library, arrays)),
-        ("float32", operation, small),
-    ):
+    options: Any = (patient.wrt, patient.seed, None, patient.time_budget, patient.claim_library)
+    for what, function, dtype in (("second derivative", second, None), ("float32", operation, np.float32)):
         try:
-            other = Patient(
-                function, custom.own_gradient(function), args, patient.wrt, patient.seed, None, patient.time_budget,
-                patient.claim_library,
-            )  # fmt: skip
-            found = examine(other, differences)
+            args = a.build(patient.claim_library, arrays, dtype)
+            found = examine(Patient(function, custom.own_gradient(function), args, *options), differences)
         except Exception as error:  # a backward pass that cannot be differentiated
             report.notes.append(f"{what}: not checked ({type(error).__name__}: {error})")
             continue
-        for finding in (*found.findings, *found.diagnosis):
-            for attribute in ("name", "argument"):
-                if hasattr(finding, attribute):
-                    setattr(finding, attribute, f"{getattr(finding, attribute)} ({what})")
+        for finding in found.findings:
+            finding.name += f" ({what})"
+        for diagnosis in found.diagnosis:
+            diagnosis.argument += f" ({what})"
         report.findings += found.findings
         report.diagnosis += found.diagnosis
     report.conclude()

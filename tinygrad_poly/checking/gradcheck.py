@@ -52,7 +52,7 @@ def gradcheck(
     """
     if on := [name for name, value in others.items() if value and name != "check_backward_ad"]:
         raise NotImplementedError(f"gradcheck(): {on[0]} is not there: leave it out")
-    given = [inputs] if isinstance(inputs, Tensor) else list(inputs)
+    given = _listed(inputs)
     chosen = [i for i, x in enumerate(given) if isinstance(x, Tensor) and x.requires_grad]
     if not chosen:
         raise ValueError("gradcheck expects at least one input tensor to require gradient, but none of them does")
@@ -64,6 +64,10 @@ def gradcheck(
     return not problem
 
 
+def _listed(values: Any) -> list[Any]:
+    return list(values) if isinstance(values, (tuple, list)) else [values]
+
+
 def _problem(
     func: Callable[..., Any], given: list[Any], chosen: list[int], tolerances: tuple[float, ...], fast: bool
 ) -> str:
@@ -71,8 +75,7 @@ def _problem(
     random = np.random.default_rng(0)
 
     def outputs(args: Sequence[Any]) -> list[Any]:
-        result = func(*args)
-        return [y for y in (result if isinstance(result, (tuple, list)) else [result]) if isinstance(y, Tensor)]
+        return [y for y in _listed(func(*args)) if isinstance(y, Tensor)]
 
     def values(i: int, moved: Any) -> list[Any]:
         args = list(given)
@@ -132,26 +135,21 @@ def gradgradcheck(
     >>> gradgradcheck(lambda x: x**3, (x,))
     True
     """
-    given = [inputs] if isinstance(inputs, Tensor) else list(inputs)
-    first = func(*given)
-    ys = list(first) if isinstance(first, (tuple, list)) else [first]
-    random = np.random.default_rng(0)
+    given = _listed(inputs)
+    random, vs = np.random.default_rng(0), grad_outputs
     if grad_outputs is None:
+        ys = _listed(func(*given))
         vs = [make_tensor(random.standard_normal(y.shape)).to(y.dtype).requires_grad_() for y in ys]
-    else:
-        vs = [grad_outputs] if isinstance(grad_outputs, Tensor) else list(grad_outputs)
     wanted = [i for i, x in enumerate(given) if isinstance(x, Tensor) and x.requires_grad]
 
     def gradients(*args: Any) -> Any:
         xs, cotangents = args[: len(given)], args[len(given) :]
         xs = tuple(x if i not in wanted or x.requires_grad else x.detach().requires_grad_() for i, x in enumerate(xs))
-        result = func(*xs)
-        results = list(result) if isinstance(result, (tuple, list)) else [result]
-        pairs = [(y, v) for y, v in zip(results, cotangents) if y.requires_grad]
+        pairs = [(y, v) for y, v in zip(_listed(func(*xs)), cotangents) if y.requires_grad]
         if not pairs:
             raise GraphError("gradgradcheck: no output requires grad")
         outputs, inner = [y for y, _ in pairs], [v for _, v in pairs]
         found = grad(outputs, [xs[i] for i in wanted], inner, create_graph=True, allow_unused=True)
         return tuple(g if g is not None else xs[i] * 0 for i, g in zip(wanted, found))
 
-    return gradcheck(gradients, (*given, *vs), **options)
+    return gradcheck(gradients, (*given, *_listed(vs)), **options)

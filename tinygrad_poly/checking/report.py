@@ -63,9 +63,8 @@ class GradientReport:
             lines += [f"  {f.name}: {note}" for note in f.notes]
         shapes = {f.name for f in self.findings if f.reason == "shape"}
         for d in self.diagnosis:
-            if d.code == "unclassified" and d.argument in shapes:  # the shape says it all
-                continue
-            lines += ["", *str(d).splitlines()]
+            told = d.code == "unclassified" and d.argument in shapes  # the shape says it all
+            lines += [] if told else ["", *str(d).splitlines()]
         lines += [f"  note: {note}" for note in self.notes]
         return "\n".join(lines)
 
