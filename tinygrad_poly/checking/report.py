@@ -77,7 +77,7 @@ class GradientReport:
 
     def to_json(self) -> str:
         """The report as JSON: verdict, oracle, reason, notes, seconds, arguments and diagnosis."""
-        keys = ("name", "verdict", "reason", "worst", "at", "power", "exact", "notes")
+        keys = ("name", "verdict", "reason", "worst", "at", "power", "exact", "along", "notes")
         found = {key: getattr(self, key) for key in ("verdict", "oracle", "reason", "notes", "seconds")}
         found["arguments"] = [{key: getattr(f, key) for key in keys} for f in self.findings]
         found["diagnosis"] = [{**asdict(d), "text": str(d)} for d in self.diagnosis]
