@@ -1,7 +1,5 @@
 """Losses of modules: `loss(model, x, y)` as a loss of named weights, which are the module's own parameters."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -57,7 +55,7 @@ class ModuleLoss:
         for (module, _), mode in zip(self._modes, modes):
             module.training = mode
 
-    def as_now(self) -> ModuleLoss:
+    def as_now(self) -> "ModuleLoss":
         """The same loss with the buffers, frozen parameters and mode that the module has now."""
         return ModuleLoss(self.loss, self.model)
 

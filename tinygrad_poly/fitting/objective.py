@@ -1,7 +1,5 @@
 """The objective: a loss of named weights on fixed data, which a fit minimizes."""
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -62,7 +60,7 @@ class Objective:
         """The data for a picture: x and y as NumPy arrays."""
         return arrays.on_cpu(self.x.array), arrays.on_cpu(self.y.array)
 
-    def in_float64(self) -> Objective:
+    def in_float64(self) -> "Objective":
         """The same loss of the same data, computed in float64."""
         x, y = (_float64(data) for data in (self.x, self.y))
         return replace(self, x=x, y=y)
@@ -78,7 +76,7 @@ class Objective:
         """A module's buffers; None where there is no module."""
         return self.loss.buffers if isinstance(self.loss, ModuleLoss) else None
 
-    def as_now(self) -> Objective:
+    def as_now(self) -> "Objective":
         """The same objective; that of a module with its buffers and mode as they are now."""
         return replace(self, loss=self.loss.as_now()) if isinstance(self.loss, ModuleLoss) else self
 

@@ -1,7 +1,5 @@
 """The curves that the command line fits: polynomials of several degrees, with their data and defaults."""
 
-from __future__ import annotations
-
 import hashlib
 import math
 from collections.abc import Callable, Mapping
@@ -42,7 +40,7 @@ class Problem:
         """The data in words."""
         return self.about.format(**settings) if settings["data"] is None else str(settings["data"])
 
-    def set_up(self, settings: Settings) -> Task:
+    def set_up(self, settings: Settings) -> "Task":
         """The data, the loss and the weights to start from.
 
         Raises:

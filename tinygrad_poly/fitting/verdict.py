@@ -1,7 +1,5 @@
 """The verdict on a fit: how far it is from the best that its model can do, and whether it has converged."""
 
-from __future__ import annotations
-
 import math
 import textwrap
 from dataclasses import dataclass, replace
@@ -54,7 +52,7 @@ class Verdict:
     more_steps_at_fastest: int | None = None
 
     @classmethod
-    def of(cls, run: Run, loss: float, quadratic: Quadratic | None, is_plain_descent: bool) -> Verdict:
+    def of(cls, run: Run, loss: float, quadratic: Quadratic | None, is_plain_descent: bool) -> "Verdict":
         """The verdict on a run, from the loss of its weights and what its optimizer says of its steps."""
         verdict = cls(run.step, loss, run.lr)
         if quadratic is None:

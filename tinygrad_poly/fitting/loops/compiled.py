@@ -1,7 +1,5 @@
 """The compiled loop: many steps of a fit at once, in a compiled program."""
 
-from __future__ import annotations
-
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +21,7 @@ MOST_A_CHUNK = 2**16
 """How many losses are kept at most before they are looked at."""
 
 
-def compiled_steps(state: State, hoist: str | None = None) -> CompiledSteps | None:
+def compiled_steps(state: State, hoist: str | None = None) -> "CompiledSteps | None":
     """The compiled program of the steps; None if the optimizer has to take an ordinary step first."""
     # Tracing needs more than fitting does: it is imported where it is asked for.
     from tinygrad_poly.compiler.steps import CompiledSteps
@@ -63,7 +61,7 @@ def compiled_loop(state: State, hoist: str | None = None) -> End:
     return end or eager_loop(state)
 
 
-def _set_up(state: State, hoist: str | None) -> tuple[CompiledSteps | None, End | None]:
+def _set_up(state: State, hoist: str | None) -> "tuple[CompiledSteps | None, End | None]":
     """The compiled program of the steps; if the optimizer needs an ordinary step first, that step is taken.
 
     Or the end, if that is where the fit ends. With neither, the steps that are left can only be taken one by one.
@@ -95,7 +93,7 @@ class _Chunks:
         complete: how many steps are complete for somebody who interrupts now.
     """
 
-    def __init__(self, state: State, compiled: CompiledSteps) -> None:
+    def __init__(self, state: State, compiled: "CompiledSteps") -> None:
         self.state, self.compiled = state, compiled
         self.options = self._options()
         self.complete = state.steps.start

@@ -1,7 +1,5 @@
 """Ctrl-C as a request that is checked between two steps, so that no step stays half done."""
 
-from __future__ import annotations
-
 import signal
 import threading
 from types import FrameType
@@ -14,7 +12,7 @@ class Interrupt:
         self.requested = False
         self._replaced = False
 
-    def __enter__(self) -> Interrupt:
+    def __enter__(self) -> "Interrupt":
         # Only the main thread may set handlers, and a program that set its own is to keep it.
         if (
             threading.current_thread() is threading.main_thread()
