@@ -84,10 +84,10 @@ def gpu_summary(gpus: Mapping[str, Results]) -> Iterator[str]:
     for results in gpus.values():
         row = results.row("sin-2000-float64-cuda", 1, "compiled")
         ratios = {name: results.ratio(row, name) for name in (REFERENCE, "torch CUDA graph")}
-        found = [f"{significant(q.middle)} of {name}'s" for name, q in ratios.items() if q]
+        found = [f"{significant(q.middle)} of {name}'s time" for name, q in ratios.items() if q]
         if row and found:
             beside = " and ".join(found)
-            yield f"- **On a GPU** ({results.gpu}), compiled, it takes {duration(seconds(row))}: {beside}.\n"
+            yield f"- **On a GPU** ({results.gpu}), the compiled step takes {duration(seconds(row))}: {beside}.\n"
 
 
 def machine(results: Results) -> str:
