@@ -12,7 +12,8 @@ from .cases.table import CASES
 
 # What torch computes with several nodes, or has no function for.
 OWN = """
-Einsum binary_cross_entropy cbrt cofactors cofactors_along completed lower_half on_diagonal one_minus_square
+Einsum binary_cross_entropy binary_cross_entropy_with_logits cbrt cofactors cofactors_along completed lower_half
+on_diagonal one_minus_square
 pick pinv place polyval power_log recurrence shift vander windows
 """
 

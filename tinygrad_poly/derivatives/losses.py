@@ -1,7 +1,8 @@
-"""Losses that are no compositions of other rows, because they are cut off where those are infinite."""
+"""Losses that are rows of their own: cut off where others are infinite, or with fewer ways through memory."""
 
-from math import inf
+from math import inf, nan
 
+from tinygrad_poly.derivatives.activations import sigmoid
 from tinygrad_poly.derivatives.elementwise import log, log1p, where
 from tinygrad_poly.engine.arrays import Array, together
 from tinygrad_poly.engine.operation import Operation, Point
@@ -26,4 +27,18 @@ binary_cross_entropy = Operation(
         Point((1, 1), 0, (0, -inf), [[1e12, -1e12], [-inf, 0]]),
         Point((0, 0), 0, (0, inf), [[1e12, -1e12], [-inf, 0]]),
     ),
+)  # fmt: skip
+
+
+def _with_logits(x: Array, t: Array) -> Array:
+    xp = together(x, t)
+    return xp.maximum(x, 0) - x * t + xp.log1p(xp.exp(0 - xp.abs(x)))
+
+
+# −t log σ(x) − (1 − t) log(1 − σ(x)), in which 1 − σ(x) = σ(−x).
+binary_cross_entropy_with_logits = Operation(
+    "BinaryCrossEntropyWithLogits", _with_logits,
+    lambda g, x, t: g * (sigmoid(x) - t), lambda g, x, t: -g * x,
+    formula="log(1 + eᵃ) − a b", derivative="σ(a) − b; −a",
+    special=(Point((inf, 1), nan, (0, -inf), [[0, -1], [-1, 0]]), Point((-inf, 0), nan, (0, inf), [[0, -1], [-1, 0]])),
 )  # fmt: skip

@@ -7,6 +7,7 @@ import numpy as np
 from tinygrad_poly.derivatives import losses
 from tinygrad_poly.engine.apply import apply_operation
 
+from ...helpers import halves
 from ..checks import Bound, Case
 
 
@@ -37,6 +38,21 @@ CASES: list[Case] = [
                 (lambda a, b: (1 + (a + b) / (a * (1 - a))) / (a * (1 - a)), lambda a, b: 1 / (a * (1 - a))),
                 (lambda a, b: 1 / a + 1 / (1 - a), lambda a, b: 0.0),
             ),
+        ),
+    ),
+    Case(
+        losses.binary_cross_entropy_with_logits,
+        "binary_cross_entropy_with_logits",
+        lambda m, a, b: apply_operation(losses.binary_cross_entropy_with_logits, a, b),
+        [((), ()), ((3,), (3,)), ((2, 3), (2, 3)), ((0,), (0,))],
+        torch_call=lambda m, a, b: m.nn.functional.softplus(a) - a * b,
+        draw=(halves, _quarters),
+        bound=Bound(
+            (2, 1, 2),
+            (5, 5, 8),
+            lambda a, b: 1 + abs(a) + abs(a * b),
+            (lambda a, b: 1 + b, lambda a, b: abs(a)),
+            ((lambda a, b: 1.0, lambda a, b: 1.0), (lambda a, b: 1.0, lambda a, b: 0.0)),
         ),
     ),
 ]

@@ -215,10 +215,11 @@ def binary_cross_entropy_with_logits(
     tensor([0.6931, 0.0000])
     """
     _check_alike(input, target, "BCEWithLogitsLoss")
-    surprise = functions.softplus(-input, 1.0, math.inf)  # −log σ(x); −log(1 − σ(x)) is that plus x
-    if pos_weight is not None:
-        surprise = ((pos_weight - 1) * target + 1) * surprise
-    loss = (1 - target) * input + surprise
+    if pos_weight is None:
+        loss = apply_operation(losses.binary_cross_entropy_with_logits, input, target)
+    else:
+        surprise = functions.softplus(-input, 1.0, math.inf)  # −log σ(x); −log(1 − σ(x)) is that plus x
+        loss = (1 - target) * input + ((pos_weight - 1) * target + 1) * surprise
     loss = _reduced(loss if weight is None else loss * weight, reduction)
     return _named("BinaryCrossEntropyWithLogits", loss)
 
