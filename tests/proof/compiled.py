@@ -99,10 +99,15 @@ class Case:
             weights = [x for x in (*self.arguments, *READS) if (x in differentiable or self.requires.get(x))]
             kind = self.random.choices(
                 ["binary", "multiply", "unary", "number", "sum", "shape", "where", "slope", "update", "own", "add",
-                 "backward", "gradient", "helper", "func", "branch"],
-                [6, 6 * (left > 0), 4, 3, 3, 2, 2, 4 * bool(weights), 2, 1, 2, 1.5, 1.5, 1, 1 * (left > 1), 1],
+                 "backward", "gradient", "helper", "func", "branch", "matmul"],
+                [6, 6 * (left > 0), 4, 3, 3, 2, 2, 4 * bool(weights), 2, 1, 2,
+                 1.5, 1.5, 1, 1 * (left > 1), 1, 3 * (left > 0)],
             )[0]  # fmt: skip
-            if kind in ("multiply", "func"):
+            if kind == "matmul":
+                rows = [name for name, n in (known | self.shapes).items() if len(n) == 2]
+                columns = [name for name, n in (known | self.shapes).items() if n == (4,)]
+                kind = "matmul" if rows and columns else "multiply"
+            if kind in ("multiply", "func", "matmul"):
                 left -= 1 + (kind == "func")
             if both is None and kind in ("binary", "multiply", "where"):
                 kind = "unary"
@@ -112,6 +117,10 @@ class Case:
                     line, made = f"{p} {pick('+-')} {q}", both  # type: ignore[assignment]
                 case "multiply":
                     line, made = f"{p} * {q}", both  # type: ignore[assignment]
+                case "matmul":
+                    p = pick(rows)
+                    line = f"({p} @ {pick(columns)}{pick(['', '.reshape(4, 1)'])}).sum() + {p}.sum()"
+                    made = ()
                 case "unary":
                     line = pick(
                         ["-{}", "{}.abs()", "{}.relu()", "{} / 2", "{}.detach()", "{}.clone()", "{} + 1"]
