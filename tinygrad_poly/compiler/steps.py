@@ -10,6 +10,7 @@ from tinygrad_poly.compiler.loops import numba_runner, threads
 from tinygrad_poly.compiler.loops.driver import printer
 from tinygrad_poly.compiler.loops.fuse import NotFusable, Plan, fuse, planned
 from tinygrad_poly.compiler.loops.js_printer import JsPrinter
+from tinygrad_poly.compiler.loops.layers import layers
 from tinygrad_poly.compiler.loops.numpy_runner import NumpyProgram
 from tinygrad_poly.compiler.loops.parts import PartsPrinter
 from tinygrad_poly.compiler.moments.algebra import NotFinite
@@ -73,11 +74,14 @@ class CompiledSteps:
         self.plan: Plan | None = None
         self.apart: Apart | None = None
         self.why_not_fused = ""
+        changing = (*self.step.carried, *self.step.rates)
         try:
-            changing = (*self.step.carried, *self.step.rates)
             self.plan, self.apart = planned(self.step.program, changing, split=self.step.program.inputs)
         except NotFusable as reason:
             self.why_not_fused = str(reason)
+        if gpu is None and (self.plan is None or self.plan.has_calls):
+            with suppress(NotFusable):
+                self.plan = layers(self.step.program, changing)
         self._run: Callable[..., Any] | None = None
         self._on_gpu: cuda_runner.Steps | None = None
         if gpu is not None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_poly.compiler.loops.fuse import Loop, Plan, Stage, is_sum_of_one, is_view
+from tinygrad_poly.compiler.loops.layers import Layers, LayersPrinter
 from tinygrad_poly.compiler.loops.memory import Item, reused
 from tinygrad_poly.compiler.loops.numpy_runner import NEW, is_ufunc
 from tinygrad_poly.compiler.loops.printer import Printer
@@ -38,8 +39,9 @@ class Group:
 
 
 def printer(plan: Plan, arrays: Mapping[str, Any], typed: bool = True) -> Printer:
-    """The printer for a plan: a `Driver` if the plan has calls, else a `Printer`."""
-    return (Driver if plan.has_calls else Printer)(plan, dict(arrays), typed)
+    """The printer for a plan: a `Driver` if the plan has calls, else a `Printer`; for small networks one of its own."""
+    kind = LayersPrinter if isinstance(plan, Layers) else Driver if plan.has_calls else Printer
+    return kind(plan, dict(arrays), typed)
 
 
 class Driver(Printer):
