@@ -166,6 +166,16 @@ def test_data_from_outside_are_taken_apart_too():
     same(compiled(w), tg.grad((x @ w - y).pow(2).sum(), w))
 
 
+def test_data_from_outside_may_be_a_part_of_what_is_returned():
+    x, w, _, _, y = data(20)
+
+    def function(w, y):
+        both = tg.cat([x, y.detach(), (y > 0)], 1)
+        return both, (both[:, 2:] @ w).abs().sum(), both * 2
+
+    same(compile(function)(w, y), function(w, y))
+
+
 def test_second_derivatives_of_a_compiled_function():
     x, w, _, _, y = data(20)
     loss = lambda w: (x @ w - y).pow(2).sum()  # noqa: E731

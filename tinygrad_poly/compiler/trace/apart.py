@@ -71,14 +71,16 @@ class Apart:
             shape, column = self._short(s.shape), self._column(s.shape)
             with phase(s.phase):
                 parts = _array(self._input(s, shape) if s.function == "input" else self._computed(s, shape))
-            if parts.shape != shape or any(getattr(x, "shape", ()) != column for x in parts.flat):
-                raise NotApart(f"{s.function} of shape {s.shape} mixes points and columns")
+            kinds = [(getattr(x, "shape", ()), getattr(x, "dtype", s.dtype)) for x in parts.flat]
+            if parts.shape != shape or any(kind != (column, s.dtype) for kind in kinds):
+                raise NotApart(f"{s.function} of shape {s.shape} mixes points and columns, or dtypes")
             self._parts[s] = parts
             if s.name:
                 _name(self._parts[s], s.name)
-        self.program = simplify(
-            Program.of(self.inputs(program.inputs), [x for s in program.outputs for x in self._parts[s].flat])
-        )
+        outputs = [x for s in program.outputs for x in self._parts[s].flat]
+        if not all(isinstance(x, Symbol) for x in outputs):
+            raise NotApart("a part of what is returned is not computed")
+        self.program = simplify(Program.of(self.inputs(program.inputs), outputs))
 
     def inputs(self, symbols: Iterable[Symbol]) -> list[Symbol]:
         """The inputs of the new program in the place of old ones."""
@@ -156,6 +158,12 @@ class Apart:
             self._captured[id(x)] = _array(self._pieces(x, x.shape), self._short(x.shape))
         return self._captured[id(x)]
 
+    def _inside(self, value: Any) -> Any:
+        """An attribute, with the arrays in it in parts."""
+        if isinstance(value, (list, tuple)):
+            return type(value)(map(self._inside, value))
+        return self._given(value) if isinstance(value, np.ndarray) else value
+
     def _computed(self, s: Symbol, shape: Shape) -> Parts:
         given, attributes = [self._given(x) for x in s.inputs], dict(s.attributes)
         if s.function == "full":
@@ -165,7 +173,7 @@ class Apart:
         if s.function in PAIRS and attributes.keys() == {"axis", "keepdims"}:
             return self._reduced(s, given[0], **attributes)
         if s.function in MOVES:
-            return call(s.function, tuple(given), s.attributes)
+            return call(s.function, tuple(given), tuple((key, self._inside(x)) for key, x in s.attributes))
         match s.function:
             case "matmul":
                 of_columns = self._points(s.inputs[0].shape) == s.inputs[0].ndim - 1
