@@ -88,6 +88,13 @@ def test_hard_places_are_no_excuse(name, oracle):
         assert check(lambda *args: in_float32(gradient, *args)) == "fail"
 
 
+@pytest.mark.parametrize("oracle", ["auto", "finite differences"])
+def test_what_has_cancelled_down_to_nothing_was_not_computed_in_float32(oracle):
+    x = 60.1 + X  # the slope is 1e-53, and 0 in floats of any kind
+    report = check_gradients(lambda x: np.sum(np.tanh(x)), lambda x: 1 - np.tanh(x) ** 2, x, oracle=oracle)
+    assert report.verdict == "pass"
+
+
 def test_at_a_kink_another_point_decides():
     x = np.array([2.0, 0.0, 0.0, 1.0])
     assert check_gradients(lambda x: np.sum(np.maximum(x, 0)), lambda x: np.ones_like(x), x).verdict == "fail"

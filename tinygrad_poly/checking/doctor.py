@@ -219,7 +219,7 @@ def examine(patient: Patient, names: Sequence[str]) -> GradientReport:
             # A first answer that is wrong, and a second that is right, was about the call before. What grows by the
             # same each time is added up.
             few = 64 * np.finfo(g.dtype if g.dtype.kind == "f" else float).eps * (np.abs(g) + np.abs(g3))
-            room = few + np.nan_to_num(floats(finding.allowed))
+            room = np.maximum(few + np.nan_to_num(floats(finding.allowed)), 1e-6 * np.abs(true))
             late = np.isfinite(true).all() and (np.abs(g2 - true) <= room).all() and (np.abs(g - true) > room).any()
             steady = (np.abs(g3 - 2 * g2 + g) <= few).all() and (np.abs(g2 - g) > 16 * few).any()
             if late or steady:

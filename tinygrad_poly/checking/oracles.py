@@ -69,7 +69,8 @@ class Function:
             self.number({}, WIDE)
         except Exception:  # what has no wide numbers, such as LAPACK
             return np.float64
-        return WIDE if time.perf_counter() - started < max(5e-4, 1.5 * self.seconds) else np.float64
+        quick = not many or time.perf_counter() - started < max(5e-4, 1.5 * self.seconds)
+        return WIDE if quick else np.float64
 
     def terms(self, arrays: Arrays, dtype: Any) -> Any:
         """The numbers cotangent · result."""

@@ -65,9 +65,9 @@ def _digits_lost(
             near = near and np.abs(narrow - g).max() <= 2.0**-12 * size
             lost = near or np.array_equal(narrow, g)
         else:  # are the arguments too small for float32, or has it cancelled down to nothing?
-            digits = oracles.first_digits(patient.arguments)
+            digits = 8 * oracles.first_digits(patient.arguments)  # enough for whatever a float can hold
             given = patient.formula(_in_float32(patient, arrays), digits, Field())
-            lost = not narrow.any() and given is not None and not floats(given[k]).astype(np.float32).any()
+            lost = not narrow.any() and given is not None and (np.abs(floats(given[k])) <= 2.0**-20 * true).all()
         if lost:
             computed.verdict, computed.reason = "fail", "digits"
             result[k] = computed
