@@ -162,4 +162,57 @@ def test_a_factor_of_a_product_that_is_not_transposed_is_named():
     (found,) = check_gradients(
         lambda A: np.sum(np.tanh(A @ W) * V), lambda A: ((1 - np.tanh(A @ W) ** 2) * V) @ W, A
     ).diagnosis
-    assert (found.code, found.numbers["key"][0]) == ("transposed", "factor")
+    assert (found.code, found.numbers["where"].split()[0]) == ("transposed", "Mm")
+
+
+def tanh_sum(w, x):
+    return np.sum(np.tanh(x * w) * Y)
+
+
+def shares(x):
+    e = np.exp(x - x.max())
+    return np.sum(Y * e / e.sum())
+
+
+def steps(x):
+    return np.sum((x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2)
+
+
+def of_steps(x):
+    t = x[1:] - x[:-1] ** 2
+    return np.pad(-4 * x[:-1] * t - 2 * (1 - x[:-1]), (0, 1)), np.pad(2 * t, (1, 0))
+
+
+INSIDE = {
+    "a term of a slope with the wrong sign": (
+        "term-sign", tanh_sum, lambda w, x: np.sum(Y * (1 + np.tanh(x * w) ** 2) * x), 0.3, X,
+    ),
+    "a term of a slope left out": (
+        "missing-term", tanh_sum, lambda w, x: np.sum(Y * -(np.tanh(x * w) ** 2) * x), 0.3, X,
+    ),
+    "a power of a slope too few": (
+        "missing-chain-factor", tanh_sum, lambda w, x: np.sum(Y * (1 - np.tanh(x * w)) * x), 0.3, X,
+    ),
+    "a sum beside a maximum that is a constant for readers": (
+        "missing-sum", shares, lambda x: softmax(x) * Y - softmax(x) * (softmax(x) * Y), X / 2,
+    ),
+    "a term of two ways through the program": (
+        "counted-twice", steps, lambda x: 2 * of_steps(x)[0] + of_steps(x)[1], X / 3,
+    ),
+    "a numerator": (
+        "missing-chain-factor", lambda x: np.sum(np.arctan(x / Y)), lambda x: 1 / (x * x + Y * Y), X,
+    ),
+    "a denominator": (
+        "missing-chain-factor", lambda x: np.sum(np.arctan(x / Y)), lambda x: Y, X,
+    ),
+    "half of a product with itself": (
+        "term-factor", lambda w: np.sum(np.sin(w)) + 3 * np.sum(w * w), lambda w: np.cos(w) + 3 * w, X,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("mistake", INSIDE)
+def test_a_mistake_inside_of_an_expression_is_named(mistake):
+    code, *case = INSIDE[mistake]
+    (found,) = check_gradients(*case).diagnosis
+    assert found.code == code

@@ -1,25 +1,34 @@
 """Hypotheses: for each kind of mistake, the gradients that it would lead to.
 
-A hypothesis is a name and a function from a `Sample` (the claimed gradient, the true one, and how it was computed) to
-pairs of a key and the wrong gradient. The key says which of several ways it is, such as the axis that was summed over;
-`diagnosis` looks for a key whose gradient is the claimed one at every sample.
+Most mistakes are one edit of the backward pass. The tape knows what each node passes on to each of its inputs: such
+a *part* of a gradient may be forgotten, counted twice, lack a factor that the tape knows, be summed over other axes.
+`edits` makes all of these, and `simple` what needs no tape. `diagnosis` looks for one that leads to the claimed
+gradient at every sample.
 """
 
 from __future__ import annotations
 
+import copy
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from fractions import Fraction
+from functools import cached_property
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from tinygrad_poly.autograd import grad
+from tinygrad_poly.checking.arguments import made_by
 from tinygrad_poly.engine.arrays import expand, unbroadcast
 from tinygrad_poly.engine.recording import Observer
 from tinygrad_poly.engine.walk import Node
+from tinygrad_poly.tensor import Tensor
 
-Candidates = Iterator[tuple[Any, Any]]
-_MOST_EDGES = 60
+Way = tuple[int, int | None]
+"""A place in a backward pass: (i, k) is what node i passes on to its input k, (i, None) the cotangent of node i."""
+_MOST_WAYS, _MOST_NUMBERS = 100, 20_000
+_DIRECTIONS = 3
 
 
 @dataclass
@@ -32,10 +41,13 @@ class Sample:
         others: the true gradients of the other arguments, by name.
         before: the true gradients at the points of earlier calls.
         rows: the true gradients by single rows of the data, by their number.
-        plain: the true gradient for a cotangent of ones; None where the result is a number.
         diagonal: the diagonal of the Jacobian times the cotangent; None where it is not square.
         graph: how the loss was computed; None where it does not run on the tape.
         batch: the number of rows of the data.
+        unit: the relative size of a rounding.
+        in_float32: whether float64 was meant, and the gradient has float32's digits.
+        answers: the claimed gradients of all arguments.
+        far: whether the data are others too.
     """
 
     claimed: Any
@@ -43,251 +55,447 @@ class Sample:
     others: dict[str, Any] = field(default_factory=dict)
     before: dict[str, Any] = field(default_factory=dict)
     rows: dict[Any, Any] = field(default_factory=dict)
-    plain: Any = None
     diagonal: Any = None
-    graph: Graph | None = None
-    leaf: Any = None
+    graph: Any = None
     batch: int | None = None
     unit: float = 2.0**-52
-    leaf_dtype: Any = None
     in_float32: bool = False
     answers: list[Any] = field(default_factory=list)
     far: bool = False
 
 
-class Graph(Observer):
-    """The tape of one call: its nodes in the order of a walk back, and the line of the program that made each."""
+class _Numpys(Tensor):
+    """A tensor whose methods mean what NumPy's do, where torch's mean something else."""
 
-    def __init__(self) -> None:
-        self.lines: dict[Node, str] = {}
-        self.numbers: dict[Node, list[Any]] = {}
-        self.order: list[Node] = []
-        self.start: Any = None
+    __slots__ = ()
+
+    def max(self, axis: Any = None, keepdims: bool = False) -> Any:
+        """The largest numbers, without their indices."""
+        return self.amax(axis, keepdims)
+
+    def min(self, axis: Any = None, keepdims: bool = False) -> Any:
+        """The smallest numbers, without their indices."""
+        return self.amin(axis, keepdims)
+
+
+def like_numpy(x: Any) -> None:
+    """Let a tensor's methods mean what NumPy's do."""
+    if type(x) is Tensor:
+        x.__class__ = _Numpys
+
+
+class Graph(Observer):
+    """The backward pass of one call, as far as it leads to one leaf; its nodes have numbers, the leaf the last."""
+
+    def __init__(self, numpy: bool) -> None:
+        self.made: list[tuple[Node, list[Any], str]] = []
+        self.numpy, self.cut = numpy, set[int]()
 
     def recorded(self, operation: Any, inputs: Any, options: Any, result: Any) -> None:
-        """Note the line of an operation."""
+        """Note an operation with its numbers and its line."""
         line = self.line()
-        self.lines[result.node] = f"line {line.lineno}: {line.line}" if line and line.line else ""
-        self.order.append(result.node)
-        self.numbers[result.node] = [*inputs, result.array]
+        where = f" (line {line.lineno}: {line.line})" if line and line.line else ""
+        self.made.append((result.node, [*inputs, result.array], f"{operation.name}{where}"))
+        if self.numpy:
+            like_numpy(result)
 
-    def finish(self, root: Node, cotangent: Any) -> None:
-        """Keep the nodes that lead to the result."""
-        needed = {root}
-        order = []
-        for node in reversed(self.order):
-            if node in needed:
-                order.append(node)
-                needed.update(p for p in node.parents if p is not None)
-        self.order, self.start = order, (root, cotangent)
+    def finish(self, root: Node, cotangent: Any, leaf: Node) -> None:
+        """Keep the nodes between the result and the leaf, and cut off those whose contributions cancel."""
+        above, needed, order = {leaf}, {root}, []
+        above.update(node for node, *_ in self.made if not above.isdisjoint(node.parents))
+        for node, numbers, name in reversed(self.made):
+            if node in needed & above:
+                order.append((node, numbers, name))
+                needed.update(p for p in node.parents if p in above)
+        self.nodes, self.numbers, self.names = ([each[k] for each in order] for k in range(3))
+        self.saved = [node.saved for node in self.nodes]
+        number = {node: i for i, node in enumerate([*self.nodes, leaf])}
+        self.inputs = [[number.get(p) for p in node.parents] for node in self.nodes]
+        self.shapes, self.cotangent = [node.shape for node in (*self.nodes, leaf)], cotangent
+        self.cut = self.cancelled(None)  # such as a maximum that is subtracted for safety: a constant for readers
+        self._flows.clear()
 
-    def edges(self) -> list[tuple[int, int]]:
-        """The ways from a node to one of its inputs, by numbers."""
-        found = [(i, k) for i, node in enumerate(self.order) for k, p in enumerate(node.parents) if p is not None]
-        return found if len(found) <= _MOST_EDGES else []
+    def walk(self, cotangents: dict[int, Any], change: Any = lambda way, g, p: p, cut: Any = None) -> Any:
+        """The leaf's gradient from cotangents of nodes.
 
-    def gradient(
-        self, leaf: Node, at: Any = None, change: Callable[..., Any] | None = None, keep: Any = None,
-        cotangent: Any = None,
-    ) -> Any:  # fmt: skip
-        """The gradient of a leaf, with a change at a node, or at one of its inputs.
+        A cotangent of another shape than its node's is what a sum was forgotten of, and is multiplied by the slope.
 
         Args:
-            leaf: the leaf.
-            at: a node's number and an input's, which is None for all inputs.
-            change: from the cotangent of the node, what its rule makes of it and the input's shape to what is passed
-                on instead, None for nothing.
-            keep: the only row of the node's cotangent that is kept.
-            cotangent: of the result, in the place of the usual one.
+            cotangents: by the numbers of nodes.
+            change: what to go on with, from a place, the cotangent there, and what is passed on in full.
+            cut: the nodes where the walk ends.
         """
-        root, usual = self.start
-        cotangents: dict[Node, Any] = {root: usual if cotangent is None else cotangent}
-        for i, node in enumerate(self.order):
-            g = cotangents.get(node)
-            if g is None:
+        for i, node in enumerate(self.nodes):
+            if i not in cotangents or i in (self.cut if cut is None else cut):
                 continue
-            g = np.asarray(expand(g, node.shape))
-            if keep is not None and at == i:
-                only = np.zeros(g.shape)
-                only[keep] = g[keep]
-                g = only
-            for k, (parent, rule) in enumerate(zip(node.parents, node.operation.rules)):  # type: ignore[union-attr]
-                if parent is None or rule is None:
+            g = change((i, None), cotangents[i], cotangents.pop(i))
+            for k, j in enumerate(self.inputs[i]):
+                if j is None:
                     continue
-                passed = np.asarray(rule(g, *node.saved))
-                if change is not None and at in ((i, k), (i, None)):
-                    passed = change(g, passed, parent.shape)
-                    if passed is None:
-                        continue
-                if passed.shape != parent.shape:
-                    passed = expand(unbroadcast(passed, parent.shape), parent.shape)
-                cotangents[parent] = cotangents[parent] + passed if parent in cotangents else passed
-        return cotangents.get(leaf, np.zeros(leaf.shape))
+                if g.shape == node.shape:
+                    p = self.rule(i, k, g)
+                    p = fitted(change((i, k), g, _expanded(p, _both(p.shape, self.shapes[j]))), self.shapes[j])
+                else:
+                    view = len(self.inputs[i]) == 1 and np.prod(node.shape) == np.prod(self.shapes[j])
+                    p = g if view else self.rule(i, k, np.ones(node.shape)) * g
+                cotangents[j] = cotangents[j] + p if j in cotangents else p
+        last = len(self.nodes)
+        g = cotangents.get(last, np.zeros(self.shapes[last]))
+        return change((last, None), g, g)
 
-    def name(self, edge: tuple[int, int]) -> str:
-        """The edge, for readers."""
-        node = self.order[edge[0]]
-        where = f" ({self.lines[node]})" if self.lines[node] else ""
-        return f"{node.operation.name}{where}" if node.operation else ""
+    def rule(self, i: int, k: int, g: Any, saved: Any = None) -> Any:
+        """What a node passes on to an input."""
+        rule = list(self.nodes[i].operation.rules)[k]
+        return rule(g, *(saved or self.saved[i])) if rule else np.zeros(self.shapes[self.inputs[i][k]])  # type: ignore
+
+    def down(self, way: Way, p: Any, **options: Any) -> Any:
+        """The leaf's gradient that comes of what is passed on at a place."""
+        i, k = way
+        j: Any = i if k is None else self.inputs[i][k]
+        return self.walk({j: p if k is None else fitted(p, self.shapes[j])}, **options)
+
+    def flow(self, start: Way | None = None) -> dict[Way, tuple[Any, Any]]:
+        """For each place below a start, the cotangent there, and what is passed on: by way of the start alone."""
+        if start not in self._flows:
+            seen: dict[Way, Any] = {}
+
+            def note(way: Way, g: Any, p: Any) -> Any:
+                seen[way] = g, p
+                return p
+
+            if start is None:
+                self.walk({0: self.cotangent}, note)
+            elif start in self.flow():
+                seen[start] = self.flow()[start]
+                self.down(start, seen[start][1], change=note)
+            self._flows[start] = seen
+        return self._flows[start]
+
+    @cached_property
+    def _flows(self) -> dict[Way | None, dict[Way, tuple[Any, Any]]]:
+        return {}
+
+    def cancelled(self, start: Way | None) -> set[int]:
+        """The nodes at which what comes by a start adds up to 0."""
+        size: dict[int, float] = {}
+        for (i, k), (_, p) in self.flow(start).items():
+            if k is not None and (j := self.inputs[i][k]) not in self.cut:
+                size[j] = size.get(j, 0.0) + float(np.abs(p).sum())  # type: ignore[index, arg-type]
+        near = {j for j, n in size.items() if np.abs(self.flow(start)[j, None][1]).max(initial=0.0) <= 1e-12 * n}
+        return near - {len(self.nodes)} | self.cut
+
+    def tangents(self, directions: list[Any]) -> dict[Way, Any]:
+        """How the leaf's gradient along each direction depends on what is passed on at each place."""
+        zeros: dict[Way, Any] = {}
+
+        def add(way: Way, g: Any, p: Any) -> Any:
+            zeros[way] = made_by("tensor", np.zeros(p.shape, p.dtype), True)
+            return p + zeros[way]
+
+        tape = copy.copy(self)
+        tape.saved = [
+            [made_by("tensor", np.asarray(x), False) if _real(x) else x for x in saved] for saved in tape.saved
+        ]
+        result = tape.walk({0: made_by("tensor", np.asarray(self.cotangent), False)}, add)
+        vs = [made_by("tensor", w.astype(result.dtype), False) for w in directions]
+        each = [grad(result, list(zeros.values()), v, retain_graph=True, allow_unused=True) for v in vs]
+        return {
+            way: np.array([np.zeros(z.shape) if x is None else x.numpy() for x in ts], float)
+            for (way, z), ts in zip(zeros.items(), zip(*each))
+        }
+
+    @cached_property
+    def known(self) -> dict[Any, Any]:
+        """The numbers that a factor may be: values, slopes and cotangents."""
+        found: dict[Any, Any] = {
+            (i, k): np.asarray(x) for i, xs in enumerate(self.numbers) for k, x in enumerate(xs) if hasattr(x, "dtype")
+        }
+        for (i, k), (g, p) in self.flow().items():
+            if k is None:
+                found["cotangent", i] = g
+            elif g.shape == p.shape:
+                found["slope", i, k] = _expanded(self.rule(i, k, np.ones(g.shape, g.dtype)), g.shape)
+        return {key: x for key, x in found.items() if x.size and x.dtype.kind in "fiu"}
+
+    def name(self, way: Way) -> str:
+        """The place, for readers."""
+        return self.names[way[0]] if way[0] < len(self.names) else "the argument"
 
 
-def factor(s: Sample) -> Candidates:
-    """A multiple of the true gradient."""
-    yield (), s.true
-
-
-def detached(s: Sample) -> Candidates:
-    """All 0, though the true gradient is not."""
-    yield (), np.zeros(s.true.shape)
-
-
-def accumulated(s: Sample) -> Candidates:
-    """The gradient of this call and that of an earlier one."""
-    yield from ((name, s.true + G) for name, G in s.before.items())
-
-
-def stale(s: Sample) -> Candidates:
-    """The gradient at another point, that of an earlier call."""
-    yield from s.before.items()
-
-
-def swapped(s: Sample) -> Candidates:
-    """The gradient of another argument."""
-    yield from s.others.items()
-
-
-def transposed(s: Sample) -> Candidates:
-    """The right numbers in other places: axes exchanged, or turned around."""
+def simple(s: Sample) -> Iterator[tuple[str, Any, Any]]:
+    """The mistakes that need no tape: code, key, and the wrong gradient."""
+    yield from (("accumulated", name, s.true + G) for name, G in s.before.items())
+    yield from (("stale", name, G) for name, G in s.before.items())
+    yield from (("swapped", name, G) for name, G in s.others.items())
+    if s.diagonal is not None:
+        yield "diagonal-only", "Jacobian", s.diagonal
+    if s.true.ndim == 2 and min(s.true.shape) > 1:
+        yield "diagonal-only", "gradient", s.true * np.eye(*s.true.shape)
     for axes in itertools.islice(itertools.permutations(range(s.true.ndim)), 1, 24):
-        yield ("axes", axes), s.true.transpose(axes)
-    for axis in range(s.true.ndim):
-        yield ("reversed", axis), np.flip(s.true, axis)
-    for name, other in s.others.items():
-        yield ("argument", name), other.T
+        yield "transposed", ("axes", axes), s.true.transpose(axes)
+    yield from (("transposed", ("reversed", axis), np.flip(s.true, axis)) for axis in range(s.true.ndim))
+    yield from (("transposed", ("argument", name), other.T) for name, other in s.others.items())
     if s.true.ndim == 2:
-        yield ("order", s.true.shape), s.true.T.reshape(s.true.shape)
-    for i, k in s.graph.edges() if s.graph else ():
-        factors = s.graph.numbers[s.graph.order[i]][:2]  # type: ignore[union-attr]
-        if s.graph.order[i].operation.name == "Mm":  # type: ignore[union-attr]
-
-            def turned(g: Any, passed: Any, shape: Any, k: int = k, other: Any = factors[1 - k]) -> Any:
-                pair = (g, other) if k == 0 else (other, g)
-                fits = g.ndim == 2 and pair[0].shape[1] == pair[1].shape[0]
-                return pair[0] @ pair[1] if fits and (len(pair[0]), pair[1].shape[1]) == shape else passed
-
-            yield ("factor", i, k), s.graph.gradient(s.leaf, (i, k), turned)  # type: ignore[union-attr]
-
-
-def one_row(s: Sample) -> Candidates:
-    """The gradient by one row only: of the data, or of the argument itself."""
-    for row, gradient in s.rows.items():
-        yield ("data", row), gradient
+        yield "transposed", ("order", s.true.shape), s.true.T.reshape(s.true.shape)
+    yield from (("one-row", ("data", row), gradient) for row, gradient in s.rows.items())
     for axis, row in itertools.product(range(s.true.ndim), (0, -1)):
         if s.true.shape[axis] > 1:
-            kept = np.zeros(s.true.shape)
-            at = (slice(None),) * axis + (row,)
-            kept[at] = s.true[at]
-            yield ("argument", axis, row), kept
-    for _, full in _repeated(s):
-        yield from ((("repeated", row), full[row]) for row in (0, -1) if full[row].shape == s.true.shape)
-    for i, node in enumerate(s.graph.order if s.graph and len(s.graph.order) < _MOST_EDGES else ()):
-        if node.shape and node.shape[0] > 1:
-            yield from ((("node", i, row), s.graph.gradient(s.leaf, i, keep=row)) for row in (0, -1))  # type: ignore
-
-
-def diagonal_only(s: Sample) -> Candidates:
-    """The diagonal of the Jacobian, or of the gradient, without the rest."""
-    if s.diagonal is not None:
-        yield "Jacobian", s.diagonal
-    if s.true.ndim == 2 and min(s.true.shape) > 1:
-        yield "gradient", s.true * np.eye(*s.true.shape)
-
-
-def missing_sum(s: Sample) -> Candidates:
-    """The gradient before it was summed over the axes along which the argument was repeated."""
-    larger = s.claimed.size >= s.true.size and s.claimed.shape != s.true.shape
-    for axes in _subsets(s.claimed.ndim) if larger else ():
+            yield "one-row", ("argument", axis, row), _row(s.true, row, (axis,))
+    for axes in _subsets(s.claimed.ndim) if s.claimed.shape != s.true.shape else ():
         part = s.claimed.sum(axes, keepdims=True)
         if part.size == s.true.size and np.allclose(part.ravel(), s.true.ravel(), 1e-6, 1e-6 * np.abs(part).max()):
-            yield axes, s.claimed
-    yield from ((key, full) for key, full in _repeated(s) if full.shape == s.claimed.shape)
+            yield "missing-sum", axes, s.claimed
 
 
-def wrong_axis(s: Sample) -> Candidates:
-    """The gradient summed over other axes than those along which the argument was repeated."""
-    for _, full in _repeated(s):
-        for axes in _subsets(full.ndim):
-            part = full.sum(axes)
-            if part.shape and part.size == s.claimed.size:
-                yield axes, part.reshape(s.claimed.shape)
+class Edit(NamedTuple):
+    """An edit of a backward pass.
+
+    Attributes:
+        code: what it is called; "" where it depends on how often a part is counted.
+        way: the place.
+        gradients: from a graph to the gradient without the part, and that of what stands in its place.
+        rank: how far-fetched it is: 0 for what people forget, 2 for what is not certain though it explains all.
+    """
+
+    code: str
+    way: Way
+    gradients: Callable[[Graph], tuple[Any, Any]]
+    rank: int = 1
+
+
+def _instead(
+    code: str, way: Way, put: Any, start: Way | None = None, part: Any = None, after: bool = False, rank: int = 1
+) -> Edit:
+    """The edit that puts something in the place of a part, or of what it is summed to (`after`)."""
+
+    def gradients(graph: Graph) -> tuple[Any, Any]:
+        p = part(graph) if part else graph.flow(start)[way][1]
+        i, k = way
+        at: Any = (graph.inputs[i][k], None) if after else way  # type: ignore[index]
+        true = graph.flow()[len(graph.nodes), None][1]
+        return true - graph.down(way, p), graph.down(at, put(graph, p), cut=graph.cancelled(start or way))
+
+    return Edit(code, way, gradients, rank)
+
+
+def structural(graph: Graph) -> Iterator[Edit]:
+    """The edits that are few: sums, rows, transposed factors, repeated indices."""
+    for way, (g, p) in graph.flow().items():
+        i, k = way
+        if k is None:
+            if p.ndim and len(p) > 1:
+                yield from (_instead("one-row", way, lambda _, p, row=row: _row(p, row)) for row in (0, -1))
+            continue
+        shape: Any = graph.shapes[graph.inputs[i][k]]  # type: ignore[index]
+        if p.shape != shape:
+            axes = tuple(a for a in range(p.ndim) if a < p.ndim - len(shape) or shape[a - p.ndim] != p.shape[a])
+            keep = p.ndim == len(shape)
+            yield _instead("missing-sum", way, lambda _, p: p, after=True)
+            yield from (
+                _instead("one-row", way, lambda _, p, row=row, axes=axes: _row(p, row, axes)) for row in (0, -1)
+            )
+            for other in set(_subsets(p.ndim)) - {axes}:
+                yield _instead("wrong-axis", way, lambda _, p, o=other, k=keep: p.sum(o, keepdims=k), after=True)
+        if g.ndim and len(g) > 1:
+            yield from (
+                _instead("one-row", way, lambda G, p, row=row, i=i, k=k: G.rule(i, k, _row(G.flow()[i, k][0], row)))
+                for row in (0, -1)
+            )
+        name = graph.names[i].split()[0]
+        for n, x in enumerate(graph.saved[i] if name == "Mm" else ()):
+            if x.ndim == 2 and x.shape[0] == x.shape[1]:
+
+                def turned(G: Graph, p: Any, n: int = n, i: int = i, k: int = k) -> Any:
+                    return G.rule(i, k, G.flow()[i, k][0], [x.mT if m == n else x for m, x in enumerate(G.saved[i])])
+
+                yield _instead("transposed", way, turned)
+        if name == "Index":
+
+            def last_use(G: Graph, p: Any, way: Way = way) -> Any:
+                kept = np.zeros(p.shape, p.dtype)
+                kept[G.saved[way[0]][-1]] = G.flow()[way][0]
+                return kept
+
+            yield _instead("repeated-index", way, last_use)
+
+
+def terms(graphs: list[Graph]) -> Iterator[tuple[Way, Way | None, Callable[[Graph], Any]]]:
+    """The parts of a gradient: what is passed on at each place, and by each way to it; and the terms of a slope."""
+    graph = graphs[0]
+    twins = {i for i, js in enumerate(graph.inputs) if len(js) == 2 and js[0] == js[1] and (i, 0) in graph.flow()
+             and np.array_equal(graph.flow()[i, 0][1], graph.flow()[i, 1][1])}  # fmt: skip
+    ways = [(i, k) for i, k in graph.flow() if k is None or i not in twins]  # of x · x, the two halves are one term
+    for way in ways:
+        yield way, None, lambda G, way=way: G.flow()[way][1]  # type: ignore[misc]
+    for start in ways:
+        for way in [way for way in ways if way in graph.flow(start)] if start[1] is not None else ():
+            for c, key, n in _split(graphs, start, way) if way[1] is not None else ():
+                yield way, start, lambda G, i=start[0], c=c, key=key, n=n: c * G.flow()[i, None][1] * G.known[key] ** n  # type: ignore[misc]
+            if way != start:
+                yield way, start, lambda G, way=way, start=start: G.flow(start)[way][1]  # type: ignore[misc]
+
+
+def _split(graphs: list[Graph], start: Way, way: Any) -> list[tuple[float, Any, int]]:
+    """The two terms of a slope between two places, such as 1 − y²: numbers times powers of known values."""
+    i, first = start[0], graphs[0]
+    graphs = [graph for graph in graphs if way in graph.flow(start)]
+    if first.flow(start)[way][1].shape != first.shapes[i] or way not in first.known:
+        return []
+    y = (i, len(first.numbers[i]) - 1)
+    basis: list[Any] = [(way, 0), *((key, n) for key in (way, y) for n in (1, 2))]
+    if start == way:
+        basis += [(key, 1) for key in first.known if isinstance(key[0], int) and key not in (way, y)]
+    slopes = [graph.flow(start)[way][1] / graph.flow()[i, None][1] for graph in graphs]
+    basis = [(k, n) for k, n in basis if broadcasts(np.shape(first.known[k]), slopes[0].shape)]
+    columns = [
+        [np.broadcast_to(graph.known[key].astype(float) ** n, slope.shape).ravel() for key, n in basis]
+        for graph, slope in zip(graphs, slopes)
+    ]  # fmt: skip
+    A = np.concatenate(columns, 1).T / np.concatenate([slope.ravel() for slope in slopes]).astype(float)[:, None]
+    A = A[np.abs(A).max(1) < 1e8]  # where the terms do not cancel down to nothing
+    G, b = A.T @ A, A.sum(0)
+    alone = np.abs(A * (b / np.diag(G)) - 1).max(0, initial=0.0) < 1e-9
+    of_sums = {id(x[-1]) for x, name in zip(first.numbers, first.names) if name.split()[0] in ("Add", "Sub")}
+    if len(A) < 4 or any(one and id(first.known[key]) not in of_sums for (key, _), one in zip(basis, alone)):
+        return []
+    m, n = np.triu_indices(len(b), 1)
+    det = G[m, m] * G[n, n] - G[m, n] ** 2
+    det[(det < 1e-9 * G[m, m] * G[n, n]) | alone[m] | alone[n]] = np.nan
+    c, d = (b[m] * G[n, n] - b[n] * G[m, n]) / det, (b[n] * G[m, m] - b[m] * G[m, n]) / det
+    off = np.abs(A[:, m] * c + A[:, n] * d - 1).max(0)
+    good = np.flatnonzero((off < 1e-6) & nice(c, 1e-7) & nice(d, 1e-7) & (np.minimum(np.abs(c), np.abs(d)) > 1e-6))
+    return [(simple_number(x[k]), *basis[at[k]]) for k in good for x, at in ((c, m), (d, n))]
+
+
+def likely(s: Sample, graphs: list[Graph], deep: bool) -> Iterator[Edit]:
+    """The edits of a part of a gradient that a projection of the error on random directions does not rule out.
+
+    A gradient is linear in each part of it: with the tangents of all places, an edit costs a scalar product.
+    """
+    graph, draw, room = graphs[0], np.random.default_rng(0), max(1e-10, 64 * s.unit)
+    directions = [draw.standard_normal(s.true.shape) for _ in range(_DIRECTIONS)]
+    error = np.array([float(np.sum(w * (s.claimed - s.true))) for w in directions])
+    tangents = graph.tangents(directions)
+    known: dict[Any, Any] = {}
+    for key, x in graph.known.items():
+        if not any(y.shape == x.shape and (np.array_equal(x, y) or np.array_equal(-x, y)) for y in known.values()):
+            known[key] = x
+    cached: dict[Any, Any] = {}
+    taken: list[tuple[Way, Any]] = []
+    for way, start, part in terms(graphs):
+        p, t = part(graph), tangents[way]
+        each = (t * p).reshape(_DIRECTIONS, -1).astype(float)
+        through = each.sum(1)
+        if p.shape not in cached:
+            factors = [(key, n) for key, x in known.items() if _aligned(x, p.shape) is not None for n in (-1, 1, -2, 2)]
+            made = [(_aligned(known[key], p.shape).astype(float) ** n).ravel() for key, n in factors]
+            cached[p.shape] = factors, np.array(made).reshape(len(made), -1)
+        factors, F = cached[p.shape]
+        if len(_possible(through[None], through, error, room)):
+            yield _instead("", way, lambda G, p: p, start, part, rank=0)
+        top = (start or way)[0]
+        g = _aligned(graph.flow()[top, None][1], p.shape)
+        if g is not None and len(
+            _possible((t * g).reshape(_DIRECTIONS, -1).sum(1).astype(float)[None], through, error, room)
+        ):
+            straight = lambda G, p, top=top: _aligned(G.flow()[top, None][1], p.shape)  # noqa: E731
+            yield _instead("missing-chain-factor", way, straight, start, part, rank=0 if start is None else 2)
+        for n in _possible(F @ each.T, through, error, room) if factors else ():
+            yield _instead("missing-chain-factor", way, _times(factors[n]), start, part)
+        if deep and factors and F.size < _MOST_NUMBERS and start is None:
+            pairs = np.stack([(F * x) @ F.T for x in each], -1)
+            m, n = np.triu_indices(len(F), 1)
+            for k in _possible(pairs[m, n], through, error, room):
+                both = _times(factors[m[k]], factors[n[k]])
+                yield _instead("missing-chain-factor", way, both, start, part, rank=2)
+        if start is None and way[1] is not None:
+            for other, x in taken:
+                if len(_possible((x + through)[None], x + through, error, room)):
+                    yield Edit("", way, _both_gone(way, other), 0)
+            taken.append((way, through))
+
+
+def _times(*factors: Any) -> Callable[[Graph, Any], Any]:
+    def put(graph: Graph, p: Any) -> Any:
+        for key, n in factors:
+            p = p * _aligned(graph.known[key], p.shape).astype(p.dtype) ** n
+        return p
+
+    return put
+
+
+def _both_gone(*ways: Way) -> Callable[[Graph], tuple[Any, Any]]:
+    def gradients(graph: Graph) -> tuple[Any, Any]:
+        gone = sum(graph.down(way, graph.flow()[way][1]) for way in ways)
+        return graph.flow()[len(graph.nodes), None][1] - gone, gone
+
+    return gradients
+
+
+def _possible(instead: Any, through: Any, error: Any, room: float) -> Any:
+    """The rows that, times a simple number, and without what was there, are the error."""
+    c = (instead @ (error + through)) / (instead * instead).sum(1)
+    off = np.abs(c[:, None] * instead - through - error).max(1)
+    near = np.flatnonzero(off <= room * (np.abs(c[:, None] * instead).max(1) + np.abs(through).max()))
+    return near[nice(c[near], room)]
+
+
+def edits(s: Sample, samples: Sequence[Sample], deep: bool) -> Iterator[Edit]:
+    """All edits that may explain a sample, the simplest first; with `deep`, those of two factors at once."""
+    graph: Any = s.graph
+    if len(graph.flow()) <= _MOST_WAYS:
+        graphs = [graph, *(x.graph for x in samples if x is not s and x.graph and x.graph.names == graph.names)]
+        if s.claimed.shape == s.true.shape:
+            yield from likely(s, graphs, deep)
+        if not deep:
+            yield from structural(graph)
+
+
+def nice(c: Any, room: float = 1e-10) -> Any:
+    """Whether numbers, or one over them, are simple fractions; 0 is one."""
+    n = np.abs(np.stack([c, 1 / c], -1)[..., None] * np.arange(1, 65))
+    return ((np.abs(n - np.round(n)) <= room * n) & (n < 1e5)).any((1, 2)) | (np.abs(c) < room)
+
+
+def simple_number(c: float) -> float:
+    """The simple fraction near a number."""
+    return float(Fraction(c).limit_denominator(64))
+
+
+def fitted(p: Any, shape: Any) -> Any:
+    """A cotangent, summed or repeated to a shape."""
+    return _expanded(unbroadcast(p, shape), shape)
+
+
+def _expanded(p: Any, shape: Any) -> Any:
+    return p if p.shape == shape else expand(p, shape)
+
+
+def _both(a: Any, b: Any) -> Any:
+    return a if a == b else np.broadcast_shapes(a, b)
+
+
+def _real(x: Any) -> bool:
+    return hasattr(x, "dtype") and x.dtype.kind == "f"
+
+
+def _aligned(x: Any, shape: Any) -> Any:
+    """An array repeated to a shape, with its axes the last or else the first ones; None where it does not fit."""
+    for full in (x, x.reshape(x.shape + (1,) * (len(shape) - x.ndim))):
+        if broadcasts(full.shape, shape):
+            return np.broadcast_to(full, shape)
+    return None
+
+
+def _row(x: Any, row: int, axes: Any = (0,)) -> Any:
+    """An array of which only one row is kept, along some axes."""
+    at, kept = tuple(row if a in axes else slice(None) for a in range(x.ndim)), np.zeros(x.shape, x.dtype)
+    kept[at] = x[at]
+    return kept
 
 
 def _subsets(n: int) -> Iterator[tuple[int, ...]]:
     return itertools.chain.from_iterable(itertools.combinations(range(n), k) for k in range(1, n + 1))
-
-
-def missing_chain_factor(s: Sample) -> Candidates:
-    """The gradient with the slope of one operation left out, or the cotangent."""
-    if s.plain is not None:
-        yield "cotangent", s.plain
-    graph: Any = s.graph
-    edges = graph.edges() if graph else []
-    ways = [*dict.fromkeys((i, None) for i, _ in edges), *edges]
-    for way in ways:
-        yield way, graph.gradient(s.leaf, way, _straight_on)
-    for way in ways[:30]:
-        for k, q in enumerate(graph.numbers[graph.order[way[0]]]):
-            for power in (-1, 1):
-                # A factor of all ways at once, such as c in c·x·x.
-                yield (*way, k, power, "all"), _times(q, power)(None, s.true, s.true.shape)
-                # A factor of the slope: x of the 3 x² in the derivative of x³; or one too many.
-                yield (*way, k, power), graph.gradient(s.leaf, way, _times(q, power))
-
-
-def repeated_index(s: Sample) -> Candidates:
-    """The gradient where of several uses of one element only the last counts, as with `g[i] += v`."""
-    for i, k in s.graph.edges() if s.graph else ():
-        node = s.graph.order[i]  # type: ignore[union-attr]
-        if node.operation is not None and node.operation.name == "Index":
-
-            def last(g: Any, passed: Any, shape: Any, index: Any = node.saved[-1]) -> Any:
-                kept = np.zeros(shape)
-                kept[index] = g
-                return kept
-
-            yield (i, k), s.graph.gradient(s.leaf, (i, k), last)  # type: ignore[union-attr]
-
-
-def term(s: Sample) -> Candidates:
-    """The gradient along one way through the computation: `diagnosis` asks how often it was counted."""
-    for edge in s.graph.edges() if s.graph else ():
-        yield edge, s.true - s.graph.gradient(s.leaf, edge, lambda g, passed, shape: None)  # type: ignore[union-attr]
-
-
-def _times(q: Any, power: int) -> Callable[[Any, Any, Any], Any]:
-    def change(g: Any, passed: Any, shape: Any) -> Any:
-        with np.errstate(all="ignore"):
-            changed = passed * np.asarray(q, np.float64) ** power if broadcasts(np.shape(q), shape) else passed
-        return changed
-
-    return change
-
-
-def _straight_on(g: Any, passed: Any, shape: Any) -> Any:
-    try:
-        return expand(unbroadcast(g, shape), shape) if g.ndim >= len(shape) else expand(g, shape)
-    except (ValueError, IndexError):
-        return passed
-
-
-def _repeated(s: Sample) -> Candidates:
-    """The gradients of an argument that was broadcast, before they are summed."""
-    for i, k in s.graph.edges() if s.graph else ():
-        node: Any = s.graph.order[i]  # type: ignore[union-attr]
-        if node.parents[k] is s.leaf and node.shape != s.leaf.shape and broadcasts(s.leaf.shape, node.shape):
-            seen: list[Any] = []
-            s.graph.gradient(s.leaf, (i, k), lambda g, passed, shape, seen=seen: seen.append(passed))  # type: ignore
-            yield from ((i, np.array(expand(full, node.shape))) for full in seen if broadcasts(full.shape, node.shape))
 
 
 def broadcasts(small: Any, large: Any) -> bool:

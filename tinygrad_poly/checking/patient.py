@@ -191,7 +191,8 @@ class Patient:
         """
         draw, moved = self.random.uniform, self.arguments.values()
         for i, x in enumerate(self.arguments.leaves):
-            labels = i not in self.arguments.active and floating(x) and np.isin(x, (-1, 0, 1)).all()
+            labels = i not in self.arguments.active and floating(x) and len(found := np.unique(x)) > 1
+            labels = labels and bool(np.isin(found, (-1, 0, 1)).all())
             if labels and data and x.ndim:
                 moved[i] = self.random.permutation(x)
             elif not labels and (i in moved or (data and floating(x))):
