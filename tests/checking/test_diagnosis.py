@@ -216,3 +216,9 @@ def test_a_mistake_inside_of_an_expression_is_named(mistake):
     code, *case = INSIDE[mistake]
     (found,) = check_gradients(*case).diagnosis
     assert found.code == code
+
+
+def test_a_factor_at_a_kink_is_not_called_float32():
+    x, c = np.array([0.0, 1.0, -2.0, 0.0, 3.0]), np.array([2.0, 1.0, -3.0, 4.0, 2.0])
+    report = check_gradients(lambda x: np.maximum(x, 0), lambda x, g: g * (x > 0) * (1 + 1e-6), x, cotangent=c)
+    assert "float32" not in [d.code for d in report.diagnosis]
