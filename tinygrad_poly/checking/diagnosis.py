@@ -152,6 +152,8 @@ def explained(samples: Sequence[h.Sample]) -> tuple[str, dict[str, Any], bool]:
         and sum(r < 2 for r, _ in found.values()) == 1
         and (code != "one-row" or max(first.true.shape, default=0) > 3)
     )
+    if code == "counted-twice":  # the sum of two in the place of their mean is that too
+        sure = sure and not any(2 in shape for shape in first.graph.shapes)
     return code, numbers, sure and not numbers.get("skipped") and (first.true.size > 1 or changes)
 
 
