@@ -139,7 +139,7 @@ def explained(samples: Sequence[h.Sample]) -> tuple[str, dict[str, Any], bool]:
         for edit in itertools.islice(h.edits(first, samples, deep), _MOST_EDITS if not (deep and found) else 0):
             if found.get(edit.code, (9,))[0] > edit.rank and (said := _edited(edit, first, samples)):
                 code, numbers = said
-                rank = edit.rank if code in TERMS.values() or numbers["c"] == 1 else 2
+                rank = edit.rank if code in TERMS.values() or numbers["c"] == 1 else 2 - (code == "term-factor")
                 if rank < found.get(code, (9,))[0]:
                     found[code] = rank, numbers
     if not found:
@@ -152,8 +152,8 @@ def explained(samples: Sequence[h.Sample]) -> tuple[str, dict[str, Any], bool]:
         and sum(r < 2 for r, _ in found.values()) == 1
         and (code != "one-row" or max(first.true.shape, default=0) > 3)
     )
-    if code == "counted-twice":  # the sum of two in the place of their mean is that too
-        sure = sure and not any(2 in shape for shape in first.graph.shapes)
+    if code in ("counted-twice", "term-factor"):  # the sum of two in the place of their mean is that too
+        sure = sure and code == "counted-twice" and not any(2 in shape for shape in first.graph.shapes)
     return code, numbers, sure and not numbers.get("skipped") and (first.true.size > 1 or changes)
 
 
