@@ -93,7 +93,7 @@ def _slope(function: Callable[[float], float], own: float, unit: float, noise: f
             best, since = here, []
         table.append(row)
         gap_before, h = gap, h / 2
-        enough = len(table) > 1 and best.error <= 64 * unit * abs(best.value) + 8 * blur
+        enough = len(table) > 2 and best.error <= 64 * unit * abs(best.value) + 8 * blur
         if (enough or len(table) > LEVELS + (3 if len(since) < 3 else 0)) and not broken:
             break
     # Of many differences between neighbours one is small by chance: smaller steps must say the same.
