@@ -144,7 +144,7 @@ class Graph(Observer):
         return change((last, None), g, g)
 
     def rule(self, i: int, k: int, g: Any, saved: Any = None) -> Any:
-        """What a node passes on to an input."""
+        """The cotangent that a node passes on to an input."""
         rule = list(self.nodes[i].operation.rules)[k]
         return rule(g, *(saved or self.saved[i])) if rule else np.zeros(self.shapes[self.inputs[i][k]])  # type: ignore
 
@@ -185,7 +185,7 @@ class Graph(Observer):
         return near - {len(self.nodes)} | self.cut
 
     def tangents(self, directions: list[Any]) -> dict[Way, Any]:
-        """How the leaf's gradient along each direction depends on what is passed on at each place."""
+        """The slopes of the leaf's gradient along each direction by what is passed on at each place."""
         zeros: dict[Way, Any] = {}
 
         def add(way: Way, g: Any, p: Any) -> Any:

@@ -51,10 +51,14 @@ class Exact:
         floats = np.array([float(x) for x in self.fractions()], dtype=dtype).reshape(self.shape)
         return Exact.of(floats.astype(np.float64))
 
-    shape = property(lambda self: self.numerators.shape)
-    ndim = property(lambda self: self.numerators.ndim)
-    size = property(lambda self: self.numerators.size)
-    mT = property(lambda self: Exact(np.swapaxes(self.numerators, -1, -2), self.denominator))  # noqa: N815
+    shape = property(lambda self: self.numerators.shape, doc="The lengths of the axes.")
+    ndim = property(lambda self: self.numerators.ndim, doc="The number of axes.")
+    size = property(lambda self: self.numerators.size, doc="The number of elements.")
+
+    @property
+    def mT(self) -> Exact:  # noqa: N802
+        """The matrix, or each of a stack, transposed."""
+        return Exact(np.swapaxes(self.numerators, -1, -2), self.denominator)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Exact) or self.shape != other.shape:

@@ -258,7 +258,7 @@ def _each(function: Callable[..., Any], *parts: Parts) -> Parts:
 
 
 def _elementwise(s: Symbol, *inputs: Any) -> Symbol:
-    """What `s` does, done to one part of each input."""
+    """The function of `s`, done to one part of each input."""
     shape = np.broadcast_shapes(*(getattr(x, "shape", ()) for x in inputs))
     made = Symbol(s.function, inputs, s.attributes, shape, s.dtype)
     made.weak = s.weak
