@@ -20,6 +20,12 @@ def with_columns(x, y):
     return x
 
 
+def with_ones(x):
+    x = x.clone()
+    x[:, 1] = 1
+    return x
+
+
 # Of an array x of (n, 3), weights w (3, 1), v (3,) and m (3, 2), and y (n, 1).
 FUNCTIONS = {
     "a product with a column": lambda x, w, v, m, y: x @ w - y,
@@ -37,6 +43,8 @@ FUNCTIONS = {
     "a product of a few": lambda x, w, v, m, y: x.prod(1, keepdim=True) * (x @ w),
     "columns that are set": lambda x, w, v, m, y: with_columns(x * v, y * v[0]) @ w,
     "an axis more": lambda x, w, v, m, y: (x[:, :, None] * m).sum(1),
+    "columns that are set to numbers": lambda x, w, v, m, y: with_ones(x * v) @ w,
+    "numbers with an axis": lambda x, w, v, m, y: (x * w[0] + y.sum(0)[0:1] * w[2]) * m[0, ..., -1:],
     "a column of ones": lambda x, w, v, m, y: tg.cat([tg.ones_like(y), x], 1) @ tg.cat([v[:1], v]),
     "a stack": lambda x, w, v, m, y: tg.stack([x @ v, y[:, 0] * v[0]], 1) @ m[:2],
     "columns by their numbers": lambda x, w, v, m, y: x[:, 0] * v[0] + x[:, -1] * v[2] + (x[:, 1:] @ m[1:]).sum(1),

@@ -393,7 +393,7 @@ def _inner_index(s: Symbol, index: Index) -> Index:
     if s.function == "broadcast_to":
         return index[len(index) - len(inner) :] if inner else ()
     if s.function == "getitem":
-        taken = iter(index if s.shape else ())
+        taken = iter(index or ["0"] * len(s.shape))  # a number's index is empty, whatever its shape
         return tuple(next(taken) if isinstance(i, slice) else str(i % n) for i, n in zip(column_index(s) or (), inner))
     long = iter([i for i, n in zip(index, s.shape) if n != 1])
     return tuple("0" if n == 1 else next(long) for n in inner) if index else ()

@@ -232,9 +232,9 @@ class Apart:
         column = self._column(s.shape)
 
         def written(x: Any) -> Symbol:
-            if not isinstance(x, Symbol):
+            if not isinstance(x, Symbol) and not np.ndim(x):
                 return constant(x, column, s.dtype)
-            x = x if x.dtype == s.dtype else record("astype", x, dtype=s.dtype)
+            x = x if isinstance(x, Symbol) and x.dtype == s.dtype else record("astype", x, dtype=s.dtype)
             return x if x.shape == column else record("broadcast_to", x, shape=column)
 
         parts = (before[0] if before else self._filled(s, 0)).copy()
