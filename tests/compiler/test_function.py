@@ -391,3 +391,9 @@ def test_source_and_program_are_there_after_a_call():
     )
     assert "return" in str(f.program)
     assert f.__name__ == "square_slope"
+
+
+@pytest.mark.parametrize("function", [lambda a, b: a**b, lambda a, b: 2**b, lambda a, b: a**2], ids="ab2")
+def test_powers_of_integers_are_those_of_the_tape_for_negative_exponents_too(function):
+    a, b = tg.tensor([2, -3, 1]), tg.tensor([-1, 2, -3])
+    assert compile(function)(a, b).tolist() == function(a, b).tolist()

@@ -106,10 +106,12 @@ def _power_exponent(g: Array, a: Array, b: Array) -> Array:
 def _power(a: Array, b: Array) -> Array:
     """aᵇ; of integers to negative integers, which NumPy refuses, the whole part as in torch: 0 unless a is ±1."""
     try:
-        return a**b
+        y = a**b
+        if isinstance(y, (np.ndarray, np.generic)) or y.dtype.kind != "i" or not hasattr(b, "dtype"):
+            return y  # a trace would learn of negative numbers too late
     except ValueError:
-        sizes = a ** abs(b)
-        return together(a, b).where((b < 0) & (abs(a) != 1), 0, sizes)
+        pass
+    return together(a, b).where((b < 0) & (abs(a) != 1), 0, a ** abs(b))
 
 
 # At a < 0 the second rule gives NaN: aᵇ is not real beside a whole b.
