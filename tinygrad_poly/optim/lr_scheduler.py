@@ -722,10 +722,9 @@ class ReduceLROnPlateau:
         self._last_lr = [float(group["lr"]) for group in groups]
 
     def _improves(self, value: float) -> bool:
-        margin = self.threshold if self.threshold_mode == "abs" else None
-        if self.mode == "min":
-            return value < (self.best * (1 - self.threshold) if margin is None else self.best - margin)
-        return value > (self.best * (1 + self.threshold) if margin is None else self.best + margin)
+        margin = self.threshold if self.mode == "max" else -self.threshold
+        bound = self.best + margin if self.threshold_mode == "abs" else self.best * (1 + margin)
+        return value > bound if self.mode == "max" else value < bound
 
     def step(self, metrics: Any) -> None:
         """Compare the number of this epoch with the best, and reduce the rate if it is time."""
@@ -739,14 +738,11 @@ class ReduceLROnPlateau:
             self.num_bad_epochs = 0
         if self.num_bad_epochs > self.patience:
             for group, least in zip(self.optimizer.param_groups, self.min_lrs, strict=True):
-                self._reduce(group, least)
+                old = float(group["lr"])
+                if old - (new := max(old * self.factor, least)) > self.eps:
+                    group["lr"] = new
             self.cooldown_counter, self.num_bad_epochs = self.cooldown, 0
         self._last_lr = [float(group["lr"]) for group in self.optimizer.param_groups]
-
-    def _reduce(self, group: Group, least: float) -> None:
-        old = float(group["lr"])
-        if old - (new := max(old * self.factor, least)) > self.eps:
-            group["lr"] = new
 
     def get_last_lr(self) -> list[float]:
         """The rates that the last `step` set."""
