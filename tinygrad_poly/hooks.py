@@ -1,7 +1,5 @@
 """Hooks: functions of the user's that are called while something is computed, and handles that remove them."""
 
-from __future__ import annotations
-
 import functools
 import itertools
 from collections.abc import Callable
@@ -75,7 +73,7 @@ class Hooks:
         with no_grad:
             return self._through(wrap(g, None)).array
 
-    def _through(self, g: Tensor) -> Tensor:
+    def _through(self, g: "Tensor") -> "Tensor":
         for hook in [*self.before.values()]:
             returned: Any = hook(g)
             if returned is not None:
@@ -90,7 +88,7 @@ class Hooks:
                 hook()
 
 
-def check(name: str, returned: Any, g: Tensor) -> None:
+def check(name: str, returned: Any, g: "Tensor") -> None:
     """Check that the hook `name` returned another gradient in the place of g.
 
     Raises:
@@ -105,7 +103,7 @@ def check(name: str, returned: Any, g: Tensor) -> None:
         raise DtypeError(f"{name} returned a gradient in {returned.dtype} for one in {g.dtype}; use .to({g.dtype})")
 
 
-def register(tensor: Tensor, hook: Any, after: bool = False) -> RemovableHandle:
+def register(tensor: "Tensor", hook: Any, after: bool = False) -> RemovableHandle:
     """Enter a hook of a tensor: for its gradient on the way, or `after` it has been added to `grad`.
 
     Raises:

@@ -6,8 +6,6 @@ the Mersenne Twister (NumPy's is seeded alike); what follows says how words beco
 On a GPU, CuPy's generator draws them where they are needed: other numbers than torch's, and than the CPU's.
 """
 
-from __future__ import annotations
-
 import math
 import operator
 import os
@@ -49,7 +47,7 @@ class Generator:
         self.lock = threading.Lock()
         self.manual_seed(67280421310721)
 
-    def manual_seed(self, seed: int) -> Generator:
+    def manual_seed(self, seed: int) -> "Generator":
         """Start the stream again, at `seed`; returns the generator."""
         self._seed = int(seed) % 2**64
         # NumPy's legacy seeding is the one that fills the state as torch does, from the low 32 bits.
@@ -73,7 +71,7 @@ class Generator:
         fields = (self._seed, 625 - words["pos"], 1, words["pos"], words["key"], 0, spare or 0, 0, spare is not None)
         return wrap(np.array([(*fields, 0, 0, 0)], _STATE).view(np.uint8), None)
 
-    def set_state(self, new_state: Tensor) -> Generator:
+    def set_state(self, new_state: Tensor) -> "Generator":
         """Go to a place in the stream that `get_state` returned, here or in torch; returns the generator.
 
         Raises:

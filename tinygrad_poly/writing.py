@@ -6,8 +6,6 @@ again. To write into a tensor is to compute its new value with ordinary rows and
 view is put back into its base, by ordinary rows again, so that whatever can be recorded can be differentiated.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -148,7 +146,7 @@ def turn(x: Any, base: Any, steps: Any, mode: Mode, array: Array, node: Node | N
     return x
 
 
-def view(operation: Operation, x: Tensor, *options: Any, mode: Mode = FOLLOWS) -> Tensor:
+def view(operation: Operation, x: "Tensor", *options: Any, mode: Mode = FOLLOWS) -> "Tensor":
     """The result of `apply_unary` as a view of `x`."""
     seen = apply_unary(operation, x, *options)
     base, steps, recording = x, None, is_recording()
@@ -163,7 +161,7 @@ def view(operation: Operation, x: Tensor, *options: Any, mode: Mode = FOLLOWS) -
     return turn(seen, base, (steps, operation, options), mode, seen.array, seen.node)  # type: ignore[no-any-return]
 
 
-def view_if_possible(operation: Operation, x: Tensor, *options: Any) -> Tensor | None:
+def view_if_possible(operation: Operation, x: "Tensor", *options: Any) -> "Tensor | None":
     """The result as a `view`, if torch would make no copy, by the order of the elements in memory; else None.
 
     Arrays that do not tell how they lie (JAX's, a trace's) count as rows one after the other.
@@ -346,7 +344,7 @@ def _rank(dtype: Any) -> int:
     return next(rank for rank, kind in enumerate(("bool", "int", "float", "")) if kind in str(dtype))
 
 
-def write(x: T, result: Tensor, name: str) -> T:
+def write(x: T, result: "Tensor", name: str) -> T:
     """Set `x` to the result of an operation called `name`, in the dtype of `x`.
 
     Raises:

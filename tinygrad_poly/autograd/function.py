@@ -1,7 +1,5 @@
 """Custom functions: operations whose value and gradient the user writes, as with `torch.autograd.Function`."""
 
-from __future__ import annotations
-
 import functools
 import inspect
 from collections.abc import Callable, Sequence
@@ -171,7 +169,7 @@ class _Several(tuple[Any, ...]):
     shape = (-1,)
     dtype = object()
 
-    def __add__(self, other: Any) -> _Several:
+    def __add__(self, other: Any) -> "_Several":
         return _Several([b if a is None else a if b is None else a + b for a, b in zip(self, other, strict=True)])
 
 

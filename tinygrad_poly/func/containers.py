@@ -3,8 +3,6 @@
 Containers are dicts, lists, tuples, named tuples and None (which holds nothing); all else is a leaf.
 """
 
-from __future__ import annotations
-
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -23,7 +21,7 @@ class Structure:
 
     kind: Any
     """The class of the container; None for a leaf."""
-    parts: dict[Any, Structure]
+    parts: "dict[Any, Structure]"
 
     def unflatten(self, leaves: Iterable[Any]) -> Any:
         """Containers of this structure around other leaves."""

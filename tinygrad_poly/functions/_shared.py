@@ -1,7 +1,5 @@
 """Shared parts of the families: how arguments are read, and how functions made from rows are described."""
 
-from __future__ import annotations
-
 import operator
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar

@@ -1,7 +1,5 @@
 """Activation functions of neural networks."""
 
-from __future__ import annotations
-
 import math
 
 from tinygrad_poly.derivatives import activations

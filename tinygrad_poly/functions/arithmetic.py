@@ -1,7 +1,5 @@
 """Functions of two numbers, for each pair of elements. At least one must be a tensor; they broadcast."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from typing import Any

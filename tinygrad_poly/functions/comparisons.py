@@ -1,7 +1,5 @@
 """Comparisons and other functions with results true or false. They have no derivative and are not recorded."""
 
-from __future__ import annotations
-
 import math
 import operator
 from collections.abc import Callable

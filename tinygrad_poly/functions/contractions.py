@@ -1,7 +1,5 @@
 """Contractions: sums of products over chosen indices."""
 
-from __future__ import annotations
-
 import string
 from collections import Counter
 from collections.abc import Sequence

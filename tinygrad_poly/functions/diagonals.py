@@ -4,8 +4,6 @@ All are linear, with derivatives everywhere. A diagonal of an n × m matrix is e
 by row, so taking and setting diagonals needs no rows of the derivative table beside those of slices.
 """
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

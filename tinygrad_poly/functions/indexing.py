@@ -4,8 +4,6 @@ Indices, lists and masks are constants for the derivative. Integers may be negat
 where torch refuses them (gather, index_select).
 """
 
-from __future__ import annotations
-
 import itertools
 import math
 import operator
@@ -103,14 +101,11 @@ def _in_torchs_order(parts: tuple[Any, ...], shape: Shape) -> Index:
     return tuple(xp.asarray(place) for place in np.unravel_index(numbers, shape))
 
 
-_BASIC = {int, slice, type(None), type(Ellipsis)}
-
-
 def _is_basic(index: Index) -> bool:
     """Whether `index` gives a view: it consists of integers, slices, `...` and None."""
     if type(index) is not tuple:
-        return type(index) in _BASIC or isinstance(index, np.integer)
-    return _BASIC.issuperset(map(type, index)) or all(type(p) in _BASIC or isinstance(p, np.integer) for p in index)
+        return type(index) in PLAIN or isinstance(index, np.integer)
+    return PLAIN.issuperset(map(type, index)) or all(type(p) in PLAIN or isinstance(p, np.integer) for p in index)
 
 
 def _selected(input: Tensor, index: Index, mode: Mode = FOLLOWS) -> Tensor:
@@ -433,15 +428,12 @@ def index_add(input: Tensor, dim: int, index: Any, source: Any, *, alpha: float 
     source = _source(source, input, "index_add")
     if not input.ndim:
         return reshape(index_add(reshape(input, 1), 0, index, reshape(source, -1), alpha=alpha), ())
-    numbers = _integers(index, "index_add")
-    if len(numbers.shape) > 1:
-        raise ShapeError(f"index_add: the index has shape {numbers.shape}, and 1 dimensions are needed")
-    numbers = numbers.reshape(-1)
-    fits = (*input.shape[:at], *numbers.shape, *input.shape[at + 1 :])
+    place = _slices(input, dim, index, "index_add")
+    fits = (*input.shape[:at], *place[at].shape, *input.shape[at + 1 :])
     if source.shape != fits:
         raise ShapeError(f"index_add: source has shape {source.shape}, but {fits} is needed")
     added = source if alpha == 1 else source * alpha
-    return _set(input, indexing.at(at, numbers), added, True, "index_add")
+    return _set(input, place, added, True, "index_add")
 
 
 def scatter(
@@ -492,7 +484,7 @@ def _scatter(input: Tensor, dim: int, index: Any, src: Any, accumulate: bool, na
     return _set(input, places, source, accumulate, name)
 
 
-def _slices(input: Tensor, dim: int, index: Any, name: str) -> Index:
+def _slices(input: Tensor, dim: int, index: Any, name: str) -> tuple[Any, ...]:
     """The index of the slices number `index` of dimension `dim`."""
     numbers = _integers(index, name)
     if len(numbers.shape) > 1:

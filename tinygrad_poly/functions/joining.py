@@ -4,8 +4,6 @@ All are linear, with derivatives everywhere: what was joined gets its part of th
 repeated the sum over its repetitions.
 """
 
-from __future__ import annotations
-
 import builtins
 import itertools
 import math

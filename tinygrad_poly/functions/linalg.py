@@ -1,7 +1,5 @@
 """Inverses, solutions, determinants and factors of matrices; all take stacks of shape (…, n, n)."""
 
-from __future__ import annotations
-
 import functools
 import math
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """Norms of vectors."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from tinygrad_poly.derivatives import norms

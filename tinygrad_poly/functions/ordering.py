@@ -5,8 +5,6 @@ NaN counts as the largest number in an order, and is the result of `max`, `min` 
 is among the elements. Indices are int64 and have no derivative.
 """
 
-from __future__ import annotations
-
 import functools
 from typing import Any, NamedTuple, overload
 

@@ -1,7 +1,5 @@
 """Polynomials, given by their coefficients c₀, c₁, … of 1, x, x², … (ascending, as in `numpy.polynomial`)."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import Any

@@ -5,9 +5,7 @@ dimensions are dropped, or kept with length 1 where `keepdim`. `axis` and `keepd
 names for the two. A 0-d tensor may be reduced over "its" dimension 0 or −1.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from tinygrad_poly.derivatives import piecewise, reductions, scans
 from tinygrad_poly.engine import arrays
@@ -15,11 +13,16 @@ from tinygrad_poly.engine.apply import apply_operation, apply_unary, checked, wr
 from tinygrad_poly.engine.arrays import HALF
 from tinygrad_poly.engine.errors import ShapeError
 from tinygrad_poly.engine.operation import Operation
-from tinygrad_poly.functions._shared import as_number, as_printed, check_floating, check_nonempty, reduced, signed
+from tinygrad_poly.functions._shared import (
+    Tensor,
+    as_number,
+    as_printed,
+    check_floating,
+    check_nonempty,
+    reduced,
+    signed,
+)
 from tinygrad_poly.functions.elementwise import sqrt, where
-
-if TYPE_CHECKING:
-    from tinygrad_poly.tensor import Tensor
 
 
 class Extremes(NamedTuple):

@@ -3,8 +3,6 @@
 All are linear: the derivative of each moves the cotangent's elements back, and exists everywhere.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import Any

@@ -3,8 +3,6 @@
 `axis` is NumPy's name for `dim`. A 0-d tensor counts as one of length 1, with dimension 0 or −1.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from tinygrad_poly.derivatives import softmax as rows

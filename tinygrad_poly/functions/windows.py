@@ -4,8 +4,6 @@ Inputs have the shape (N, C, L) in one dimension and (N, C, H, W) in two, for N 
 absent. An option that is one number holds for all dimensions that the kernel slides over.
 """
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Callable
 from typing import Any

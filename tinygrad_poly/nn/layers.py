@@ -1,7 +1,5 @@
 """Linear layers and tables of vectors, modules that change shapes, and dropout."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -196,7 +194,7 @@ class Embedding(Module):
         self.weight = Parameter(numbers)
 
     @classmethod
-    def from_pretrained(cls, embeddings: Tensor, freeze: bool = True, *options: Any, **named: Any) -> Embedding:
+    def from_pretrained(cls, embeddings: Tensor, freeze: bool = True, *options: Any, **named: Any) -> "Embedding":
         """A table of vectors, the rows of a matrix, which are not trained unless `freeze` is false.
 
         Raises:

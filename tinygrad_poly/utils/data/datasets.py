@@ -1,7 +1,5 @@
 """Data sets: what has a length and gives an element for each index."""
 
-from __future__ import annotations
-
 import itertools
 import math
 import warnings
@@ -21,7 +19,7 @@ class Dataset(Generic[T_co]):
     def __getitem__(self, index: Any) -> T_co:
         raise NotImplementedError(f"{type(self).__name__} must define __getitem__()")
 
-    def __add__(self, other: Dataset[T_co]) -> ConcatDataset[T_co]:
+    def __add__(self, other: "Dataset[T_co]") -> "ConcatDataset[T_co]":
         return ConcatDataset([self, other])
 
 
