@@ -1,7 +1,5 @@
 """The steps of a backward pass: what arrives at each value, the local derivative, and what is sent on."""
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass

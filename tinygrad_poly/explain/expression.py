@@ -1,7 +1,5 @@
 """Expressions that a user typed, as functions: parsed with a list of what is allowed, and never run as Python."""
 
-from __future__ import annotations
-
 import ast
 import operator
 from collections.abc import Callable, Mapping

@@ -1,7 +1,5 @@
 """The graph of a computation as data: its values, what each was computed from, and their gradients."""
 
-from __future__ import annotations
-
 import itertools
 import sys
 import traceback
@@ -108,7 +106,7 @@ class Graph:
 
     _repr_svg_ = to_svg
 
-    def folded(self, most: int = MOST) -> Graph:
+    def folded(self, most: int = MOST) -> "Graph":
         """The graph with parts of it folded, so that it has at most about `most` vertices.
 
         First what one line of the program computed in one go becomes one vertex; if that is not enough, the middle
@@ -122,7 +120,7 @@ class Graph:
             graph = graph._fold(lambda i, v: "middle" if first <= i < last else i)
         return graph
 
-    def _fold(self, part: Callable[[int, Vertex], Any]) -> Graph:
+    def _fold(self, part: Callable[[int, Vertex], Any]) -> "Graph":
         """The graph with each run of operations that belong to one part as one vertex."""
         vertices: list[Vertex] = []
         place: list[int] = []

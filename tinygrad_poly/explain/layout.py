@@ -4,8 +4,6 @@ The layered drawing of Sugiyama, Tagawa and Toda (1981): layers by the longest w
 the neighbours' places, swept down and up, and a bend for an arrow in each layer that it passes.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise

@@ -1,7 +1,5 @@
 """Live pages: a recorded computation as a program for the browser, which computes every value and gradient anew."""
 
-from __future__ import annotations
-
 from base64 import b64encode
 from collections.abc import Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """A playground: a page on which a fit runs, by the program that the tape recorded, printed for the browser."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

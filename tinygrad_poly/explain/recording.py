@@ -1,7 +1,5 @@
 """Recordings: every operation of a computation, with the values, the lines and the names that a tape need not keep."""
 
-from __future__ import annotations
-
 import sys
 import traceback
 from collections.abc import Mapping

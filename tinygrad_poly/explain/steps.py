@@ -1,7 +1,5 @@
 """The backward pass step by step: as a table, and as a page for a browser."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Callable
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """Words: operations, local derivatives and values as text for a reader."""
 
-from __future__ import annotations
-
 import linecache
 import re
 import traceback

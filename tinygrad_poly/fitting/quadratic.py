@@ -11,8 +11,6 @@ computed without taking them. Every model that is linear in its weights, with a 
 errors, has such a loss: lines, polynomials of any degree, and the sin fit.
 """
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -73,7 +71,7 @@ class Quadratic:
     """What rounding each term of the model to float64 may add to L*."""
     steps: int
     """The number of Newton steps to w*."""
-    frame: Frame | None = None
+    frame: "Frame | None" = None
     """The coordinate t in which the derivatives were taken, if it is not x itself."""
     centred_optimum: Any = None
     """w* there."""
@@ -270,7 +268,7 @@ class Frame:
     scale: float
 
     @classmethod
-    def of(cls, x: Any) -> Frame:
+    def of(cls, x: Any) -> "Frame":
         """The coordinate that runs from −1 to 1."""
         low, high = float(x.min()), float(x.max())
         return cls(low / 2 + high / 2, high / 2 - low / 2 or 1.0)

@@ -1,7 +1,5 @@
 """The result of a fit."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -35,7 +33,7 @@ class FitResult(Generic[W]):
 
     objective: Objective
     run: Run
-    _continued: Callable[[Run, int, Any, Any], FitResult[W]]
+    _continued: Callable[[Run, int, Any, Any], "FitResult[W]"]
     interrupted: bool = False
     """Whether Ctrl-C ended the fit before its last step."""
     is_plain_descent: bool = False
@@ -186,7 +184,7 @@ class FitResult(Generic[W]):
         """The distance from the optimum, and whether the fit has converged; print it to read it."""
         return Verdict.of(self.run, self.loss, self.quadratic, self.is_plain_descent)
 
-    def resume(self, steps: int, lr: Any = None, progress: Any = True) -> FitResult[W]:
+    def resume(self, steps: int, lr: Any = None, progress: Any = True) -> "FitResult[W]":
         """Go on to `steps` steps in all, exactly as if the fit had never stopped; with another `lr` if given."""
         return self._continued(self.run, steps, lr, progress)
 

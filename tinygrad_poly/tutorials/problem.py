@@ -1,7 +1,5 @@
 """`Problem`: a tutorial's program as data, written once for NumPy by hand and for the engine."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -68,7 +66,7 @@ class Problem:
     gradient: Callable[[Iterable[Array], Array, Array], list[Array]]
     lr: float
     steps: int
-    start: Callable[[Problem], Vector]
+    start: Callable[["Problem"], Vector]
     route: Route
     dtype: str = "float64"
     shape: Shape = ()
@@ -76,9 +74,9 @@ class Problem:
     imaginary: tuple[str, ...] = ()
     rule: Callable[[float], Rule] = descent
     optimizer: Callable[..., optim.Optimizer] = optim.SGD
-    at: Callable[[int], Problem] | None = None
+    at: "Callable[[int], Problem] | None" = None
 
-    def each_step(self) -> Iterator[Problem]:
+    def each_step(self) -> Iterator["Problem"]:
         """The problem of every step."""
         return (self if self.at is None else self.at(step) for step in range(self.steps))
 

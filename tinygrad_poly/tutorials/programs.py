@@ -1,7 +1,5 @@
 """The tutorials' programs as files that can be read and copied: one by hand and one by the engine in each."""
 
-from __future__ import annotations
-
 import contextlib
 import io
 from collections.abc import Iterable

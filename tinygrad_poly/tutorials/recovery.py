@@ -9,8 +9,6 @@ The eigenvectors of H are the *modes*: along each, a step multiplies the distanc
 1 − lr λ, and no mode disturbs another. The number is seldom 0, so a step can be undone.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from itertools import product
 
@@ -39,7 +37,7 @@ class Modes:
     factors: Vector
 
     @classmethod
-    def of(cls, problem: Problem) -> Modes:
+    def of(cls, problem: Problem) -> "Modes":
         """The modes of a problem, from the singular values of its model (the loss is c/2 |Xw − y|²).
 
         >>> from tinygrad_poly.tutorials.problems import PROGRAMS

@@ -1,7 +1,5 @@
 """Pages for a browser, each one file that loads nothing else: put together from the templates in this folder."""
 
-from __future__ import annotations
-
 import json
 import re
 from html import escape

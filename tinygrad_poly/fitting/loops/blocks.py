@@ -4,8 +4,6 @@ With Dask arrays x and y, each step sends the weights to where the blocks are. T
 value and gradient of each, and the parts are added up in a tree. What comes back is as small as the weights.
 """
 
-from __future__ import annotations
-
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -93,7 +91,7 @@ class BlockLoss:
             value, Node(_of_blocks.of(len(nodes)), nodes, (gradients, partial(self._on_tape, own, nodes)), value)
         )
 
-    def in_float64(self, x: Any, y: Any) -> BlockLoss:
+    def in_float64(self, x: Any, y: Any) -> "BlockLoss":
         """The same loss for weights in float64."""
         weights = {name: wrap(w.astype(np.float64), None) for name, w in self._start.items()}
         return BlockLoss(self.gradient.loss, self.gradient.listed, weights, x, y)
