@@ -123,7 +123,6 @@ class Graph:
     def _fold(self, part: Callable[[int, Vertex], Any]) -> "Graph":
         """The graph with each run of operations that belong to one part as one vertex."""
         vertices: list[Vertex] = []
-        place: list[int] = []
         inside = [v.operation is not None or v.folded > 1 for v in self.vertices]
         order = sorted(range(len(self.vertices)), key=lambda i: inside[i])
         place = [0] * len(order)

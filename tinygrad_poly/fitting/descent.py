@@ -113,7 +113,7 @@ def fit(
     plan = _Plan(factory, compile, hoist, lr if callable(lr) else None, scheduler)
     lr = _checked_lr(default_lr(factory) if lr is None or callable(lr) else lr)
     target, weights = objective(loss, params, x, y)
-    start = {key: np.asarray(on_cpu(w.array)) for key, w in weights.items()}
+    start = _numbers(weights)
     run = Run(start, start, 0, steps, {}, name, {}, lr, log_every, target.listed, {}, plan.schedule, target.buffers)
     plan.check(target)
     if at_once and (solved := _solved(target, run, plan)):

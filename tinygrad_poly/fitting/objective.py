@@ -62,7 +62,7 @@ class Objective:
 
     def in_float64(self) -> "Objective":
         """The same loss of the same data, computed in float64."""
-        x, y = (_float64(data) for data in (self.x, self.y))
+        x, y = (data.double() if arrays.is_floating(data.dtype) else data for data in (self.x, self.y))
         return replace(self, x=x, y=y)
 
     def leaves(self, weights: Mapping[str, Any], buffers: Mapping[str, Any] | None = None) -> Weights:
@@ -79,10 +79,6 @@ class Objective:
     def as_now(self) -> "Objective":
         """The same objective; that of a module with its buffers and mode as they are now."""
         return replace(self, loss=self.loss.as_now()) if isinstance(self.loss, ModuleLoss) else self
-
-
-def _float64(data: Tensor) -> Tensor:
-    return data.double() if arrays.is_floating(data.dtype) else data
 
 
 def leaves(weights: Mapping[str, Any], device: Any = None) -> Weights:

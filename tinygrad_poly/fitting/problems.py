@@ -101,8 +101,7 @@ class Task:
     @_of_a_polynomial
     def loss(self, params: Weights, x: Tensor, y: Tensor) -> Tensor:
         """The sum or mean of (polynomial − y)²."""
-        y_pred = polynomial(params, x)
-        return self.error((y_pred - y) ** 2)
+        return self.error((polynomial(params, x) - y) ** 2)
 
     @property
     def error_name(self) -> str:
@@ -112,11 +111,9 @@ class Task:
     @property
     def fingerprint(self) -> str | None:
         """A hash of the points, so that a saved fit is not resumed on other points; None for computed points."""
-        return (
-            hashlib.sha256(b"".join(data.cpu().numpy().tobytes() for data in (self.x, self.y))).hexdigest()
-            if self.from_file
-            else None
-        )
+        if not self.from_file:
+            return None
+        return hashlib.sha256(b"".join(data.cpu().numpy().tobytes() for data in (self.x, self.y))).hexdigest()
 
 
 def _sine(settings: Settings) -> tuple[Tensor, Tensor]:

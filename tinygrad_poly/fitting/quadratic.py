@@ -12,6 +12,7 @@ errors, has such a loss: lines, polynomials of any degree, and the sin fit.
 """
 
 import warnings
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -140,11 +141,7 @@ class Quadratic:
             enough *= 2
             if enough > 2**60:
                 return None
-        too_few = 0 if enough == 1 else enough // 2
-        while enough - too_few > 1:
-            middle = (enough + too_few) // 2
-            too_few, enough = (too_few, middle) if self.excess(weights, lr, middle) <= excess else (middle, enough)
-        return enough
+        return bisect_left(range(enough), True, enough // 2 + 1, key=lambda n: self.excess(weights, lr, n) <= excess)
 
 
 def as_quadratic(loss: Loss, params: Params, x: Any, y: Any) -> Quadratic | None:

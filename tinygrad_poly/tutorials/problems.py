@@ -177,23 +177,21 @@ T6 = Problem(
     line_gradient,
     lr=0.01,
     steps=1000,
-    start=lambda problem: np.zeros(2),
+    start=lambda problem: np.zeros(len(problem.names)),
     route=routes.with_optimizer,
     shape=(1,),
 )
-T7 = Problem(
-    "T7",
-    "one weight without an optimizer",
-    ("W",),
-    same_thrice,
-    proportion,
-    mean_squared_error,
-    proportion_gradient,
+T7 = replace(
+    T6,
+    name="T7",
+    title="one weight without an optimizer",
+    names=("W",),
+    data=same_thrice,
+    model=proportion,
+    gradient=proportion_gradient,
     lr=0.1,
     steps=11,
-    start=lambda problem: np.zeros(1),
     route=routes.in_place,
-    shape=(1,),
 )
 T7_AS_PRINTED = replace(
     T7,
@@ -201,19 +199,13 @@ T7_AS_PRINTED = replace(
     loss=half_sum_of_squares,
     gradient=summed_proportion_gradient,
 )
-T8 = Problem(
-    "T8",
-    "y = 3x in NumPy, gradients by hand",
-    ("W", "b"),
-    one_to_six,
-    line,
-    mean_squared_error,
-    line_gradient,
-    lr=0.01,
-    steps=1000,
+T8 = replace(
+    T6,
+    name="T8",
+    title="y = 3x in NumPy, gradients by hand",
+    data=one_to_six,
     start=from_first_line,
     route=routes.in_place,
-    shape=(1,),
 )
 T9 = replace(T8, name="T9", title="y = 3x with retain_grad and w = w - lr * w.grad", steps=1001, route=routes.rebinding)
 T10 = replace(

@@ -84,11 +84,10 @@ def examine(variants: Sequence[Problem], printed: Printed) -> Outcome:
             problems += [f"{problem.title}, {route.__name__} in {problem.dtype}: {what}" for what in wrong]
             compared += figures
             ratios.append(ratio)
-    routes_taken = 2 * len(variants)
     return Outcome(
         name=variants[0].name,
         title=variants[0].title,
-        figures=len(compared) // routes_taken,
+        figures=len(compared) // (2 * len(variants)),
         deviation=max((figure.deviation for figure in compared), default=0.0),
         steps=sum(problem.steps for problem in variants),
         gradient_ratio=float(np.max(ratios)),

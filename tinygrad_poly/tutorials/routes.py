@@ -5,7 +5,7 @@ gradient, and the weights that the step led to. The arrays may be of any library
 takes: `rounding` hands them arrays that count.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -46,12 +46,7 @@ def with_optimizer(problem: Problem, start: Iterable[Array], x: Array, y: Array)
     """Descent by `optim.SGD`: zero_grad, backward, step."""
     weights, x, y = _leaves(problem, start), wrap(x, None), wrap(y, None)
     optimizer = optim.SGD(weights, lr=problem.lr)
-    for _ in range(problem.steps):
-        loss = problem.loss(problem.model(weights, x), y)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        yield loss, _gradients(weights), weights
+    return _optimized(problem, weights, optimizer, lambda now: now.loss(now.model(weights, x), y))
 
 
 def rebinding(problem: Problem, start: Iterable[Array], x: Array, y: Array) -> Iterator[Step]:
@@ -78,13 +73,7 @@ def with_module(problem: Problem, start: Iterable[Array], x: Array, y: Array) ->
     model.layer.bias = nn.Parameter(wrap(bias.reshape((1,)), None))
     weights, x, y = list(model.parameters()), wrap(x, None), wrap(y, None)
     loss_function = nn.MSELoss()
-    optimizer = optim.SGD(weights, lr=problem.lr)
-    for _ in range(problem.steps):
-        optimizer.zero_grad()
-        loss = loss_function(model(x), y)
-        loss.backward()
-        optimizer.step()
-        yield loss, _gradients(weights), weights
+    return _optimized(problem, weights, optim.SGD(weights, lr=problem.lr), lambda _: loss_function(model(x), y))
 
 
 class LinearRegression(nn.Module):
@@ -164,8 +153,15 @@ def with_own_module(problem: Problem, start: Iterable[Array], x: Array, y: Array
     model, x, y = Polynomial(problem.names, start), wrap(x, None), wrap(y, None)
     weights = list(model.parameters())
     optimizer = problem.optimizer(weights, lr=problem.lr)
+    return _optimized(problem, weights, optimizer, lambda now: now.loss(model(now, x), y))
+
+
+def _optimized(
+    problem: Problem, weights: Sequence[Tensor], optimizer: optim.Optimizer, loss_of: Callable[[Problem], Tensor]
+) -> Iterator[Step]:
+    """The steps of an optimizer: the loss of the step's problem, zero_grad, backward, step."""
     for now in problem.each_step():
-        loss = now.loss(model(now, x), y)
+        loss = loss_of(now)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
