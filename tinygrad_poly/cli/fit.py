@@ -118,7 +118,7 @@ def run(options: argparse.Namespace) -> FitResult:
         DivergenceError: where the loss is no longer a finite number.
     """
     notes: list[str] = []
-    say: Callable[[object], None] = _silence if options.quiet or options.json else progress.say
+    say: Callable[[object], None] = (lambda _: None) if options.quiet or options.json else progress.say
     plan = _new(options, notes.append) if options.resume is None else _resumed(options, notes.append)
     _check_outputs(options)
     settings, task = plan.settings, plan.task
@@ -193,10 +193,6 @@ def _report(
             say(f"  R² = {result.statistics.r_squared:.10g}")
     elif not verdict.converged:
         print(f"tinygrad-poly: {formatting.printable(verdict.headline, sys.stderr.encoding)}", file=sys.stderr)
-
-
-def _silence(*_: object) -> None:
-    pass
 
 
 def _numbers(weights: Iterable[Tensor]) -> list[float]:

@@ -83,17 +83,12 @@ def _is_whole(dtype: Any) -> bool:
     return not arrays.is_floating(dtype) and dtype != np.bool_
 
 
-def _fits(data: Tensor, dtype: Any) -> bool:
-    """Whether whole numbers are still the same in a floating dtype."""
-    return bool((data.to(dtype).to(data.dtype) == data).all())
-
-
 def _weights(named: list[tuple[str, Any]], x: Any, y: Any) -> Weights:
     """Copies of the weights, with numbers in the dtype of the data, or in one that holds whole numbers exactly."""
     floating = [data.dtype for data in (x, y) if arrays.is_floating(data.dtype)]
     dtype = floating[0] if floating else arrays.get_default_dtype()
     given = [data for data in (x, y) if isinstance(data, Tensor)]
-    if not floating and not all(_fits(data, dtype) for data in given):
+    if not floating and not all((data.to(dtype).to(data.dtype) == data).all() for data in given):
         dtype = np.dtype(np.float64)
     return {name: _weight(name, value, dtype) for name, value in named}
 
