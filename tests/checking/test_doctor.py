@@ -1,9 +1,12 @@
 """The gradient doctor: right gradients pass, wrong ones fail, and what cannot be known is inconclusive."""
 
+import sys
+from collections import Counter
+
 import numpy as np
 import pytest
 
-from tinygrad_poly.checking import assert_gradients_close, check_gradients
+from tinygrad_poly.checking import assert_gradients_close, check_gradients, scalars
 
 X = np.array([1.0, 2.0, 3.0])
 
@@ -111,3 +114,19 @@ def test_what_grows_from_call_to_call_is_accumulated(dtype):
 
     report = check_gradients(lambda x: np.sum(x * x), accumulated, (X / 7).astype(dtype))
     assert [d.code for d in report.diagnosis] == ["accumulated"]
+
+
+@pytest.mark.parametrize("product", [np.matmul, np.dot, lambda a, b: a @ b[:, 0]], ids=["matmul", "dot", "vector"])
+def test_an_error_inside_of_a_product_of_matrices_frees_no_number_twice(product):
+    field = scalars.Field()
+    a, b = (field.array(np.arange(36.0).reshape(6, 6) + k, True) for k in range(2))
+    given = len(field.tape)
+    field.deadline = 0.0  # it is looked at for each 64th number
+    product(a, b)
+    with pytest.raises(scalars.OutOfTimeError):
+        field.check()
+    field.failed = None
+    used = Counter(source.place for x in field.tape for source, _ in x.links)
+    # Held by the tape, by the loop and by the call, by what was computed from it, and by an array.
+    held = [sys.getrefcount(x) - 3 - used[x.place] - (x.place < given) for x in field.tape]
+    assert held == [0] * len(field.tape)

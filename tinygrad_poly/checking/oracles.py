@@ -95,7 +95,9 @@ def scalar_run(
         if floating(x)
     }
     with np.errstate(all="ignore"):
-        return call(*arguments.build("numpy", inputs)), [inputs[i] for i in arguments.active]
+        result = call(*arguments.build("numpy", inputs))
+    field.check()
+    return result, [inputs[i] for i in arguments.active]
 
 
 def exactly(f: Function, arrays: Arrays, field: Field) -> Truth:

@@ -37,6 +37,8 @@ class Field:
 
     Attributes:
         ties: how many comparisons found equal numbers: there, a maximum or an absolute value has a kink.
+        failed: an error in a sum or product, which is raised at the next opportunity. NumPy's product of matrices
+            frees a number twice where an error is raised inside, and the interpreter crashes later.
     """
 
     def __init__(self, digits: int = 0, deadline: float = math.inf, jitter: float = 0.0) -> None:
@@ -52,6 +54,7 @@ class Field:
         self.tape: list[Scalar] = []
         self.ties = self.rounded = 0
         self.in_floats = False
+        self.failed: Exception | None = None
 
     def number(self, x: Any) -> Any:
         """A Python or NumPy number as a number of this field."""
@@ -105,9 +108,15 @@ class Field:
         return [_objects([adjoint[x.place] for x in array.ravel()], array.shape) for array in inputs]
 
     def check_time(self) -> None:
-        """Raise OutOfTimeError where the budget is spent."""
+        """Raise OutOfTimeError where the budget is spent, and an error that has been put off."""
+        self.check()
         if time.perf_counter() > self.deadline:
             raise OutOfTimeError
+
+    def check(self) -> None:
+        """Raise an error that has been put off."""
+        if self.failed is not None:
+            raise self.failed
 
 
 def _objects(values: Sequence[Any], shape: tuple[int, ...]) -> Any:
@@ -202,6 +211,7 @@ def _operator(rule: Callable[[Any, Any], tuple[Any, Any, Any]]) -> Callable[[Sca
     """The method of an operator, whose rule returns the result and its slopes by both numbers."""
 
     def method(a: Scalar, other: Any) -> Any:
+        a.field.check()
         b = a._other(other)
         if b is None:
             return NotImplemented
@@ -209,6 +219,20 @@ def _operator(rule: Callable[[Any, Any], tuple[Any, Any, Any]]) -> Callable[[Sca
         return a._of(y, (a, da), (b, db))
 
     return method
+
+
+def _without_errors(method: Callable[[Scalar, Any], Any]) -> Callable[[Scalar, Any], Any]:
+    """The method of an operator that products of matrices use: its errors are put off."""
+
+    def deferring(a: Scalar, other: Any) -> Any:
+        if a.field.failed is None:
+            try:
+                return method(a, other)
+            except Exception as error:
+                a.field.failed = error.with_traceback(None)  # which would keep the numbers of all these calls
+        return a
+
+    return deferring
 
 
 def _reflected(name: str) -> Callable[[Scalar, Any], Any]:
@@ -221,6 +245,7 @@ def _reflected(name: str) -> Callable[[Scalar, Any], Any]:
 
 def _comparison(compare: Callable[[Any, Any], bool]) -> Callable[[Scalar, Any], Any]:
     def method(a: Scalar, other: Any) -> Any:
+        a.field.check()
         if isinstance(other, float) and not math.isfinite(other):
             return compare(0.0, other)
         b = a._other(other)
@@ -243,6 +268,8 @@ for _name, _rule in OPERATORS.items():
     setattr(Scalar, f"__{_name}__", _operator(_rule))
 for _name in (*OPERATORS, "pow"):
     setattr(Scalar, f"__r{_name}__", _reflected(f"__{_name}__"))
+for _name in ("add", "radd", "mul", "rmul"):
+    setattr(Scalar, f"__{_name}__", _without_errors(getattr(Scalar, f"__{_name}__")))
 for _name in ("lt", "le", "gt", "ge", "eq", "ne"):
     setattr(Scalar, f"__{_name}__", _comparison(getattr(operator, _name)))
 

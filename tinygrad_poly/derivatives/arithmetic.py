@@ -107,7 +107,7 @@ def _power(a: Array, b: Array) -> Array:
     """aᵇ; of integers to negative integers, which NumPy refuses, the whole part as in torch: 0 unless a is ±1."""
     try:
         y = a**b
-        if isinstance(y, (np.ndarray, np.generic)) or y.dtype.kind != "i" or not hasattr(b, "dtype"):
+        if isinstance(y, (np.ndarray, np.generic)) or getattr(y.dtype, "kind", "") != "i" or not hasattr(b, "dtype"):
             return y  # a trace would learn of negative numbers too late
     except ValueError:
         pass
