@@ -159,7 +159,6 @@ def test_each_peer_tells_twice_a_gradient_from_the_gradient(name):
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(strict=True, reason="docs/doctor.md says which targets the doctor misses; to go when it misses none")
 def test_the_doctor_meets_its_targets_on_a_small_population():
     tally = Tally()
     for wrong in (False, True):
