@@ -193,10 +193,8 @@ class Steps:
     def _with_calls(self) -> Callable[..., Sequence[Any]]:
         import cupy
 
-        program, changing = self.step.program, set(self.step.carried)
-        for s in program.instructions:
-            if not changing.isdisjoint(x for x in s.inputs if isinstance(x, Symbol)):
-                changing.add(s)
+        program = self.step.program
+        changing = program.depending_on(self.step.carried)
         fixed = [s for s in program.instructions if s not in changing]
         known = self.known | dict(zip(fixed, evaluated_on_gpu(self.known, fixed)))
 

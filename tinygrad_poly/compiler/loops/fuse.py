@@ -147,12 +147,8 @@ def fuse(program: Program, carried: Iterable[Symbol] = (), calls: bool = False) 
     """
     if len(program.instructions) > LONGEST:
         raise NotFusable(f"{len(program.instructions)} instructions are too many for one loop")
-    changing = set(carried)
-    steps = bool(changing)
-    for s in program.instructions:
-        if not changing.isdisjoint(x for x in s.inputs if isinstance(x, Symbol)):
-            changing.add(s)
-    hoisted = _hoisted(program, changing) if steps else []
+    changing = program.depending_on(carried)
+    hoisted = _hoisted(program, changing) if changing else []
     needed = _needed(program, hoisted) - {*program.inputs, *hoisted}
     reasons = {s: reason for s in program.instructions if s in needed and (reason := _no_part_of_a_loop(s))}
     called = next(iter(reasons.values()), "")

@@ -64,11 +64,7 @@ def layers(program: Program, carried: Collection[Symbol]) -> Layers:
     points = max((n for s in products for x in s.inputs for n in x.shape), default=0)
     if points < elementary.SHORTEST or len(program.instructions) > fuse.LONGEST:
         raise NotFusable("there are no layers for many points")
-    changing = set(carried)
-    for s in program.instructions:
-        if not changing.isdisjoint(x for x in s.inputs if isinstance(x, Symbol)):
-            changing.add(s)
-    hoisted = [s for s in fuse._hoisted(program, changing) if not is_turned(s)]
+    hoisted = [s for s in fuse._hoisted(program, program.depending_on(carried)) if not is_turned(s)]
     needed = fuse._needed(program, hoisted) - {*program.inputs, *hoisted}
     uses = Counter(x for s in needed for x in s.inputs if isinstance(x, Symbol))
     sorting = _Sorting({*program.inputs, *hoisted}, points, uses)

@@ -168,15 +168,13 @@ class _Hoisting:
 
     def program(self) -> tuple[Program, dict[Symbol, Any]]:
         """The program without arrays, and the values of those inputs that are no weights."""
-        changing = set(self.step.carried)
+        changing = self.step.program.depending_on(self.step.carried)
         for s in self.step.carried:
             if s.size != 1:
                 raise NotPolynomial(f"{s.name} has shape {s.shape}, and only single numbers can be carried")
             self._variable(s)  # in this order they are written
         # The loss first: what is in the way has then the name that the user gave it, not its derivative's.
         for s in in_order(self.step.program.outputs[::-1]):
-            if not changing.isdisjoint(x for x in s.inputs if isinstance(x, Symbol)):
-                changing.add(s)
             if s in changing and s not in self.numbers and s.size == 1:
                 self.numbers[s] = self._number(s)
             elif s not in self.numbers and constant_value(s) is None:

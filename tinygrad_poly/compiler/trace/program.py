@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,6 +40,14 @@ class Program:
         return evaluated(
             values, self.outputs if wanted is None else wanted, lambda s, given: call(s.function, given, s.attributes)
         )
+
+    def depending_on(self, inputs: Iterable[Symbol]) -> set[Symbol]:
+        """These inputs, and all instructions that need one of them, themselves or through others."""
+        found = set(inputs)
+        for s in self.instructions:
+            if not found.isdisjoint(x for x in s.inputs if isinstance(x, Symbol)):
+                found.add(s)
+        return found
 
     def __str__(self) -> str:
         names = {s: s.name for s in self.inputs}
