@@ -41,6 +41,19 @@ def in_place(function: Callable[Concatenate[Any, P], Any], name: str = "") -> Ca
     return method  # type: ignore[return-value]
 
 
+class _InPlace:
+    """Methods in place: the name that it is assigned to, `exp_`, becomes the method that writes what `exp` returns."""
+
+    def __set_name__(self, owner: type[Any], name: str) -> None:
+        setattr(owner, name, in_place(getattr(owner, name.removesuffix("_"))))
+
+    def __get__(self, tensor: T, owner: type[T]) -> Callable[..., T]:
+        raise NotImplementedError("the class has another method in its place")
+
+
+_in_place = _InPlace()
+
+
 def rearranged(x: T, function: Callable[..., Tensor], *dims: Any) -> T:
     """The tensor `x` itself, made the view of its memory that `function` returns, as by `x.t_()`.
 
@@ -245,44 +258,18 @@ class Methods(Conversions):
     __ixor__ = in_place(comparison(on_bits(operator.xor, "^")), "^=")
     __ilshift__ = in_place(comparison(on_bits(operator.lshift, "<<")), "<<=")
     __irshift__ = in_place(comparison(on_bits(operator.rshift, ">>")), ">>=")
-    add_, sub_, mul_, div_ = in_place(add), in_place(sub), in_place(mul), in_place(div)
-    subtract_, multiply_, divide_, true_divide_ = sub_, mul_, div_, div_
-    pow_, remainder_, fmod_, floor_divide_ = in_place(pow), in_place(remainder), in_place(fmod), in_place(floor_divide)
-    heaviside_, hypot_ = in_place(heaviside), in_place(hypot)
-    atan2_, clamp_ = in_place(atan2), in_place(clamp)
-    arctan2_, clip_ = atan2_, clamp_
-    lerp_, addcmul_, addcdiv_, addmm_ = in_place(lerp), in_place(addcmul), in_place(addcdiv), in_place(addmm)
-    exp_, exp2_, expm1_ = in_place(exp), in_place(exp2), in_place(expm1)
-    log_, log2_, log10_, log1p_ = in_place(log), in_place(log2), in_place(log10), in_place(log1p)
-    square_, sqrt_, rsqrt_, reciprocal_ = in_place(square), in_place(sqrt), in_place(rsqrt), in_place(reciprocal)
-    sin_, cos_, tan_, sinc_ = in_place(sin), in_place(cos), in_place(tan), in_place(sinc)
-    asin_, acos_, atan_ = in_place(asin), in_place(acos), in_place(atan)
-    sinh_, cosh_, tanh_ = in_place(sinh), in_place(cosh), in_place(tanh)
-    asinh_, acosh_, atanh_ = in_place(asinh), in_place(acosh), in_place(atanh)
-    arcsin_, arccos_, arctan_ = asin_, acos_, atan_
-    arcsinh_, arccosh_, arctanh_ = asinh_, acosh_, atanh_
-    erf_, erfc_, sigmoid_, relu_ = in_place(erf), in_place(erfc), in_place(sigmoid), in_place(relu)
-    abs_, neg_ = in_place(abs), in_place(neg)
-    absolute_, negative_ = abs_, neg_
-    sign_, sgn_ = in_place(sign), in_place(sgn)
-    floor_, ceil_, round_ = in_place(floor), in_place(ceil), in_place(round)
-    trunc_, fix_ = in_place(trunc), in_place(fix)
-    nan_to_num_, cumsum_, cumprod_ = in_place(nan_to_num), in_place(cumsum), in_place(cumprod)
-    eq_, ne_, lt_, le_, gt_, ge_ = in_place(eq), in_place(ne), in_place(lt), in_place(le), in_place(gt), in_place(ge)
-    not_equal_, less_, less_equal_, greater_, greater_equal_ = ne_, lt_, le_, gt_, ge_
-    logical_and_, logical_or_ = in_place(logical_and), in_place(logical_or)
-    logical_xor_, logical_not_ = in_place(logical_xor), in_place(logical_not)
-    bitwise_not_, bitwise_and_, bitwise_or_ = in_place(bitwise_not), in_place(bitwise_and), in_place(bitwise_or)
-    bitwise_xor_, xlogy_, logit_ = in_place(bitwise_xor), in_place(xlogy), in_place(logit)
-    bitwise_left_shift_, bitwise_right_shift_ = in_place(bitwise_left_shift), in_place(bitwise_right_shift)
-    clamp_min_, clamp_max_, copysign_ = in_place(clamp_min), in_place(clamp_max), in_place(copysign)
-    frac_, deg2rad_, rad2deg_ = in_place(frac), in_place(deg2rad), in_place(rad2deg)
-    addmv_, addbmm_, baddbmm_, addr_ = in_place(addmv), in_place(addbmm), in_place(baddbmm), in_place(addr)
-    index_fill_, index_copy_ = in_place(index_fill), in_place(index_copy)
-    masked_scatter_, scatter_reduce_ = in_place(masked_scatter), in_place(scatter_reduce)
-    masked_fill_, tril_, triu_ = in_place(masked_fill), in_place(tril), in_place(triu)
-    scatter_, scatter_add_ = in_place(scatter), in_place(scatter_add)
-    index_add_, index_put_ = in_place(index_add), in_place(index_put)
+    add_ = sub_ = subtract_ = mul_ = multiply_ = div_ = divide_ = true_divide_ = pow_ = remainder_ = fmod_ = _in_place
+    floor_divide_ = lerp_ = addcmul_ = addcdiv_ = addmm_ = addmv_ = addbmm_ = baddbmm_ = addr_ = heaviside_ = _in_place
+    hypot_ = atan2_ = arctan2_ = xlogy_ = logit_ = copysign_ = exp_ = exp2_ = expm1_ = log_ = log2_ = log10_ = _in_place
+    log1p_ = square_ = sqrt_ = rsqrt_ = reciprocal_ = sin_ = cos_ = tan_ = sinc_ = asin_ = acos_ = atan_ = _in_place
+    arcsin_ = arccos_ = arctan_ = sinh_ = cosh_ = tanh_ = asinh_ = acosh_ = atanh_ = arcsinh_ = arccosh_ = _in_place
+    arctanh_ = erf_ = erfc_ = sigmoid_ = relu_ = abs_ = absolute_ = neg_ = negative_ = sign_ = sgn_ = floor_ = _in_place
+    ceil_ = round_ = trunc_ = fix_ = frac_ = deg2rad_ = rad2deg_ = clamp_ = clip_ = clamp_min_ = clamp_max_ = _in_place
+    nan_to_num_ = cumsum_ = cumprod_ = masked_fill_ = tril_ = triu_ = masked_scatter_ = eq_ = ne_ = lt_ = _in_place
+    le_ = gt_ = ge_ = not_equal_ = less_ = less_equal_ = greater_ = greater_equal_ = logical_and_ = _in_place
+    logical_or_ = logical_xor_ = logical_not_ = bitwise_not_ = bitwise_and_ = bitwise_or_ = bitwise_xor_ = _in_place
+    bitwise_left_shift_ = bitwise_right_shift_ = index_fill_ = index_copy_ = index_add_ = index_put_ = _in_place
+    scatter_ = scatter_add_ = scatter_reduce_ = _in_place
     fill_diagonal_ = in_place(functions.diagonals.fill_diagonal)
 
     def copy_(self, src: Any, non_blocking: bool = False) -> Self:
