@@ -52,7 +52,7 @@ wheel: $(VENV)/.installed  ## Build the wheel and try it alone, outside the chec
 	cd build/wheel && env/bin/tinygrad-poly fit line --no-picture && env/bin/tinygrad-poly tutorials T8
 
 docs: $(VENV)/.docs  ## Write the pages that are made from the code, and build the book in build/docs
-	$(BIN)/python -m tinygrad_poly.derivatives > docs/derivatives.md
+	$(BIN)/python -m tests.derivatives.page > docs/derivatives.md
 	$(BIN)/python -W ignore -m tests.names > docs/names.md
 	$(BIN)/python -m benchmarks.report
 	$(BIN)/python -m tests.proof.doctor --page

@@ -1,7 +1,5 @@
-import html
 import json
 import os
-import runpy
 import signal
 import subprocess
 import sys
@@ -15,7 +13,6 @@ import pytest
 
 import tinygrad_poly as tg
 from tinygrad_poly.cli import main
-from tinygrad_poly.derivatives.__main__ import markdown
 from tinygrad_poly.fitting import problems, saved
 
 
@@ -515,16 +512,6 @@ def test_output_that_cannot_be_written_is_no_success(line, unbuffered, status, l
     found, _, err = shell(line, PYTHONUNBUFFERED=unbuffered)
     assert (found, err.count(b"\n")) == (status, lines)
     assert err[:21] in (b"tinygrad-poly: error:", b"")
-
-
-@pytest.mark.parametrize("encoding", ["ascii", "cp949", "latin-1"])
-def test_the_derivative_table_is_whole_in_any_encoding(monkeypatch, encoding):
-    content = BytesIO()
-    monkeypatch.setattr(sys, "stdout", TextIOWrapper(content, encoding=encoding))
-    monkeypatch.delitem(sys.modules, "tinygrad_poly.derivatives.__main__")
-    runpy.run_module("tinygrad_poly.derivatives", run_name="__main__")
-    sys.stdout.flush()
-    assert html.unescape(content.getvalue().decode(encoding)) == html.unescape(markdown())
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp949", "latin-1"])

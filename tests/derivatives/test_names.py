@@ -5,10 +5,10 @@ import pytest
 import torch
 
 import tinygrad_poly as tg
-from tinygrad_poly.derivatives.__main__ import rows
 
 from ..helpers import leaf, ours, theirs
 from .cases.table import CASES
+from .page import rows
 
 # What torch computes with several nodes, or has no function for.
 OWN = """

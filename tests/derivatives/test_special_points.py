@@ -9,11 +9,11 @@ import torch
 
 import tinygrad_poly as tg
 from tinygrad_poly.derivatives import activations, arithmetic, elementwise, piecewise
-from tinygrad_poly.derivatives.__main__ import families, rows
 from tinygrad_poly.engine.apply import apply_operation
 from tinygrad_poly.engine.operation import Operation, Point, special_text
 
 from ..helpers import DTYPES, UNIT_ROUNDOFF
+from .page import families, rows
 from .points import as_inputs, evaluated, evaluated_each
 
 ROWS = {

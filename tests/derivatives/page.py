@@ -1,4 +1,4 @@
-"""The derivative table as Markdown: `python -m tinygrad_poly.derivatives > docs/derivatives.md`."""
+"""The derivative table as Markdown: `python -m tests.derivatives.page > docs/derivatives.md`."""
 
 import ast
 import importlib
@@ -15,7 +15,7 @@ from tinygrad_poly.engine.operation import Operation, Variadic, special_text
 INTRODUCTION = """\
 # The derivative table
 
-Generated from the rows in `tinygrad_poly/derivatives/` by `python -m tinygrad_poly.derivatives`.
+Generated from the rows in `tinygrad_poly/derivatives/` by `python -m tests.derivatives.page`.
 
 In each row, g is the cotangent ∂L/∂y of the result, and the engine computes g · ∂y/∂x for each input without
 ever building ∂y/∂x.
@@ -36,7 +36,7 @@ ORDER = (
 def families() -> Iterator[ModuleType]:
     """The modules that hold rows."""
     package = tinygrad_poly.derivatives
-    names = {found.name for found in pkgutil.iter_modules(package.__path__)} - {"__main__", "operation"}
+    names = {found.name for found in pkgutil.iter_modules(package.__path__)}
     for name in sorted(names, key=lambda name: (ORDER.index(name) if name in ORDER else len(ORDER), name)):
         yield importlib.import_module(f"{package.__name__}.{name}")
 
