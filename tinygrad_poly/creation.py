@@ -158,7 +158,7 @@ def _typed(name: str, dtype: str) -> Callable[..., Tensor]:
     text = f"A {dtype} tensor with a copy of a list of numbers, or of zeros in a shape: `{name}(2, 3)`."
     shown = f"tensor([{'1.' if 'float' in dtype else dtype == 'bool' or 1}]"
     shown += ")" if dtype in ("float32", "int64", "bool") else f", dtype=torch.{dtype})"
-    return described(make, name, text, f"{name}([1])", shown)
+    return described(make, name, text, "([1])", shown)
 
 
 FloatTensor, DoubleTensor, HalfTensor, LongTensor, IntTensor, ShortTensor, CharTensor, ByteTensor, BoolTensor = [

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from tinygrad_poly.derivatives import shapes
-from tinygrad_poly.engine import arrays
+from tinygrad_poly.engine import apply, arrays
 from tinygrad_poly.engine.apply import apply_unary, checked
 from tinygrad_poly.engine.arrays import Shape, normalize_axes
 from tinygrad_poly.engine.errors import DimensionError, DtypeError, GraphError, ShapeError
@@ -38,15 +38,49 @@ def as_number(value: Any, name: str, role: str) -> Any:
     return value.item() if hasattr(value, "array") else value
 
 
-def described(function: Function, name: str, text: str, call: str, result: str) -> Function:
-    """The function, with this name and a docstring that ends in an example: a call and its result."""
+def described(function: Function, name: str, text: str, given: str, result: str) -> Function:
+    """The function, with this name and a docstring that ends in an example: what it is given, and the result."""
     function.__name__ = function.__qualname__ = name
     function.__doc__ = f"""{text}
 
-    >>> {call}
+    >>> {name}{given}
     {result}
     """
     return function
+
+
+def either(forwards: Callable[[Any, Any], Any], backwards: Any, input: Any, other: Any, name: str) -> Tensor:
+    """The result of operators of two, one of them a tensor.
+
+    Args:
+        forwards: the operator of a tensor and what stands on its right.
+        backwards: the operator of a tensor and what stands on its left.
+        input: the first of the two.
+        other: the second.
+        name: the function that was called with them.
+
+    Raises:
+        DtypeError: where neither is a tensor, or one is no number.
+    """
+    if isinstance(input, apply.tensor_class):
+        found = forwards(input, other)
+    elif isinstance(other, apply.tensor_class):
+        input, other, found = other, input, backwards(other, input)
+    else:
+        raise DtypeError(
+            f"{name}() expects a tensor among the two, not {type(input).__name__} and {type(other).__name__}; "
+            "wrap one: tensor(...)"
+        )
+    if found is NotImplemented:
+        raise DtypeError(f"{name}() expects a tensor, an array or a number, not {type(other).__name__}")
+    return found  # type: ignore[no-any-return]
+
+
+OF_TWO = """, for a = `input` and b = `other`, tensors or numbers that broadcast.
+
+    Raises:
+        ShapeError: where the shapes do not broadcast.
+        DtypeError: where neither is a tensor, or one is no number."""
 
 
 def as_printed(result: Any, name: str) -> str:

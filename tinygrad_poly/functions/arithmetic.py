@@ -10,59 +10,39 @@ from tinygrad_poly.derivatives import arithmetic, piecewise
 from tinygrad_poly.engine import apply
 from tinygrad_poly.engine.apply import apply_operation, binary, checked
 from tinygrad_poly.engine.arrays import astype, of_two, ones_like
-from tinygrad_poly.engine.errors import DtypeError
 from tinygrad_poly.engine.operation import Operation, special_text
-from tinygrad_poly.functions._shared import Tensor, described
+from tinygrad_poly.functions._shared import OF_TWO, Tensor, described, either
 from tinygrad_poly.functions.elementwise import abs, log, log1p, trunc, where
 
 
-def _pairwise(operation: Operation, name: str, call: str, result: str) -> Callable[[Any, Any], Tensor]:
+def _pairwise(row: Operation, name: str, given: str, result: str) -> Callable[[Any, Any], Tensor]:
     """The function of a row with two inputs, described by that row."""
-    forwards, backwards = binary(operation), binary(operation, reflected=True)
+    forwards, backwards = binary(row), binary(row, reflected=True)
 
     def function(input: Any, other: Any) -> Tensor:
-        if isinstance(input, apply.tensor_class):
-            found = forwards(input, other)
-        elif isinstance(other, apply.tensor_class):
-            input, other, found = other, input, backwards(other, input)
-        else:
-            raise DtypeError(
-                f"{name}() expects a tensor among the two, not {type(input).__name__} and {type(other).__name__}; "
-                "wrap one: tensor(...)"
-            )
-        if found is NotImplemented:
-            raise DtypeError(f"{name}() expects a tensor, an array or a number, not {type(other).__name__}")
-        return found
+        return either(forwards, backwards, input, other, name)
 
-    text = f"""{operation.formula}, for a = `input` and b = `other`, tensors or numbers that broadcast.
-
-    Derivatives by a and b: {operation.derivative}. Special points: {special_text(operation)}.
-
-    Raises:
-        ShapeError: where the shapes do not broadcast.
-        DtypeError: where neither is a tensor, or one is no number."""
-    return described(function, name, text, call, result)
+    slopes = f"Derivatives by a and b: {row.derivative}. Special points: {special_text(row)}."
+    return described(function, name, f"{row.formula}{OF_TWO}\n\n    {slopes}", given, result)
 
 
-mul = multiply = _pairwise(arithmetic.multiply, "mul", "mul(tensor([1.0, 2.0]), 3)", "tensor([3., 6.])")
-maximum = _pairwise(piecewise.maximum, "maximum", "maximum(tensor([1.0, 2.0]), 1.5)", "tensor([1.5000, 2.0000])")
-minimum = _pairwise(piecewise.minimum, "minimum", "minimum(tensor([1.0, 2.0]), 1.5)", "tensor([1.0000, 1.5000])")
-fmax = _pairwise(piecewise.fmax, "fmax", 'fmax(tensor([1.0, float("nan")]), 0.0)', "tensor([1., 0.])")
-fmin = _pairwise(piecewise.fmin, "fmin", 'fmin(tensor([1.0, float("nan")]), 0.0)', "tensor([0., 0.])")
-floor_divide = _pairwise(
-    arithmetic.floor_divide, "floor_divide", "floor_divide(tensor([7, -7]), 2)", "tensor([ 3, -4])"
-)
-remainder = _pairwise(arithmetic.remainder, "remainder", "remainder(tensor([7, -7]), 3)", "tensor([1, 2])")
-fmod = _pairwise(arithmetic.fmod, "fmod", "fmod(tensor([7, -7]), 3)", "tensor([ 1, -1])")
-hypot = _pairwise(arithmetic.hypot, "hypot", "hypot(tensor(3.0), 4.0)", "tensor(5.)")
-atan2 = arctan2 = _pairwise(arithmetic.atan2, "atan2", "atan2(tensor(1.0), -1.0)", "tensor(2.3562)")
-logaddexp = _pairwise(arithmetic.logaddexp, "logaddexp", "logaddexp(tensor(1000.0), 1000.0)", "tensor(1000.6932)")
-_add = _pairwise(arithmetic.add, "add", "add(tensor(1), 2)", "tensor(3)")
-_subtract = _pairwise(arithmetic.subtract, "sub", "sub(tensor(1), 2)", "tensor(-1)")
+mul = multiply = _pairwise(arithmetic.multiply, "mul", "(tensor([1.0, 2.0]), 3)", "tensor([3., 6.])")
+maximum = _pairwise(piecewise.maximum, "maximum", "(tensor([1.0, 2.0]), 1.5)", "tensor([1.5000, 2.0000])")
+minimum = _pairwise(piecewise.minimum, "minimum", "(tensor([1.0, 2.0]), 1.5)", "tensor([1.0000, 1.5000])")
+fmax = _pairwise(piecewise.fmax, "fmax", '(tensor([1.0, float("nan")]), 0.0)', "tensor([1., 0.])")
+fmin = _pairwise(piecewise.fmin, "fmin", '(tensor([1.0, float("nan")]), 0.0)', "tensor([0., 0.])")
+floor_divide = _pairwise(arithmetic.floor_divide, "floor_divide", "(tensor([7, -7]), 2)", "tensor([ 3, -4])")
+remainder = _pairwise(arithmetic.remainder, "remainder", "(tensor([7, -7]), 3)", "tensor([1, 2])")
+fmod = _pairwise(arithmetic.fmod, "fmod", "(tensor([7, -7]), 3)", "tensor([ 1, -1])")
+hypot = _pairwise(arithmetic.hypot, "hypot", "(tensor(3.0), 4.0)", "tensor(5.)")
+atan2 = arctan2 = _pairwise(arithmetic.atan2, "atan2", "(tensor(1.0), -1.0)", "tensor(2.3562)")
+logaddexp = _pairwise(arithmetic.logaddexp, "logaddexp", "(tensor(1000.0), 1000.0)", "tensor(1000.6932)")
+_add = _pairwise(arithmetic.add, "add", "(tensor(1), 2)", "tensor(3)")
+_subtract = _pairwise(arithmetic.subtract, "sub", "(tensor(1), 2)", "tensor(-1)")
 _trunc_divide = _pairwise(
-    arithmetic.trunc_divide, "div", 'div(tensor([7, -7]), 2, rounding_mode="trunc")', "tensor([ 3, -3])"
+    arithmetic.trunc_divide, "div", '(tensor([7, -7]), 2, rounding_mode="trunc")', "tensor([ 3, -3])"
 )
-_divide = _pairwise(arithmetic.divide, "div", "div(tensor(1.0), 2)", "tensor(0.5000)")
+_divide = _pairwise(arithmetic.divide, "div", "(tensor(1.0), 2)", "tensor(0.5000)")
 
 
 def add(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
@@ -209,7 +189,7 @@ def heaviside(input: Tensor, values: Any) -> Tensor:
     return where(input == 0, values, zero_or_one)
 
 
-xlogy = _pairwise(arithmetic.xlogy, "xlogy", "xlogy(tensor([0.0, 2.0]), tensor([0.0, 1.0]))", "tensor([0., 0.])")
+xlogy = _pairwise(arithmetic.xlogy, "xlogy", "(tensor([0.0, 2.0]), tensor([0.0, 1.0]))", "tensor([0., 0.])")
 
 
 def logaddexp2(input: Any, other: Any) -> Tensor:

@@ -11,45 +11,28 @@ from tinygrad_poly.engine import apply
 from tinygrad_poly.engine.apply import checked, comparison, wrap
 from tinygrad_poly.engine.arrays import Array, astype, is_floating, namespace, of_library
 from tinygrad_poly.engine.errors import DtypeError
-from tinygrad_poly.functions._shared import Tensor, described
+from tinygrad_poly.functions._shared import OF_TWO, Tensor, described, either
 
 
 def _compared(
-    compare: Callable[[Any, Any], Any],
-    mirrored: Callable[[Any, Any], Any],
-    name: str,
-    text: str,
-    call: str,
-    result: str,
+    compare: Callable[[Any, Any], Any], mirrored: Callable[[Any, Any], Any], name: str, what: str, *example: str
 ) -> Callable[[Any, Any], Tensor]:
     """The function of two tensors or numbers that computes `compare` on arrays, or `mirrored` if they are exchanged."""
     forwards, backwards = comparison(compare), comparison(mirrored)
 
     def function(input: Any, other: Any) -> Tensor:
-        if isinstance(input, apply.tensor_class):
-            found = forwards(input, other)
-        else:
-            input, other, found = other, input, backwards(checked(other, name), input)
-        if found is NotImplemented:
-            raise DtypeError(f"{name}() expects a tensor, an array or a number, not {type(other).__name__}")
-        return found  # type: ignore[no-any-return]
+        return either(forwards, backwards, input, other, name)
 
-    text = f"""Where {text}, for a = `input` and b = `other`, tensors or numbers that broadcast.
-
-    Raises:
-        ShapeError: where the shapes do not broadcast.
-        DtypeError: where neither is a tensor, or one is no number."""
-    return described(function, name, text, call, result)
+    return described(function, name, what + OF_TWO, *example)
 
 
-eq = _compared(operator.eq, operator.eq, "eq", "a = b", "eq(tensor([1, 2]), 2)", "tensor([False,  True])")
-ne = not_equal = _compared(operator.ne, operator.ne, "ne", "a ≠ b", "ne(tensor([1, 2]), 2)", "tensor([ True, False])")
-lt = less = _compared(operator.lt, operator.gt, "lt", "a < b", "lt(tensor([1, 2]), 2)", "tensor([ True, False])")
-gt = greater = _compared(operator.gt, operator.lt, "gt", "a > b", "gt(tensor([1, 2]), 1)", "tensor([False,  True])")
-le = less_equal = _compared(operator.le, operator.ge, "le", "a ≤ b", "le(tensor([1, 2]), 1)", "tensor([ True, False])")
-ge = greater_equal = _compared(
-    operator.ge, operator.le, "ge", "a ≥ b", "ge(tensor([1, 2]), 2)", "tensor([False,  True])"
-)
+eq = _compared(operator.eq, operator.eq, "eq", "Where a = b", "(tensor([1, 2]), 2)", "tensor([False,  True])")
+ne = _compared(operator.ne, operator.ne, "ne", "Where a ≠ b", "(tensor([1, 2]), 2)", "tensor([ True, False])")
+lt = _compared(operator.lt, operator.gt, "lt", "Where a < b", "(tensor([1, 2]), 2)", "tensor([ True, False])")
+gt = _compared(operator.gt, operator.lt, "gt", "Where a > b", "(tensor([1, 2]), 1)", "tensor([False,  True])")
+le = _compared(operator.le, operator.ge, "le", "Where a ≤ b", "(tensor([1, 2]), 1)", "tensor([ True, False])")
+ge = _compared(operator.ge, operator.le, "ge", "Where a ≥ b", "(tensor([1, 2]), 2)", "tensor([False,  True])")
+not_equal, less, greater, less_equal, greater_equal = ne, lt, gt, le, ge
 
 
 def _truth(x: Array) -> Array:
@@ -57,42 +40,36 @@ def _truth(x: Array) -> Array:
     return astype(x, namespace(x).bool) if hasattr(x, "dtype") else bool(x)
 
 
-def _logical(
-    combine: Callable[[Any, Any], Any], name: str, text: str, call: str, result: str
-) -> Callable[[Any, Any], Tensor]:
+def _logical(combine: Callable[[Any, Any], Any], name: str, what: str, result: str) -> Callable[[Any, Any], Tensor]:
     def compare(a: Array, b: Array) -> Array:
         return combine(_truth(a), _truth(b))
 
     compare.__name__ = name
-    return _compared(compare, compare, name, text, call, result)
+    given = "(tensor([True, True, False, False]), tensor([True, False, True, False]))"
+    return _compared(compare, compare, name, f"Where {what}", given, result)
 
 
-_TWO = "(tensor([True, True, False, False]), tensor([True, False, True, False]))"
-logical_and = _logical(
-    operator.and_, "logical_and", "a and b", f"logical_and{_TWO}", "tensor([ True, False, False, False])"
-)
-logical_or = _logical(operator.or_, "logical_or", "a or b", f"logical_or{_TWO}", "tensor([ True,  True,  True, False])")
-logical_xor = _logical(
-    operator.xor, "logical_xor", "a or b, but not both", f"logical_xor{_TWO}", "tensor([False,  True,  True, False])"
-)
-
-
-def _asked(ask: Callable[[Array], Array], name: str, text: str, call: str, result: str) -> Callable[[Tensor], Tensor]:
-    def function(input: Tensor) -> Tensor:
-        return wrap(ask(checked(input, name).array), None)
-
-    return described(function, name, f"Where {text}.", call, result)
+logical_and = _logical(operator.and_, "logical_and", "a and b", "tensor([ True, False, False, False])")
+logical_or = _logical(operator.or_, "logical_or", "a or b", "tensor([ True,  True,  True, False])")
+logical_xor = _logical(operator.xor, "logical_xor", "a or b, but not both", "tensor([False,  True,  True, False])")
 
 
 _SPECIAL = '(tensor([1.0, float("nan"), float("inf")]))'
-isnan = _asked(of_library("isnan"), "isnan", "x is NaN", f"isnan{_SPECIAL}", "tensor([False,  True, False])")
-isinf = _asked(of_library("isinf"), "isinf", "x is ∞ or −∞", f"isinf{_SPECIAL}", "tensor([False, False,  True])")
-isfinite = _asked(
-    of_library("isfinite"), "isfinite", "x is a number", f"isfinite{_SPECIAL}", "tensor([ True, False, False])"
-)
-logical_not = _asked(
-    lambda x: ~_truth(x), "logical_not", "x is false or 0", "logical_not(tensor([0, 2]))", "tensor([ True, False])"
-)
+
+
+def _asked(
+    ask: Callable[[Array], Array], name: str, what: str, result: str, given: str = _SPECIAL
+) -> Callable[[Tensor], Tensor]:
+    def function(input: Tensor) -> Tensor:
+        return wrap(ask(checked(input, name).array), None)
+
+    return described(function, name, f"Where x is {what}.", given, result)
+
+
+isnan = _asked(of_library("isnan"), "isnan", "NaN", "tensor([False,  True, False])")
+isinf = _asked(of_library("isinf"), "isinf", "∞ or −∞", "tensor([False, False,  True])")
+isfinite = _asked(of_library("isfinite"), "isfinite", "a number", "tensor([ True, False, False])")
+logical_not = _asked(lambda x: ~_truth(x), "logical_not", "false or 0", "tensor([ True, False])", "(tensor([0, 2]))")
 
 
 def bitwise_not(input: Tensor) -> Tensor:
@@ -197,23 +174,13 @@ def on_bits(combine: Callable[[Any, Any], Any], sign: str) -> Callable[[Any, Any
     return compute
 
 
-def _of_bits(combine: Callable[[Any, Any], Any], name: str, sign: str, call: str, result: str) -> Callable[..., Tensor]:
+def _of_bits(combine: Callable[[Any, Any], Any], name: str, sign: str, *example: str) -> Callable[..., Tensor]:
     compute = on_bits(combine, sign)
-    function = _compared(compute, lambda a, b: compute(b, a), name, sign, call, result)
-    text = f"""The bits of a {sign} b, for a = `input` and b = `other`, tensors or numbers that broadcast.
-
-    Raises:
-        DtypeError: for floating-point numbers.
-        ShapeError: where the shapes do not broadcast."""
-    return described(function, name, text, call, result)
+    return _compared(compute, lambda a, b: compute(b, a), name, f"The bits of a {sign} b", *example)
 
 
-bitwise_and = _of_bits(operator.and_, "bitwise_and", "&", "bitwise_and(tensor([6, 3]), 2)", "tensor([2, 2])")
-bitwise_or = _of_bits(operator.or_, "bitwise_or", "|", "bitwise_or(tensor([6, 3]), 1)", "tensor([7, 3])")
-bitwise_xor = _of_bits(operator.xor, "bitwise_xor", "^", "bitwise_xor(tensor([6, 3]), 2)", "tensor([4, 1])")
-bitwise_left_shift = _of_bits(
-    operator.lshift, "bitwise_left_shift", "<<", "bitwise_left_shift(tensor([1, 3]), 2)", "tensor([ 4, 12])"
-)
-bitwise_right_shift = _of_bits(
-    operator.rshift, "bitwise_right_shift", ">>", "bitwise_right_shift(tensor([4, 12]), 2)", "tensor([1, 3])"
-)
+bitwise_and = _of_bits(operator.and_, "bitwise_and", "&", "(tensor([6, 3]), 2)", "tensor([2, 2])")
+bitwise_or = _of_bits(operator.or_, "bitwise_or", "|", "(tensor([6, 3]), 1)", "tensor([7, 3])")
+bitwise_xor = _of_bits(operator.xor, "bitwise_xor", "^", "(tensor([6, 3]), 2)", "tensor([4, 1])")
+bitwise_left_shift = _of_bits(operator.lshift, "bitwise_left_shift", "<<", "(tensor([1, 3]), 2)", "tensor([ 4, 12])")
+bitwise_right_shift = _of_bits(operator.rshift, "bitwise_right_shift", ">>", "(tensor([4, 12]), 2)", "tensor([1, 3])")

@@ -11,7 +11,7 @@ from tinygrad_poly.engine.operation import Operation, special_text
 from tinygrad_poly.functions._shared import Tensor, as_number, check_condition, described
 
 
-def _elementwise(operation: Operation, name: str, call: str, result: str, *options: Any) -> Callable[[Tensor], Tensor]:
+def _elementwise(operation: Operation, name: str, given: str, result: str, *options: Any) -> Callable[[Tensor], Tensor]:
     """The function of a row of the derivative table, described by that row."""
 
     def function(input: Tensor) -> Tensor:
@@ -25,45 +25,45 @@ def _elementwise(operation: Operation, name: str, call: str, result: str, *optio
 
     Raises:
         DtypeError: where `input` is not a tensor."""
-    return described(function, name, text, call, result)
+    return described(function, name, text, given, result)
 
 
-exp = _elementwise(elementwise.exp, "exp", "exp(tensor(0.0))", "tensor(1.)")
-exp2 = _elementwise(elementwise.exp2, "exp2", "exp2(tensor(3.0))", "tensor(8.)")
-expm1 = _elementwise(elementwise.expm1, "expm1", "expm1(tensor(0.0))", "tensor(0.)")
-log = _elementwise(elementwise.log, "log", "log(tensor(1.0))", "tensor(0.)")
-log2 = _elementwise(elementwise.log2, "log2", "log2(tensor(8.0))", "tensor(3.)")
-log10 = _elementwise(elementwise.log10, "log10", "log10(tensor(1000.0))", "tensor(3.)")
-log1p = _elementwise(elementwise.log1p, "log1p", "log1p(tensor(0.0))", "tensor(0.)")
+exp = _elementwise(elementwise.exp, "exp", "(tensor(0.0))", "tensor(1.)")
+exp2 = _elementwise(elementwise.exp2, "exp2", "(tensor(3.0))", "tensor(8.)")
+expm1 = _elementwise(elementwise.expm1, "expm1", "(tensor(0.0))", "tensor(0.)")
+log = _elementwise(elementwise.log, "log", "(tensor(1.0))", "tensor(0.)")
+log2 = _elementwise(elementwise.log2, "log2", "(tensor(8.0))", "tensor(3.)")
+log10 = _elementwise(elementwise.log10, "log10", "(tensor(1000.0))", "tensor(3.)")
+log1p = _elementwise(elementwise.log1p, "log1p", "(tensor(0.0))", "tensor(0.)")
 
-sqrt = _elementwise(elementwise.sqrt, "sqrt", "sqrt(tensor(4.0))", "tensor(2.)")
-rsqrt = _elementwise(elementwise.rsqrt, "rsqrt", "rsqrt(tensor(4.0))", "tensor(0.5000)")
-cbrt = _elementwise(elementwise.cbrt, "cbrt", "cbrt(tensor(27.0))", "tensor(3.)")
-reciprocal = _elementwise(arithmetic.reciprocal, "reciprocal", "reciprocal(tensor(4.0))", "tensor(0.2500)")
+sqrt = _elementwise(elementwise.sqrt, "sqrt", "(tensor(4.0))", "tensor(2.)")
+rsqrt = _elementwise(elementwise.rsqrt, "rsqrt", "(tensor(4.0))", "tensor(0.5000)")
+cbrt = _elementwise(elementwise.cbrt, "cbrt", "(tensor(27.0))", "tensor(3.)")
+reciprocal = _elementwise(arithmetic.reciprocal, "reciprocal", "(tensor(4.0))", "tensor(0.2500)")
 
-sin = _elementwise(elementwise.sin, "sin", "sin(tensor(0.0))", "tensor(0.)")
-cos = _elementwise(elementwise.cos, "cos", "cos(tensor(0.0))", "tensor(1.)")
-tan = _elementwise(elementwise.tan, "tan", "tan(tensor(0.0))", "tensor(0.)")
-asin = arcsin = _elementwise(elementwise.asin, "asin", "asin(tensor(1.0))", "tensor(1.5708)")
-acos = arccos = _elementwise(elementwise.acos, "acos", "acos(tensor(1.0))", "tensor(0.)")
-atan = arctan = _elementwise(elementwise.atan, "atan", "atan(tensor(1.0))", "tensor(0.7854)")
-sinh = _elementwise(elementwise.sinh, "sinh", "sinh(tensor(0.0))", "tensor(0.)")
-cosh = _elementwise(elementwise.cosh, "cosh", "cosh(tensor(0.0))", "tensor(1.)")
-tanh = _elementwise(elementwise.tanh, "tanh", "tanh(tensor(0.0))", "tensor(0.)")
-asinh = arcsinh = _elementwise(elementwise.asinh, "asinh", "asinh(tensor(0.0))", "tensor(0.)")
-acosh = arccosh = _elementwise(elementwise.acosh, "acosh", "acosh(tensor(1.0))", "tensor(0.)")
-atanh = arctanh = _elementwise(elementwise.atanh, "atanh", "atanh(tensor(0.0))", "tensor(0.)")
+sin = _elementwise(elementwise.sin, "sin", "(tensor(0.0))", "tensor(0.)")
+cos = _elementwise(elementwise.cos, "cos", "(tensor(0.0))", "tensor(1.)")
+tan = _elementwise(elementwise.tan, "tan", "(tensor(0.0))", "tensor(0.)")
+asin = arcsin = _elementwise(elementwise.asin, "asin", "(tensor(1.0))", "tensor(1.5708)")
+acos = arccos = _elementwise(elementwise.acos, "acos", "(tensor(1.0))", "tensor(0.)")
+atan = arctan = _elementwise(elementwise.atan, "atan", "(tensor(1.0))", "tensor(0.7854)")
+sinh = _elementwise(elementwise.sinh, "sinh", "(tensor(0.0))", "tensor(0.)")
+cosh = _elementwise(elementwise.cosh, "cosh", "(tensor(0.0))", "tensor(1.)")
+tanh = _elementwise(elementwise.tanh, "tanh", "(tensor(0.0))", "tensor(0.)")
+asinh = arcsinh = _elementwise(elementwise.asinh, "asinh", "(tensor(0.0))", "tensor(0.)")
+acosh = arccosh = _elementwise(elementwise.acosh, "acosh", "(tensor(1.0))", "tensor(0.)")
+atanh = arctanh = _elementwise(elementwise.atanh, "atanh", "(tensor(0.0))", "tensor(0.)")
 
-erf = _elementwise(elementwise.erf, "erf", "erf(tensor(0.0))", "tensor(0.)")
-erfc = _elementwise(elementwise.erfc, "erfc", "erfc(tensor(0.0))", "tensor(1.)")
-sinc = _elementwise(elementwise.sinc, "sinc", "sinc(tensor(0.0))", "tensor(1.)", 0)
+erf = _elementwise(elementwise.erf, "erf", "(tensor(0.0))", "tensor(0.)")
+erfc = _elementwise(elementwise.erfc, "erfc", "(tensor(0.0))", "tensor(1.)")
+sinc = _elementwise(elementwise.sinc, "sinc", "(tensor(0.0))", "tensor(1.)", 0)
 
-abs = absolute = _elementwise(piecewise.abs, "abs", "abs(tensor([-3, 3]))", "tensor([3, 3])")
-sign = sgn = _elementwise(piecewise.sign, "sign", "sign(tensor([-3, 0, 3]))", "tensor([-1,  0,  1])")
-neg = negative = _elementwise(arithmetic.negative, "negative", "negative(tensor([1, -2]))", "tensor([-1,  2])")
-floor = _elementwise(piecewise.floor, "floor", "floor(tensor([1.5, -1.5]))", "tensor([ 1., -2.])")
-ceil = _elementwise(piecewise.ceil, "ceil", "ceil(tensor([1.5, -1.5]))", "tensor([ 2., -1.])")
-trunc = fix = _elementwise(piecewise.trunc, "trunc", "trunc(tensor([1.5, -1.5]))", "tensor([ 1., -1.])")
+abs = absolute = _elementwise(piecewise.abs, "abs", "(tensor([-3, 3]))", "tensor([3, 3])")
+sign = sgn = _elementwise(piecewise.sign, "sign", "(tensor([-3, 0, 3]))", "tensor([-1,  0,  1])")
+neg = negative = _elementwise(arithmetic.negative, "negative", "(tensor([1, -2]))", "tensor([-1,  2])")
+floor = _elementwise(piecewise.floor, "floor", "(tensor([1.5, -1.5]))", "tensor([ 1., -2.])")
+ceil = _elementwise(piecewise.ceil, "ceil", "(tensor([1.5, -1.5]))", "tensor([ 2., -1.])")
+trunc = fix = _elementwise(piecewise.trunc, "trunc", "(tensor([1.5, -1.5]))", "tensor([ 1., -1.])")
 
 
 def square(input: Tensor) -> Tensor:

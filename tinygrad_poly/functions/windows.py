@@ -23,7 +23,7 @@ from tinygrad_poly.functions.shapes import reshape, unsqueeze
 Function = Callable[..., Tensor]
 
 
-def _of_images(function: Function, call: str, result: str) -> Function:
+def _of_images(function: Function, given: str, result: str) -> Function:
     """The function of images that is `function` of signals, with two dimensions to slide over."""
 
     @functools.wraps(function)
@@ -32,7 +32,7 @@ def _of_images(function: Function, call: str, result: str) -> Function:
 
     of_signals = function.__name__
     text = f"`{of_signals}` in two dimensions: of images, of shape (N, C, H, W) or (C, H, W)."
-    return described(of_images, f"{of_signals[:-2]}2d", text, call, result)
+    return described(of_images, f"{of_signals[:-2]}2d", text, given, result)
 
 
 def _check_dimensions(input: Tensor, count: int, name: str) -> None:
@@ -110,7 +110,7 @@ def conv1d(
 
 
 conv2d: Function = _of_images(
-    conv1d, "conv2d(zeros(5, 3, 8, 6), zeros(4, 3, 3, 3), padding=1, stride=(2, 1)).shape", "torch.Size([5, 4, 4, 6])"
+    conv1d, "(zeros(5, 3, 8, 6), zeros(4, 3, 3, 3), padding=1, stride=(2, 1)).shape", "torch.Size([5, 4, 4, 6])"
 )
 
 
@@ -176,7 +176,7 @@ def max_pool1d(
     return apply_unary(windows.max_pool, padded, *slide)
 
 
-max_pool2d: Function = _of_images(max_pool1d, "max_pool2d(tensor([[[1.0, 3.0], [2.0, 0.0]]]), 2)", "tensor([[[3.]]])")
+max_pool2d: Function = _of_images(max_pool1d, "(tensor([[[1.0, 3.0], [2.0, 0.0]]]), 2)", "tensor([[[3.]]])")
 
 
 def avg_pool1d(
@@ -220,9 +220,7 @@ def avg_pool1d(
     return total / wrap(namespace(total.array).asarray(counts, dtype=total.dtype), None)
 
 
-avg_pool2d: Function = _of_images(
-    avg_pool1d, "avg_pool2d(tensor([[[1.0, 3.0], [2.0, 0.0]]]), 2)", "tensor([[[1.5000]]])"
-)
+avg_pool2d: Function = _of_images(avg_pool1d, "(tensor([[[1.0, 3.0], [2.0, 0.0]]]), 2)", "tensor([[[1.5000]]])")
 
 
 def _adapted(input: Tensor, size: Any, reduce: Callable[..., Any], count: int, name: str) -> Tensor:
@@ -256,7 +254,7 @@ def adaptive_avg_pool1d(input: Tensor, output_size: Any, _count: int = 1) -> Ten
 
 
 adaptive_avg_pool2d: Function = _of_images(
-    adaptive_avg_pool1d, "adaptive_avg_pool2d(zeros(5, 3, 9, 6), (2, None)).shape", "torch.Size([5, 3, 2, 6])"
+    adaptive_avg_pool1d, "(zeros(5, 3, 9, 6), (2, None)).shape", "torch.Size([5, 3, 2, 6])"
 )
 
 
@@ -276,5 +274,5 @@ def adaptive_max_pool1d(input: Tensor, output_size: Any, return_indices: bool = 
 
 
 adaptive_max_pool2d: Function = _of_images(
-    adaptive_max_pool1d, "adaptive_max_pool2d(zeros(5, 3, 9, 6), 2).shape", "torch.Size([5, 3, 2, 2])"
+    adaptive_max_pool1d, "(zeros(5, 3, 9, 6), 2).shape", "torch.Size([5, 3, 2, 2])"
 )
