@@ -6,6 +6,7 @@ is among the elements. Indices are int64 and have no derivative.
 """
 
 import functools
+from collections.abc import Callable
 from typing import Any, NamedTuple, overload
 
 import numpy as np
@@ -16,6 +17,7 @@ from tinygrad_poly.engine import arrays
 from tinygrad_poly.engine.apply import apply_unary, checked, wrap
 from tinygrad_poly.engine.arrays import Array, astype, is_floating, namespace
 from tinygrad_poly.engine.errors import ShapeError
+from tinygrad_poly.engine.operation import Operation
 from tinygrad_poly.functions import arithmetic
 from tinygrad_poly.functions._shared import Tensor, as_printed, at_least_1d, check_floating, check_nonempty, one_axis
 from tinygrad_poly.functions.elementwise import where
@@ -51,26 +53,36 @@ def _as_given(result: Tensor, input: Tensor) -> Tensor:
     return result if input.ndim else reshape(result, ())
 
 
-def _picked(input: Tensor, index: Array, axis: int, keepdim: bool, name: str) -> ValuesAndIndices:
-    """The elements at `index`, which has length 1 along `axis`."""
-    values = apply_unary(ordering.pick, at_least_1d(input), index, axis)
-    shape: tuple[int, ...] = ()
-    if input.ndim:
-        shape = (*index.shape[:axis], *[1] * keepdim, *index.shape[axis + 1 :])
+def _picked(input: Tensor, dim: Any, keepdim: bool, name: str, row: Operation, find: Callable[..., Array]) -> Any:
+    """An element of each row: of all elements by `row`, or at the place that `find` gives of an array and its axis."""
+    if dim is None:
+        check_nonempty(checked(input, name), None, name)
+        return apply_unary(row, input)
+    axis, raised = one_axis(input, dim, name), at_least_1d(input)
+    check_nonempty(raised, (axis,), name)
+    index = find(raised.array, axis)
+    values = apply_unary(ordering.pick, raised, index, axis)
+    shape = (*index.shape[:axis], *[1] * keepdim, *index.shape[axis + 1 :]) if input.ndim else ()
     return _result(name, reshape(values, shape), reshape(wrap(index, None), shape))
 
 
-def _extreme(input: Tensor, dim: Any, keepdim: bool, name: str) -> Any:
-    checked(input, name)
-    if dim is None:
-        check_nonempty(input, None, name)
-        return apply_unary(reductions.max_of_all if name == "max" else reductions.min_of_all, input)
-    axis = one_axis(input, dim, name)
-    array = at_least_1d(input).array
-    check_nonempty(wrap(array, None), (axis,), name)
+def _largest(array: Array, axis: int | None, keepdims: bool = True) -> Array:
+    return namespace(array).argmax(array, axis=axis, keepdims=keepdims)
+
+
+def _smallest(array: Array, axis: int | None, keepdims: bool = True) -> Array:
+    return namespace(array).argmin(array, axis=axis, keepdims=keepdims)
+
+
+def _middle(array: Array, axis: int) -> Array:
+    order = arrays.library(array).order(array, axis)
+    middle = (order.shape[axis] - 1) // 2
+    index = order[along_axis(axis, slice(middle, middle + 1))]
+    if not is_floating(array.dtype):
+        return index
+    nan = astype(array != array, array.dtype)
     xp = namespace(array)
-    index = (xp.argmax if name == "max" else xp.argmin)(array, axis=axis, keepdims=True)
-    return _picked(input, index, axis, keepdim, name)
+    return xp.where(xp.max(nan, axis=axis, keepdims=True) > 0, _largest(nan, axis), index)
 
 
 @overload
@@ -103,7 +115,7 @@ def max(input: Tensor, dim: Any = None, keepdim: bool = False, *, axis: Any = No
     dim = axis if dim is None else dim
     if hasattr(dim, "array"):
         return arithmetic.maximum(input, dim)
-    return _extreme(input, dim, keepdim or keepdims, "max")
+    return _picked(input, dim, keepdim or keepdims, "max", reductions.max_of_all, _largest)
 
 
 @overload
@@ -136,7 +148,7 @@ def min(input: Tensor, dim: Any = None, keepdim: bool = False, *, axis: Any = No
     dim = axis if dim is None else dim
     if hasattr(dim, "array"):
         return arithmetic.minimum(input, dim)
-    return _extreme(input, dim, keepdim or keepdims, "min")
+    return _picked(input, dim, keepdim or keepdims, "min", reductions.min_of_all, _smallest)
 
 
 @overload
@@ -163,30 +175,15 @@ def median(input: Tensor, dim: Any = None, keepdim: bool = False, *, axis: Any =
     tensor(2.)
     """
     dim = axis if dim is None else dim
-    if dim is None:
-        check_nonempty(checked(input, "median"), None, "median")
-        return apply_unary(reductions.median_of_all, input)
-    at = one_axis(input, dim, "median")
-    array = at_least_1d(input).array
-    check_nonempty(wrap(array, None), (at,), "median")
-    xp = namespace(array)
-    order = arrays.library(array).order(array, at)
-    middle = (order.shape[at] - 1) // 2
-    index = order[along_axis(at, slice(middle, middle + 1))]
-    if is_floating(array.dtype):
-        nan = astype(array != array, array.dtype)
-        index = xp.where(xp.max(nan, axis=at, keepdims=True) > 0, xp.argmax(nan, axis=at, keepdims=True), index)
-    return _picked(input, index, at, keepdim or keepdims, "median")
+    return _picked(input, dim, keepdim or keepdims, "median", reductions.median_of_all, _middle)
 
 
-def _place(input: Tensor, dim: Any, keepdim: bool, name: str) -> Tensor:
+def _place(input: Tensor, dim: Any, keepdim: bool, name: str, find: Callable[..., Array]) -> Tensor:
     at = None if dim is None else one_axis(input, dim, name)
-    array = checked(input, name).array if at is None else at_least_1d(input).array
-    check_nonempty(input, None if at is None or not input.ndim else (at,), name)
-    xp = namespace(array)
-    find = xp.argmax if name == "argmax" else xp.argmin
-    found = wrap(xp.asarray(find(array, axis=at, keepdims=keepdim)), None)
-    return found if input.ndim else reshape(found, ())
+    raised = at_least_1d(checked(input, name))
+    check_nonempty(raised, None if at is None else (at,), name)
+    found = find(raised.array, at, keepdim)
+    return _as_given(wrap(namespace(found).asarray(found), None), input)
 
 
 def argmax(
@@ -201,7 +198,7 @@ def argmax(
     >>> argmax(tensor([[3.0, 7.0], [5.0, 1.0]]), dim=1)
     tensor([1, 0])
     """
-    return _place(input, axis if dim is None else dim, keepdim or keepdims, "argmax")
+    return _place(input, axis if dim is None else dim, keepdim or keepdims, "argmax", _largest)
 
 
 def argmin(
@@ -216,7 +213,7 @@ def argmin(
     >>> argmin(tensor([[3.0, 7.0], [5.0, 1.0]]), dim=1)
     tensor([0, 1])
     """
-    return _place(input, axis if dim is None else dim, keepdim or keepdims, "argmin")
+    return _place(input, axis if dim is None else dim, keepdim or keepdims, "argmin", _smallest)
 
 
 def _order(array: Array, axis: int, descending: bool) -> Array:
