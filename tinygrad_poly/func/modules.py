@@ -49,10 +49,8 @@ def functional_call(
     for name, x in given.items():
         if not isinstance(x, Tensor):
             raise DtypeError(f"functional_call(): {name} must be a tensor, not {type(x).__name__}")
-    places: dict[str, Any] = {}
-    for path, inner in module._all_modules(""):
-        for kind in (inner._parameters, inner._buffers):
-            places |= {f"{path}.{name}" if path else name: (kind, name, x) for name, x in kind.items() if x is not None}
+    found = module._places("_parameters", "_buffers")
+    places = {path: (of := inner.__dict__[kind], name, of[name]) for path, inner, kind, name in found}
     missing, unknown = [name for name in places if name not in given], [name for name in given if name not in places]
     if tie_weights:
         tied = {id(places[name][2]): x for name, x in given.items() if name in places}
@@ -65,12 +63,12 @@ def functional_call(
     try:
         for name, x in given.items():
             if name in places:
-                kind, key, _ = places[name]
-                kind[key] = x
+                table, key, _ = places[name]
+                table[key] = x
         return module(*(args if isinstance(args, tuple) else () if args is None else (args,)), **(kwargs or {}))
     finally:
-        for kind, key, x in places.values():
-            kind[key] = x
+        for table, key, x in places.values():
+            table[key] = x
 
 
 def stack_module_state(models: Sequence[Any]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:

@@ -131,6 +131,7 @@ class Module:
             if other != kind:
                 self.__dict__[other].pop(name, None)
         self.__dict__.pop(name, None)
+        self._unsaved.discard(name)
         self.__dict__[kind][name] = value
 
     def __getattr__(self, name: str) -> Any:
@@ -199,7 +200,6 @@ class Module:
         if tensor is not None and not isinstance(tensor, Tensor):
             raise DtypeError(f"register_buffer() expects a tensor or None, not {type(tensor).__name__}")
         self._put("_buffers", name, tensor)
-        self._unsaved.discard(name)
         if not persistent:
             self._unsaved.add(name)
 
@@ -213,11 +213,7 @@ class Module:
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
         """The modules directly inside this one with their names; one that is used twice is listed once."""
-        seen: set[Module] = set()
-        for name, module in self._modules.items():
-            if module is not None and module not in seen:
-                seen.add(module)
-                yield name, module
+        return _each_once((name, module) for name, module in self._modules.items() if module is not None)
 
     def children(self) -> Iterator[Module]:
         """The modules directly inside this one."""
@@ -249,18 +245,15 @@ class Module:
 
     def get_submodule(self, target: str) -> Module:
         """The module with a dotted name inside this one, which is itself named ""."""
-        found: Module = self._named(self._all_modules(""), target)
-        return found
+        return self._named(self._all_modules(""), target)  # type: ignore[no-any-return]
 
     def get_parameter(self, target: str) -> Parameter:
         """The parameter with a dotted name."""
-        found: Parameter = self._named(self._members("_parameters", ""), target)
-        return found
+        return self._named(self._members("_parameters"), target)  # type: ignore[no-any-return]
 
     def get_buffer(self, target: str) -> Tensor:
         """The buffer with a dotted name."""
-        found: Tensor = self._named(self._members("_buffers", ""), target)
-        return found
+        return self._named(self._members("_buffers"), target)  # type: ignore[no-any-return]
 
     def _named(self, inside: Iterator[tuple[str, Any]], target: str) -> Any:
         named = dict(inside)
@@ -274,23 +267,24 @@ class Module:
             if module is not None:
                 yield from module._all_modules(f"{prefix}.{name}" if prefix else name)
 
-    def _members(self, kind: str, prefix: str, recurse: bool = True) -> Iterator[tuple[str, Any]]:
+    def _places(self, *kinds: str, prefix: str = "", recurse: bool = True) -> Iterator[tuple[str, Module, str, str]]:
+        """The places of tensors, module by module: its dotted name, its module, its kind and its name there."""
         for path, module in self._all_modules(prefix) if recurse else [(prefix, self)]:
-            for name, value in module.__dict__[kind].items():
-                if value is not None:
-                    yield (f"{path}.{name}" if path else name), value
+            for kind in kinds:
+                for name, value in module.__dict__[kind].items():
+                    if value is not None:
+                        yield (f"{path}.{name}" if path else name), module, kind, name
+
+    def _members(self, kind: str, prefix: str = "", recurse: bool = True) -> Iterator[tuple[str, Any]]:
+        for path, module, _, name in self._places(kind, prefix=prefix, recurse=recurse):
+            yield path, module.__dict__[kind][name]
 
     # States
 
     def _saved(self) -> dict[str, Tensor]:
         """The contents of a state, in torch's order: for each module its parameters, then its buffers."""
-        found: dict[str, Tensor] = {}
-        for path, module in self._all_modules(""):
-            buffers = {name: value for name, value in module._buffers.items() if name not in module._unsaved}
-            for name, value in (module._parameters | buffers).items():
-                if value is not None:
-                    found[f"{path}.{name}" if path else name] = value
-        return found
+        places = self._places("_parameters", "_buffers")
+        return {path: module.__dict__[kind][name] for path, module, kind, name in places if name not in module._unsaved}
 
     def state_dict(self) -> OrderedDict[str, Tensor]:
         """All parameters and buffers by name, detached, and with their memory: copy them to keep what they are now."""
