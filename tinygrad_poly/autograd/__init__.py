@@ -54,19 +54,14 @@ def grad(
     starts = _starts("grad", outputs, grad_outputs, create_graph, "outputs", "grad_outputs")
     retain = create_graph if retain_graph is None else retain_graph
     found = walk(starts, targets=targets, retain_graph=retain, create_graph=create_graph)
-    results: list[Tensor | None] = []
-    for position, target in enumerate(targets):
-        gradient = found.get(target)
-        if gradient is None:
-            if not allow_unused:
-                raise GraphError(
-                    f"grad(): the outputs do not depend on input {position}; "
-                    "leave it out, or pass allow_unused=True to get None for it"
-                )
-            results.append(None)
-        else:
-            results.append(wrap(gradient.array, gradient.node) if create_graph else wrap(gradient, None))
-    return tuple(results)
+    gradients = [found.get(target) for target in targets]
+    for position, g in enumerate(gradients):
+        if g is None and not allow_unused:
+            raise GraphError(
+                f"grad(): the outputs do not depend on input {position}; "
+                "leave it out, or pass allow_unused=True to get None for it"
+            )
+    return tuple([g if g is None else wrap(g.array, g.node) if create_graph else wrap(g, None) for g in gradients])
 
 
 def backward(

@@ -44,14 +44,8 @@ def grad(func: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) 
     >>> grad(lambda p: p["a"] * p["b"])({"a": tensor(2.0), "b": tensor(3.0)})
     {'a': tensor(3.), 'b': tensor(2.)}
     """
-    differentiated = _differentiated("grad", func, argnums, has_aux)
-
-    @wraps(func)
-    def gradient(*args: Any, **kwargs: Any) -> Any:
-        slope, _, *aux = differentiated(args, kwargs)
-        return (slope, *aux) if has_aux else slope
-
-    return gradient
+    returned = (lambda g, _, aux: (g, aux)) if has_aux else (lambda g, _, aux: g)
+    return _differentiated("grad", func, argnums, has_aux, returned)
 
 
 @overload
@@ -68,14 +62,8 @@ def grad_and_value(func: Callable[..., Any], argnums: Argnums = 0, has_aux: bool
     >>> grad_and_value(lambda x: x**3)(tensor(2.0))
     (tensor(12.), tensor(8.))
     """
-    differentiated = _differentiated("grad_and_value", func, argnums, has_aux)
-
-    @wraps(func)
-    def gradient_and_value(*args: Any, **kwargs: Any) -> Any:
-        slope, value, *aux = differentiated(args, kwargs)
-        return (slope, (value, *aux)) if has_aux else (slope, value)
-
-    return gradient_and_value
+    returned = (lambda g, y, aux: (g, (y, aux))) if has_aux else (lambda g, y, aux: (g, y))
+    return _differentiated("grad_and_value", func, argnums, has_aux, returned)
 
 
 @overload
@@ -92,22 +80,19 @@ def value_and_grad(func: Callable[..., Any], argnums: Argnums = 0, has_aux: bool
     >>> value_and_grad(lambda x: x**3)(tensor(2.0))
     (tensor(8.), tensor(12.))
     """
-    differentiated = _differentiated("value_and_grad", func, argnums, has_aux)
+    returned = (lambda g, y, aux: ((y, aux), g)) if has_aux else (lambda g, y, aux: (y, g))
+    return _differentiated("value_and_grad", func, argnums, has_aux, returned)
+
+
+def _differentiated(
+    name: str, func: Callable[..., Any], argnums: Argnums, has_aux: bool, returned: Callable[[Any, Any, Any], Any]
+) -> Callable[..., Any]:
+    """The function that gives what `returned` makes of the gradient of `func`, its value and its auxiliary output."""
 
     @wraps(func)
-    def value_and_gradient(*args: Any, **kwargs: Any) -> Any:
-        slope, value, *aux = differentiated(args, kwargs)
-        return ((value, *aux), slope) if has_aux else (value, slope)
-
-    return value_and_gradient
-
-
-def _differentiated(name: str, func: Callable[..., Any], argnums: Argnums, has_aux: bool) -> Callable[..., Any]:
-    """The function (args, kwargs) ↦ (gradient, value, aux); aux is None for a function without it."""
-
-    def differentiated(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any, Any]:
+    def differentiated(*args: Any, **kwargs: Any) -> Any:
         call = Call(name, func, args, kwargs, argnums, has_aux)
         value, gradient = slopes(call, call.primals)
-        return call.inputs.unflatten(gradient), value, mapped(outward, call.aux)
+        return returned(call.inputs.unflatten(gradient), value, mapped(outward, call.aux))
 
     return differentiated

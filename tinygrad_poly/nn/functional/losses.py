@@ -42,19 +42,18 @@ def _with_old_arguments(first: str = "reduction") -> Callable[[Callable[..., Ten
 
     def decorated(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
         said, kind = inspect.signature(function), inspect.Parameter.POSITIONAL_OR_KEYWORD
-        names = list(said.parameters)
-        before, known = names.index(first), {name: said.parameters[name] for name in names}
-        added = {name: inspect.Parameter(name, kind, default=None) for name in ("size_average", "reduce")}
-        order = [*names[:before], "size_average", *names[before:]]
-        order.insert(order.index("reduction"), "reduce")
-        full = said.replace(parameters=[(known | added)[name] for name in order])
+        names, order = list(said.parameters), list(said.parameters.values())
+        before = names.index(first)
+        for place, old in ((names.index("reduction"), "reduce"), (before, "size_average")):
+            order.insert(place, inspect.Parameter(old, kind, default=None))
+        full = said.replace(parameters=order)
 
         @functools.wraps(function)
         def call(*inputs: Any, **named: Any) -> Tensor:
             if len(inputs) > before or "size_average" in named or "reduce" in named:
                 named, inputs = full.bind(*inputs, **named).arguments, ()
-                old = named.pop("size_average", None), named.pop("reduce", None)
-                named["reduction"] = old_reduction(*old, named.get("reduction", "mean"))
+                asked = named.pop("size_average", None), named.pop("reduce", None)
+                named["reduction"] = old_reduction(*asked, named.get("reduction", "mean"))
             return function(*inputs, **named)
 
         call.__signature__ = full  # type: ignore[attr-defined]
