@@ -56,15 +56,7 @@ def assert_close(
     found = [_TOLERANCES.get(str(x.array.dtype), (0.0, 0.0)) for x in (a, b)]
     relative, absolute = (rtol, atol) if rtol is not None and atol is not None else map(max, zip(*found))
     x, y = (np.asarray(on_cpu(t.array)) for t in (a, b))
-    close = np.isclose(x, y, rtol=relative, atol=absolute, equal_nan=equal_nan)
-    if not close.all():
-        with np.errstate(invalid="ignore"):
-            far = np.abs(x.astype(float) - y.astype(float))
-        raise AssertionError(
-            msg
-            or f"{int((~close).sum())} of {close.size} elements are not close: they differ by up to "
-            f"{np.max(np.where(close, 0, far)):g} (rtol={relative:g}, atol={absolute:g})"
-        )
+    np.testing.assert_allclose(x, y, relative, absolute, equal_nan, msg or "")
 
 
 _explain(__name__)
