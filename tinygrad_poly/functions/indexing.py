@@ -373,6 +373,8 @@ def _source(values: Any, input: Tensor, name: str) -> Any:
 def _set(input: Tensor, index: Index, values: Any, accumulate: bool, name: str) -> Tensor:
     """The tensor `input` with `values` set or added at `index`, repeated as needed."""
     values = _source(values, input, name)
+    if not input.ndim:
+        return reshape(_set(at_least_1d(input), index, values, accumulate, name), ())
     shape, xp = input.shape, namespace(input.array)
     try:
         if arrays.library(input.array).wraps_indices:
@@ -424,12 +426,9 @@ def index_add(input: Tensor, dim: int, index: Any, source: Any, *, alpha: float 
     >>> index_add(tensor([0.0, 0.0]), 0, tensor([1, 1]), tensor([5.0, 6.0]))
     tensor([ 0., 11.])
     """
-    at = one_dim(dim, checked(input, "index_add").ndim or 1, "index_add")
-    source = _source(source, input, "index_add")
-    if not input.ndim:
-        return reshape(index_add(reshape(input, 1), 0, index, reshape(source, -1), alpha=alpha), ())
-    place = _slices(input, dim, index, "index_add")
-    fits = (*input.shape[:at], *place[at].shape, *input.shape[at + 1 :])
+    shape, source = at_least_1d(checked(input, "index_add")).shape, at_least_1d(_source(source, input, "index_add"))
+    at, place = one_dim(dim, len(shape), "index_add"), _slices(shape, dim, index, "index_add")
+    fits = (*shape[:at], *place[at].shape, *shape[at + 1 :])
     if source.shape != fits:
         raise ShapeError(f"index_add: source has shape {source.shape}, but {fits} is needed")
     added = source if alpha == 1 else source * alpha
@@ -474,9 +473,7 @@ def scatter_add(input: Tensor, dim: int, index: Any, src: Any) -> Tensor:
 
 def _scatter(input: Tensor, dim: int, index: Any, src: Any, accumulate: bool, name: str) -> Tensor:
     source = _source(src, checked(input, name), name)
-    if not input.ndim:
-        return reshape(_scatter(reshape(input, 1), dim, index, source, accumulate, name), ())
-    _, places, visited = _along(input.shape, dim, index, name)
+    _, places, visited = _along(at_least_1d(input).shape, dim, index, name)
     if source.ndim:
         if source.ndim != len(visited) or any(n > have for n, have in zip(visited, source.shape)):
             raise ShapeError(f"{name}: an index of shape {visited} is longer than its source, {source.shape}")
@@ -484,12 +481,12 @@ def _scatter(input: Tensor, dim: int, index: Any, src: Any, accumulate: bool, na
     return _set(input, places, source, accumulate, name)
 
 
-def _slices(input: Tensor, dim: int, index: Any, name: str) -> tuple[Any, ...]:
+def _slices(shape: Shape, dim: int, index: Any, name: str) -> tuple[Any, ...]:
     """The index of the slices number `index` of dimension `dim`."""
     numbers = _integers(index, name)
     if len(numbers.shape) > 1:
         raise ShapeError(f"{name}: the index has shape {numbers.shape}, and 1 dimensions are needed")
-    return indexing.at(one_dim(dim, input.ndim, name), numbers.reshape(-1))
+    return indexing.at(one_dim(dim, len(shape), name), numbers.reshape(-1))
 
 
 def index_fill(input: Tensor, dim: int, index: Any, value: Any) -> Tensor:
@@ -498,9 +495,8 @@ def index_fill(input: Tensor, dim: int, index: Any, value: Any) -> Tensor:
     >>> index_fill(tensor([1, 2, 3]), 0, tensor([0, 2]), 9)
     tensor([9, 2, 9])
     """
-    if not checked(input, "index_fill").ndim:
-        return reshape(index_fill(reshape(input, 1), 0, index, value), ())
-    return _set(input, _slices(input, dim, index, "index_fill"), value, False, "index_fill")
+    place = _slices(at_least_1d(checked(input, "index_fill")).shape, dim, index, "index_fill")
+    return _set(input, place, value, False, "index_fill")
 
 
 def index_copy(input: Tensor, dim: int, index: Any, source: Tensor) -> Tensor:
@@ -509,9 +505,8 @@ def index_copy(input: Tensor, dim: int, index: Any, source: Tensor) -> Tensor:
     >>> index_copy(tensor([1, 2, 3]), 0, tensor([2, 0]), tensor([30, 10]))
     tensor([10,  2, 30])
     """
-    if not checked(input, "index_copy").ndim:
-        return reshape(index_copy(reshape(input, 1), 0, index, reshape(source, -1)), ())
-    return _set(input, _slices(input, dim, index, "index_copy"), source, False, "index_copy")
+    place = _slices(at_least_1d(checked(input, "index_copy")).shape, dim, index, "index_copy")
+    return _set(input, place, source, False, "index_copy")
 
 
 def masked_scatter(input: Tensor, mask: Any, source: Tensor) -> Tensor:
@@ -557,12 +552,10 @@ def scatter_reduce(
     """
     if reduce not in ("sum", "prod", "mean", "amax", "amin"):
         raise ValueError(f"scatter_reduce: reduce must be sum, prod, mean, amax or amin, not {reduce!r}")
-    if not checked(input, "scatter_reduce").ndim:
-        given = reshape(input, 1), dim, index, src, reduce
-        return reshape(scatter_reduce(*given, include_self=include_self), ())
-    _, places, visited = _along(input.shape, dim, index, "scatter_reduce")
-    source = _selected(_source(src, input, "scatter_reduce"), tuple(slice(n) for n in visited))
-    target = indexing.positions(input.shape, places).reshape(-1)
+    shape = at_least_1d(checked(input, "scatter_reduce")).shape
+    _, places, visited = _along(shape, dim, index, "scatter_reduce")
+    source = _selected(at_least_1d(_source(src, input, "scatter_reduce")), tuple(slice(n) for n in visited))
+    target = indexing.positions(shape, places).reshape(-1)
     # The k-th element for one target comes into layer k; the layers are combined.
     counts = np.bincount(target, minlength=input.numel())
     order = np.argsort(target, kind="stable")
