@@ -225,7 +225,7 @@ def set_rng_state(new_state: Tensor) -> None:
     default_generator().set_state(new_state)
 
 
-def _drawn(kind: str, shape: Shape, generator: Generator | None, *options: Any) -> Any:
+def drawn(kind: str, shape: Shape, generator: Generator | None, *options: Any) -> Any:
     """Numbers from a method of a generator, without one from the default generator, in `shape`."""
     if generator is not None and not isinstance(generator, Generator):
         raise DtypeError(f"generator= expects a Generator, not {type(generator).__name__}")
@@ -243,7 +243,7 @@ def _random(kind: str, shape: Shape, dtype: Any, device: Any, requires_grad: boo
 
 def _numbers(xp: Any, kind: str, shape: Shape, dtype: np.dtype[Any], generator: Any, *options: float) -> Array:
     if xp is np:
-        return _drawn(kind, shape, generator, dtype, *options)
+        return drawn(kind, shape, generator, dtype, *options)
     generator = _of_current_device(xp)
     if kind == "uniform":
         return generator.random(shape, dtype)
@@ -341,7 +341,7 @@ def _whole(low: Any, high: Any, shape: Shape, dtype: np.dtype[Any], generator: A
     limits: Any = np.iinfo(dtype) if dtype.kind in "iu" else None
     if (dtype.kind == "b" and not 0 <= low < high <= 2) or (limits and not limits.min <= low < high <= limits.max + 1):
         raise DtypeError(f"random whole numbers from {low} to {high - 1} do not fit into {dtype}")
-    found = _drawn("whole", shape, generator, high - low, high - low >= _WIDE if wide is None else wide)
+    found = drawn("whole", shape, generator, high - low, high - low >= _WIDE if wide is None else wide)
     return (found.astype(np.int64) + low).astype(dtype)
 
 
@@ -369,7 +369,7 @@ def randperm(
     >>> randperm(1)
     tensor([0])
     """
-    order = _drawn("permutation", new_shape((n,)), generator)
+    order = drawn("permutation", new_shape((n,)), generator)
     return made(order.astype(as_dtype(dtype)), None, device, requires_grad)
 
 
@@ -430,7 +430,7 @@ def bernoulli_like(input: Tensor, p: Any, generator: Any = None) -> Tensor:
     chances = np.asarray(arrays.on_cpu(p.array)) if isinstance(p, Tensor) else np.float64(p)
     if not ((chances >= 0) & (chances <= 1)).all():
         raise ValueError("bernoulli() expects probabilities, from 0 to 1")
-    ones = _drawn("uniform", input.shape, generator, chances.dtype) < chances
+    ones = drawn("uniform", input.shape, generator, chances.dtype) < chances
     return made(ones.astype(as_dtype(input.dtype)), None, input.device, False)
 
 
@@ -456,11 +456,11 @@ def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, g
         raise ValueError("multinomial() expects weights of 0 or more, finite, and not all 0 in a row")
     if not replacement or num_samples == 1:
         with np.errstate(divide="ignore"):
-            races = weights / _drawn("exponential", weights.shape, generator, weights.dtype)
+            races = weights / drawn("exponential", weights.shape, generator, weights.dtype)
         found = np.argsort(-races, -1, kind="stable")[..., :num_samples]
     else:
         rows = (totals / totals[..., -1:]).reshape(-1, weights.shape[-1]).astype(np.float64)
-        draws = _drawn("uniform", (len(rows), num_samples), generator, np.dtype(np.float64))
+        draws = drawn("uniform", (len(rows), num_samples), generator, np.dtype(np.float64))
         found = np.array([np.searchsorted(row, draw) for row, draw in zip(rows, draws)])
     return made(found.reshape(*weights.shape[:-1], num_samples).astype(np.int64), None, input.device, False)
 
@@ -500,7 +500,7 @@ def exponential_like(input: Tensor, rate: float, generator: Any = None) -> Tenso
     check_floating(input, "exponential_")
     if not rate > 0:
         raise ValueError(f"exponential_() expects a rate above 0, not {rate}")
-    return made(_drawn("exponential", input.shape, generator, as_dtype(input.dtype), rate), None, input.device, False)
+    return made(drawn("exponential", input.shape, generator, as_dtype(input.dtype), rate), None, input.device, False)
 
 
 def whole_like(input: Tensor, low: Any, high: Any, generator: Any = None) -> Tensor:

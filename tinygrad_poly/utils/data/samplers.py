@@ -6,17 +6,16 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
+from tinygrad_poly.engine.apply import wrap
 from tinygrad_poly.engine.errors import DtypeError, ShapeError
-from tinygrad_poly.random import Generator, default_generator
+from tinygrad_poly.random import Generator, drawn, multinomial
 
 T_co = TypeVar("T_co", covariant=True)
 
 
 def words(count: int, generator: Generator | None) -> list[int]:
     """The next 32-bit words of a generator, or of that of `manual_seed`."""
-    generator = generator or default_generator()
-    with generator.lock:
-        return generator._draw(count).tolist()  # type: ignore[no-any-return]
+    return drawn("_draw", (count,), generator).tolist()  # type: ignore[no-any-return]
 
 
 def new_seed(generator: Generator | None = None) -> int:
@@ -27,9 +26,7 @@ def new_seed(generator: Generator | None = None) -> int:
 
 def permutation(n: int, generator: Generator | None = None) -> list[int]:
     """The numbers from 0 to n − 1 in random order."""
-    generator = generator or default_generator()
-    with generator.lock:
-        return generator.permutation(n)
+    return drawn("permutation", (n,), generator).tolist()  # type: ignore[no-any-return]
 
 
 def check_count(value: Any, name: str) -> int:
@@ -146,16 +143,8 @@ class WeightedRandomSampler(Sampler[int]):
             raise ValueError(f"weights must be 0 or more, and enough of them above 0 for {num_samples} samples")
 
     def __iter__(self) -> Iterator[int]:
-        generator = self.generator or default_generator()
-        with generator.lock:
-            uniform = generator.uniform(self.num_samples if self.replacement else len(self.weights), np.dtype("f8"))
-        if self.replacement:
-            likely = np.cumsum(self.weights)
-            return iter(np.searchsorted(likely / likely[-1], uniform).tolist())
-        # The first of several clocks, each of which rings at a rate, is the one of weight w with a probability ∝ w.
-        with np.errstate(divide="ignore"):
-            rings = -np.log1p(-uniform) / self.weights
-        return iter(np.argsort(rings)[: self.num_samples].tolist())
+        weights = wrap(self.weights, None)
+        return iter(multinomial(weights, self.num_samples, self.replacement, generator=self.generator).tolist())
 
     def __len__(self) -> int:
         return self.num_samples
