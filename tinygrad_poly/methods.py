@@ -80,11 +80,12 @@ def _converted(dtype: str) -> Callable[[Any], Tensor]:
     return method
 
 
-def _new(make: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """The method that makes a tensor in the dtype and place of its own."""
+def _new(name: str) -> Callable[..., Tensor]:
+    """The method that makes a tensor, by the function of a name, in the dtype and place of its own."""
 
     def method(self: Any, *data: Any, dtype: Any = None, device: Any = None, **options: Any) -> Tensor:
-        return make(*data, dtype=dtype or self.dtype, device=device or self.device, **options)
+        make = getattr(apply.tensor_namespace, name)
+        return make(*data, dtype=dtype or self.dtype, device=device or self.device, **options)  # type: ignore[no-any-return]
 
     method.__doc__ = "A new tensor, by default in the dtype and on the device of this one."
     return method
@@ -98,11 +99,7 @@ class Conversions(Viewable):
     float, double, half = _converted("float32"), _converted("float64"), _converted("float16")
     long, int, short = _converted("int64"), _converted("int32"), _converted("int16")
     char, byte, bool = _converted("int8"), _converted("uint8"), _converted("bool")
-    new_tensor = _new(lambda *given, **options: apply.tensor_namespace.tensor(*given, **options))
-    new_zeros = _new(lambda *given, **options: apply.tensor_namespace.zeros(*given, **options))
-    new_ones = _new(lambda *given, **options: apply.tensor_namespace.ones(*given, **options))
-    new_empty = _new(lambda *given, **options: apply.tensor_namespace.empty(*given, **options))
-    new_full = _new(lambda *given, **options: apply.tensor_namespace.full(*given, **options))
+    new_tensor, new_zeros, new_ones, new_empty, new_full = map(_new, ("tensor", "zeros", "ones", "empty", "full"))
 
     def type(self: Any, dtype: Any = None, non_blocking: builtins.bool = False) -> Any:
         """Torch's old name for the dtype, such as "torch.FloatTensor"; with a dtype the tensor in it."""
