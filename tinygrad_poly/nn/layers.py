@@ -10,6 +10,7 @@ from tinygrad_poly.engine.arrays import Shape
 from tinygrad_poly.engine.errors import ShapeError
 from tinygrad_poly.engine.recording import no_grad
 from tinygrad_poly.nn import functional
+from tinygrad_poly.nn.applied import Applied
 from tinygrad_poly.nn.module import Module, Parameter
 from tinygrad_poly.random import randn, uniform_like
 from tinygrad_poly.tensor import Tensor
@@ -84,47 +85,41 @@ class Identity(Module):
         return input
 
 
-class Flatten(Module):
+def _flattened(input: Tensor, start_dim: int = 1, end_dim: int = -1) -> Tensor:
+    return functions.flatten(input, start_dim, end_dim)
+
+
+class Flatten(Applied, function=_flattened):
     """A module that merges the dimensions from `start_dim` to `end_dim`; by default all but the first.
 
     >>> Flatten()(zeros(5, 2, 3)).shape
     torch.Size([5, 6])
     """
 
-    def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
-        super().__init__()
-        self.start_dim, self.end_dim = start_dim, end_dim
 
-    def forward(self, input: Tensor) -> Tensor:
-        """The same elements in another shape."""
-        return functions.flatten(input, self.start_dim, self.end_dim)
-
-    def extra_repr(self) -> str:
-        """The dimensions, as torch prints them."""
-        return f"start_dim={self.start_dim}, end_dim={self.end_dim}"
+def _unflattened(input: Tensor, dim: int, unflattened_size: Sequence[int]) -> Tensor:
+    return functions.unflatten(input, dim, unflattened_size)
 
 
-class Unflatten(Module):
+class Unflatten(Applied, function=_unflattened):
     """A module that divides a dimension into several, one of which may be −1: what is left for it.
 
     >>> Unflatten(1, (2, -1))(zeros(5, 6)).shape
     torch.Size([5, 2, 3])
     """
 
-    def __init__(self, dim: int, unflattened_size: Sequence[int]) -> None:
-        super().__init__()
-        self.dim, self.unflattened_size = dim, unflattened_size
 
-    def forward(self, input: Tensor) -> Tensor:
-        """The same elements in another shape."""
-        return functions.unflatten(input, self.dim, self.unflattened_size)
+class _Dropout(Applied):
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        functional.check_probability(self.p)
 
     def extra_repr(self) -> str:
-        """The dimension and its parts, as torch prints them."""
-        return f"dim={self.dim}, unflattened_size={self.unflattened_size}"
+        """The options, as torch prints them."""
+        return f"p={self.p}, inplace={self.inplace}"
 
 
-class Dropout(Module):
+class Dropout(_Dropout, function=functional.dropout):
     """Random zeros in training: each element with probability p; the others are divided by 1 − p.
 
     In evaluation nothing changes.
@@ -133,33 +128,16 @@ class Dropout(Module):
     tensor([1., 2.])
     """
 
-    _function = staticmethod(functional.dropout)
 
-    def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
-        super().__init__()
-        functional.check_probability(p)
-        self.p, self.inplace = p, inplace
-
-    def forward(self, input: Tensor) -> Tensor:
-        """The input with random zeros in training; the input itself in evaluation."""
-        return self._function(input, self.p, self.training, self.inplace)
-
-    def extra_repr(self) -> str:
-        """The options, as torch prints them."""
-        return f"p={self.p}, inplace={self.inplace}"
-
-
-class Dropout2d(Dropout):
+class Dropout2d(_Dropout, function=functional.dropout2d):
     """Whole channels of zeros in training, for x of shape (N, C, …): see `Dropout`.
 
     >>> Dropout2d(1.0)(zeros(2, 3, 4, 4)).shape
     torch.Size([2, 3, 4, 4])
     """
 
-    _function = staticmethod(functional.dropout2d)
 
-
-class Dropout1d(Dropout2d):
+class Dropout1d(_Dropout, function=functional.dropout1d):
     """Whole channels of zeros in training, for x of shape (N, C, L) or (C, L): see `Dropout`.
 
     >>> Dropout1d(1.0)(tensor([[1.0, 2.0]]))
