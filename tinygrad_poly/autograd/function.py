@@ -150,12 +150,9 @@ def once_differentiable(backward: Callable[..., Any]) -> Callable[..., Any]:
             found = backward(ctx, *grads)
         if (source := ctx._node) is None:
             return found
-        return tuple(
-            [
-                wrap(x.array, Node(_END, (source,), (ctx._name,), x.array)) if isinstance(x, Tensor) else x
-                for x in (found if isinstance(found, tuple) else (found,))
-            ]
-        )
+        found = found if isinstance(found, tuple) else (found,)
+        ends = [isinstance(x, Tensor) and Node(_END, (source,), (ctx._name,), x.array) for x in found]
+        return tuple([wrap(x.array, end) if end else x for x, end in zip(found, ends)])
 
     return unrecorded
 
@@ -257,12 +254,8 @@ class _Call:
                     given[k] = wrap(xp.zeros(kind[0], dtype=kind[1]), None)
         try:
             ctx._node = node
-            ctx.saved_tensors = tuple(
-                [
-                    x if k is None else wrap(arrays[k], node and self.node(node, k, arrays[k]))
-                    for k, x in zip(self.places, saved, strict=True)
-                ]
-            )
+            kept = [k if k is None else wrap(arrays[k], node and self.node(node, k, arrays[k])) for k in self.places]
+            ctx.saved_tensors = tuple([x if y is None else y for y, x in zip(kept, saved, strict=True)])
             with nullcontext() if recorded else no_grad:
                 returned = self.function.backward(ctx, *given)
         finally:
@@ -309,9 +302,8 @@ class _Call:
 
 def _recorded(function: type[Function], ctx: FunctionCtx, args: Any, nodes: Any, outputs: Any, results: Any) -> None:
     """Give the results nodes, if operations are recorded."""
-    fixed = {id(y) for y in outputs if not isinstance(y, Tensor) or not is_floating(y.dtype)} | set(
-        map(id, ctx._constant)
-    )
+    fixed = {id(y) for y in outputs if not isinstance(y, Tensor) or not is_floating(y.dtype)}
+    fixed |= set(map(id, ctx._constant))
     if not (mode := is_recording()) or all(id(y) in fixed for y in outputs):
         return
     numbers = {id(y): k for k, y in enumerate(outputs)}

@@ -45,22 +45,13 @@ def norm(
     return apply_unary(norms.norm, input, p, axes, keepdim or keepdims)
 
 
-def vector_norm(
-    x: Tensor,
-    ord: float = 2,
-    dim: Any = None,
-    keepdim: bool = False,
-    *,
-    dtype: Any = None,
-    axis: Any = None,
-    keepdims: bool = False,
-) -> Tensor:
-    """The norm `norm`, under the name that torch.linalg and the array API standard give it.
+def vector_norm(x: Tensor, ord: float = 2, dim: Any = None, keepdim: bool = False, **options: Any) -> Tensor:
+    """The norm `norm`, which has the same options, under the name in torch.linalg and in the array API standard.
 
     >>> vector_norm(tensor([3.0, -4.0]), ord=1)
     tensor(7.)
     """
-    return norm(x, ord, dim, keepdim, dtype, axis=axis, keepdims=keepdims)
+    return norm(x, ord, dim, keepdim, **options)
 
 
 def dist(input: Tensor, other: Any, p: float = 2) -> Tensor:
