@@ -224,18 +224,6 @@ def binary(operation: Operation, reflected: bool = False) -> Callable[[Tensor, A
     return method
 
 
-def named(operator_method: Callable[[Tensor, Any], Tensor], name: str) -> Callable[[Tensor, Any], Tensor]:
-    """The method for an operator, such as `a.add(b)` for `a + b`; it raises an error where `+` would ask b."""
-
-    def method(self: Tensor, other: Any) -> Tensor:
-        result = operator_method(self, other)
-        if result is NotImplemented:
-            raise DtypeError(f"{name}() expects a tensor, an array or a number, not {type(other).__name__}")
-        return result
-
-    return method
-
-
 def unary(operation: Operation) -> Callable[[Tensor], Tensor]:
     """The method of an operation with one tensor and no options."""
 
