@@ -41,17 +41,25 @@ def in_place(function: Callable[Concatenate[Any, P], Any], name: str = "") -> Ca
     return method  # type: ignore[return-value]
 
 
-class _InPlace:
-    """Methods in place: the name that it is assigned to, `exp_`, becomes the method that writes what `exp` returns."""
+class _Methods:
+    """Methods that are made of names: what is assigned to `exp` in a class is replaced by what `make` makes for "exp".
+
+    All return tensors. Functions that have options, or return something else, are methods by themselves: a checker of
+    types knows then what they take and return.
+    """
+
+    def __init__(self, make: Callable[[type[Any], str], Callable[..., Any]]) -> None:
+        self.make = make
 
     def __set_name__(self, owner: type[Any], name: str) -> None:
-        setattr(owner, name, in_place(getattr(owner, name.removesuffix("_"))))
+        setattr(owner, name, self.make(owner, name))
 
-    def __get__(self, tensor: T, owner: type[T]) -> Callable[..., T]:
+    def __get__(self, tensor: Any, owner: type[Any]) -> Callable[..., Tensor]:
         raise NotImplementedError("the class has another method in its place")
 
 
-_in_place = _InPlace()
+_function = _Methods(lambda owner, name: getattr(functions, name))
+_in_place = _Methods(lambda owner, name: in_place(getattr(owner, name.removesuffix("_"))))
 
 
 def rearranged(x: T, function: Callable[..., Tensor], *dims: Any) -> T:
@@ -127,22 +135,11 @@ class Methods(Conversions):
 
     # Functions that are methods too: elementwise
 
-    exp, exp2, expm1 = functions.exp, functions.exp2, functions.expm1
-    log, log2, log10, log1p = functions.log, functions.log2, functions.log10, functions.log1p
-    square, sqrt, rsqrt, reciprocal = functions.square, functions.sqrt, functions.rsqrt, functions.reciprocal
-    sin, cos, tan = functions.sin, functions.cos, functions.tan
-    asin, acos, atan = functions.asin, functions.acos, functions.atan
-    arcsin, arccos, arctan = functions.arcsin, functions.arccos, functions.arctan
-    sinh, cosh, tanh = functions.sinh, functions.cosh, functions.tanh
-    asinh, acosh, atanh = functions.asinh, functions.acosh, functions.atanh
-    arcsinh, arccosh, arctanh = functions.arcsinh, functions.arccosh, functions.arctanh
-    erf, erfc, sinc = functions.erf, functions.erfc, functions.sinc
-    sigmoid, relu = functions.sigmoid, functions.relu
-    abs = absolute = functions.abs
-    neg = negative = functions.negative
-    positive, sign, sgn = functions.positive, functions.sign, functions.sgn
-    floor, ceil, round, trunc, fix = functions.floor, functions.ceil, functions.round, functions.trunc, functions.fix
-    nan_to_num, masked_fill = functions.nan_to_num, functions.masked_fill
+    exp = exp2 = expm1 = log = log2 = log10 = log1p = square = sqrt = rsqrt = reciprocal = sin = cos = tan = _function
+    asin = acos = atan = arcsin = arccos = arctan = sinh = cosh = tanh = asinh = acosh = atanh = arcsinh = _function
+    arccosh = arctanh = erf = erfc = sinc = sigmoid = relu = abs = absolute = neg = negative = positive = _function
+    sign = sgn = floor = ceil = trunc = fix = frac = deg2rad = rad2deg = _function
+    round, nan_to_num, masked_fill = functions.round, functions.nan_to_num, functions.masked_fill
 
     def where(self, condition: Any, other: Any) -> Tensor:
         """The elements of the tensor where `condition` holds, of `other` elsewhere."""
@@ -150,32 +147,20 @@ class Methods(Conversions):
 
     # Arithmetic functions
 
+    mul = multiply = pow = remainder = fmod = floor_divide = maximum = minimum = fmax = fmin = heaviside = _function
+    hypot = atan2 = arctan2 = logaddexp = logaddexp2 = xlogy = copysign = clamp_min = clamp_max = _function
     add, sub, subtract = functions.add, functions.sub, functions.subtract
-    mul, multiply = functions.mul, functions.multiply
     div, divide, true_divide = functions.div, functions.divide, functions.true_divide
-    pow, remainder, fmod = functions.pow, functions.remainder, functions.fmod
-    floor_divide = functions.floor_divide
-    maximum, minimum, fmax, fmin = functions.maximum, functions.minimum, functions.fmax, functions.fmin
-    clamp, clip, heaviside = functions.clamp, functions.clip, functions.heaviside
-    hypot, atan2, arctan2, logaddexp = functions.hypot, functions.atan2, functions.arctan2, functions.logaddexp
-    logaddexp2, xlogy, logit, copysign = functions.logaddexp2, functions.xlogy, functions.logit, functions.copysign
-    clamp_min, clamp_max, frac = functions.clamp_min, functions.clamp_max, functions.frac
-    deg2rad, rad2deg = functions.deg2rad, functions.rad2deg
+    clamp, clip, logit = functions.clamp, functions.clip, functions.logit
     lerp, addcmul, addcdiv = functions.lerp, functions.addcmul, functions.addcdiv
 
     # Comparing functions
 
-    eq, ne, lt, le, gt, ge = functions.eq, functions.ne, functions.lt, functions.le, functions.gt, functions.ge
-    not_equal, less, less_equal = functions.not_equal, functions.less, functions.less_equal
-    greater, greater_equal = functions.greater, functions.greater_equal
-    logical_and, logical_or = functions.logical_and, functions.logical_or
-    logical_xor, logical_not = functions.logical_xor, functions.logical_not
-    isnan, isinf, isfinite = functions.isnan, functions.isinf, functions.isfinite
+    eq = ne = lt = le = gt = ge = not_equal = less = less_equal = greater = greater_equal = logical_and = _function
+    logical_or = logical_xor = logical_not = isnan = isinf = isfinite = bitwise_and = bitwise_or = _function
+    bitwise_xor = bitwise_left_shift = bitwise_right_shift = bitwise_not = _function
     isclose, allclose, equal = functions.isclose, functions.allclose, functions.equal
     is_floating_point, is_nonzero = functions.is_floating_point, functions.is_nonzero
-    bitwise_and, bitwise_or, bitwise_xor = functions.bitwise_and, functions.bitwise_or, functions.bitwise_xor
-    bitwise_left_shift, bitwise_right_shift = functions.bitwise_left_shift, functions.bitwise_right_shift
-    bitwise_not = functions.bitwise_not
     __lshift__, __rshift__ = comparison(on_bits(operator.lshift, "<<")), comparison(on_bits(operator.rshift, ">>"))
     __rlshift__ = comparison(on_bits(lambda a, b: b << a, "<<"))
     __rrshift__ = comparison(on_bits(lambda a, b: b >> a, ">>"))
