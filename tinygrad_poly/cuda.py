@@ -14,11 +14,6 @@ from tinygrad_poly._missing import explain as _explain
 from tinygrad_poly.engine import arrays
 from tinygrad_poly.engine.errors import DeviceError
 
-__all__ = [
-    "OutOfMemoryError", "current_device", "device", "device_count", "get_device_name", "is_available", "manual_seed",
-    "mem_get_info", "set_device", "synchronize",
-]  # fmt: skip
-
 
 class OutOfMemoryError(DeviceError):
     """A GPU without enough memory for what was asked; the message names the sizes.

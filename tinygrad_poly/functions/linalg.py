@@ -127,15 +127,12 @@ def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
     tensor([1.0000, 0.5000])
     """
     A, B = _square(A, "solve", "; lstsq takes those"), checked(B, "solve")
-    vectors = _are_vectors(A, B)
-    columns = B.unsqueeze(-1) if vectors else B
     if not left:
-        if vectors:
+        if _are_vectors(A, B):
             raise ShapeError("solve: left=False needs B of shape (…, k, n); with vectors, solve A.mT x = b")
         return solve(A.mT, B.mT).mT
-    _check_rows("solve", A, columns, B.shape)
-    x = apply_operation(linalg.solve, A, columns)
-    return x.squeeze(-1) if vectors else x
+    x = apply_operation(linalg.solve, A, _columns("solve", A, B))
+    return x.squeeze(-1) if _are_vectors(A, B) else x
 
 
 def _are_vectors(A: Tensor, B: Tensor) -> bool:
@@ -143,9 +140,12 @@ def _are_vectors(A: Tensor, B: Tensor) -> bool:
     return B.ndim == 1 or (B.ndim == A.ndim - 1 and B.shape == A.shape[:-1])
 
 
-def _check_rows(name: str, A: Tensor, columns: Tensor, given: arrays.Shape) -> None:
+def _columns(name: str, A: Tensor, B: Tensor) -> Tensor:
+    """The right-hand sides B as columns of matrices."""
+    columns = B.unsqueeze(-1) if _are_vectors(A, B) else B
     if columns.ndim < 2 or columns.shape[-2] != A.shape[-2]:
-        raise ShapeError(f"{name}: A of shape {A.shape} needs a B of {A.shape[-2]} rows, but its shape is {given}")
+        raise ShapeError(f"{name}: A of shape {A.shape} needs a B of {A.shape[-2]} rows, but its shape is {B.shape}")
+    return columns
 
 
 def det(A: Tensor) -> Tensor:
@@ -261,10 +261,7 @@ def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | Non
     if driver not in (None, "gels", "gelsy", "gelsd", "gelss"):
         raise ValueError(f"lstsq: driver must be 'gels', 'gelsy', 'gelsd' or 'gelss', not {driver!r}")
     A, B = _matrix(A, "lstsq"), checked(B, "lstsq")
-    rtol = _tolerance(rcond)
-    vectors = _are_vectors(A, B)
-    columns = B.unsqueeze(-1) if vectors else B
-    _check_rows("lstsq", A, columns, B.shape)
+    rtol, columns = _tolerance(rcond), _columns("lstsq", A, B)
     solution = apply_operation(linalg.lstsq, A, columns, rtol)
     xp = arrays.namespace(A.array)
     values = linalg.singular_values(A.array)
@@ -275,7 +272,8 @@ def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | Non
         residuals = sum(difference * difference, -2)
     else:
         residuals = wrap(xp.zeros((0,), dtype=A.dtype), None)
-    return LstsqResult(solution.squeeze(-1) if vectors else solution, residuals, wrap(rank, None), wrap(values, None))
+    solution = solution.squeeze(-1) if _are_vectors(A, B) else solution
+    return LstsqResult(solution, residuals, wrap(rank, None), wrap(values, None))
 
 
 def matrix_power(input: Tensor, n: int) -> Tensor:
