@@ -90,11 +90,9 @@ class DataLoader(Generic[T_co]):
         collate_fn: what makes a batch of a list of elements, `default_collate` if not given.
         pin_memory: has no effect here.
         drop_last: whether to leave out a last batch that is smaller.
-        timeout: 0.
-        worker_init_fn: is never called, for want of workers.
-        multiprocessing_context: None.
         generator: where random numbers come from, that of `manual_seed` if not given.
-        torchs: torch's options for workers, which have to ask for nothing.
+        torchs: torch's options for workers, such as `timeout`, which have to ask for nothing; `worker_init_fn` is never
+            called.
 
     Raises:
         ValueError: for options that do not go together, and for those that ask for other processes.
@@ -114,18 +112,14 @@ class DataLoader(Generic[T_co]):
         collate_fn: Callable[[list[Any]], Any] | None = None,
         pin_memory: bool = False,
         drop_last: bool = False,
-        timeout: float = 0,
-        worker_init_fn: Callable[[int], None] | None = None,
-        multiprocessing_context: Any = None,
+        *,
         generator: Generator | None = None,
         **torchs: Any,
     ) -> None:
-        asked = torchs | {"num_workers": num_workers, "timeout": timeout}
-        asked |= {"multiprocessing_context": multiprocessing_context}
-        for name, value in asked.items():
-            if name in torchs and name not in WORKERS:
+        for name, value in {"num_workers": num_workers, **torchs}.items():
+            if name not in WORKERS + WITHOUT_EFFECT:
                 raise DtypeError(f"DataLoader() got an unexpected keyword argument {name!r}")
-            if value and name not in ("in_order", "pin_memory_device"):
+            if value and name in WORKERS:
                 raise ValueError(f"{name}={value!r} asks for other processes, and there is one here: leave it out")
         if not (hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__")):
             raise DtypeError(f"a data set has __len__ and __getitem__, and {type(dataset).__name__} does not")
@@ -162,4 +156,5 @@ class DataLoader(Generic[T_co]):
         return len(self.sampler if self.batch_sampler is None else self.batch_sampler)  # type: ignore[arg-type]
 
 
-WORKERS = ("prefetch_factor", "persistent_workers", "pin_memory_device", "in_order")
+WORKERS = ("num_workers", "timeout", "multiprocessing_context", "prefetch_factor", "persistent_workers")
+WITHOUT_EFFECT = ("worker_init_fn", "pin_memory_device", "in_order")
