@@ -8,7 +8,6 @@ would lose a gradient: then it is refused.
 import functools
 import inspect
 import math
-import operator
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
@@ -30,28 +29,14 @@ class _Ours:
 ours: Any = _Ours()
 
 # Elementwise functions that are operators: these know what a Python number does to a dtype.
-OPERATORS: dict[str, Callable[..., Any]] = {
-    "add": operator.add,
-    "subtract": operator.sub,
-    "multiply": operator.mul,
-    "divide": operator.truediv,
-    "power": operator.pow,
-    "matmul": operator.matmul,
-    "equal": operator.eq,
-    "not_equal": operator.ne,
-    "less": operator.lt,
-    "less_equal": operator.le,
-    "greater": operator.gt,
-    "greater_equal": operator.ge,
-    "bitwise_and": operator.and_,
-    "bitwise_or": operator.or_,
-    "conjugate": operator.pos,
-    **dict.fromkeys(("deg2rad", "radians"), lambda x: x * (math.pi / 180)),
-    **dict.fromkeys(("rad2deg", "degrees"), lambda x: x * (180 / math.pi)),
-}
+OPERATORS = {
+    "add", "subtract", "multiply", "divide", "power", "equal", "not_equal", "less", "less_equal", "greater",
+    "greater_equal", "bitwise_and", "bitwise_or",
+}  # fmt: skip
 
 # Elementwise functions that have another name here; the others have NumPy's too.
-RENAMED = {"rint": "round", "fabs": "abs", "expit": "sigmoid"}
+RENAMED = {"rint": "round", "fabs": "abs", "expit": "sigmoid", "equal": "eq", "conjugate": "positive"}
+RENAMED |= {"radians": "deg2rad", "degrees": "rad2deg"}
 
 
 def _total_dtype(a: Any, dtype: Any) -> Any:
@@ -215,9 +200,9 @@ def _svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian:
 # How NumPy's functions, with NumPy's arguments, read here.
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     **{name: _reduction(name) for name in ("amax", "amin", "all", "any", "nansum", "nanmean")},
+    **{name: _reduction(name) for name in ("argmax", "argmin", "count_nonzero")},
     **{name: _total(name) for name in ("sum", "prod")},
     "mean": lambda a, axis=None, dtype=None, *, keepdims=False: ours.mean(a, axis, keepdims, dtype=dtype),
-    **{name: _reduction(name) for name in ("argmax", "argmin", "count_nonzero")},
     "max": _reduction("amax"),
     "min": _reduction("amin"),
     "var": lambda a, axis=None, *, ddof=0, keepdims=False: ours.var(a, axis, correction=ddof, keepdim=keepdims),
@@ -343,11 +328,9 @@ def array_ufunc(self: Any, ufunc: np.ufunc, method: str, *inputs: Any, **options
         return NotImplemented
     # What has no derivative is NumPy's own; NumPy's numbers and arrays may be here for an operator, which is torch's.
     whole = all(_is_whole(x) if isinstance(x, apply.tensor_class) else type(x) in (bool, int) for x in inputs)
-    if name in OPERATORS and not whole:
-        return OPERATORS[name](*operands)
     function = getattr(ours, RENAMED.get(name, name), None)
     if function is not None and not whole:
-        return function(*[_beside(x, self) for x in operands])
+        return function(*(operands if name in OPERATORS else [_beside(x, self) for x in operands]))
     result = ufunc(*[getattr(x, "array", x) for x in operands])
     parts = result if isinstance(result, tuple) else (result,)
     if any(is_floating(part.dtype) for part in parts) and _requires_grad(operands):
