@@ -235,11 +235,9 @@ class Methods(Conversions):
     __imul__, __itruediv__ = in_place(binary(arithmetic.multiply), "*="), in_place(binary(arithmetic.divide), "/=")
     __imod__, __ifloordiv__ = in_place(functions.remainder, "%="), in_place(functions.floor_divide, "//=")
     __ipow__ = in_place(functions.pow, "**=")
-    __iand__ = in_place(comparison(on_bits(operator.and_, "&")), "&=")
-    __ior__ = in_place(comparison(on_bits(operator.or_, "|")), "|=")
-    __ixor__ = in_place(comparison(on_bits(operator.xor, "^")), "^=")
-    __ilshift__ = in_place(comparison(on_bits(operator.lshift, "<<")), "<<=")
-    __irshift__ = in_place(comparison(on_bits(operator.rshift, ">>")), ">>=")
+    __iand__, __ior__ = in_place(functions.bitwise_and, "&="), in_place(functions.bitwise_or, "|=")
+    __ixor__, __ilshift__ = in_place(functions.bitwise_xor, "^="), in_place(functions.bitwise_left_shift, "<<=")
+    __irshift__ = in_place(functions.bitwise_right_shift, ">>=")
     add_ = sub_ = subtract_ = mul_ = multiply_ = div_ = divide_ = true_divide_ = pow_ = remainder_ = fmod_ = _in_place
     floor_divide_ = lerp_ = addcmul_ = addcdiv_ = addmm_ = addmv_ = addbmm_ = baddbmm_ = addr_ = heaviside_ = _in_place
     hypot_ = atan2_ = arctan2_ = xlogy_ = logit_ = copysign_ = exp_ = exp2_ = expm1_ = log_ = log2_ = log10_ = _in_place

@@ -191,23 +191,17 @@ class Module:
 
     def register_parameter(self, name: str, param: Parameter | None) -> None:
         """Add a parameter under `name`; None declares that there is none."""
-        if param is not None and not isinstance(param, Parameter):
-            raise DtypeError(f"register_parameter() expects nn.Parameter(tensor) or None, not {type(param).__name__}")
-        self._put("_parameters", name, param)
+        self._put("_parameters", name, _one_of(Parameter, param, "register_parameter() expects nn.Parameter(tensor)"))
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
         """Add a tensor that belongs to the module and is not trained; `persistent` ones are in `state_dict`."""
-        if tensor is not None and not isinstance(tensor, Tensor):
-            raise DtypeError(f"register_buffer() expects a tensor or None, not {type(tensor).__name__}")
-        self._put("_buffers", name, tensor)
+        self._put("_buffers", name, _one_of(Tensor, tensor, "register_buffer() expects a tensor"))
         if not persistent:
             self._unsaved.add(name)
 
     def register_module(self, name: str, module: Module | None) -> None:
         """Add a module under `name`, which need not be the name of an attribute, such as "0"."""
-        if module is not None and not isinstance(module, Module):
-            raise DtypeError(f"register_module() expects a module or None, not {type(module).__name__}")
-        self._put("_modules", name, module)
+        self._put("_modules", name, _one_of(Module, module, "register_module() expects a module"))
 
     add_module = register_module
 
@@ -396,6 +390,13 @@ class Module:
     def _inner_reprs(self) -> Iterator[tuple[str, str]]:
         for name, module in self._modules.items():
             yield name, repr(module)
+
+
+def _one_of(kind: type[Any], value: Any, expected: str) -> Any:
+    """The value, if it is of a kind or None."""
+    if value is None or isinstance(value, kind):
+        return value
+    raise DtypeError(f"{expected} or None, not {type(value).__name__}")
 
 
 def _each_once(named: Iterator[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
