@@ -395,13 +395,11 @@ def normal(
         return _normal(new_shape((size,)), mean, std, dtype, device, requires_grad, generator)
     shape = broadcast_shape([x.shape for x in given], "normal")
     kind, place = np.result_type(*[x.array.dtype for x in given]), given[0].device
-    if isinstance(std, Tensor):
-        if not bool((std >= 0).all()):
-            raise ValueError("normal() expects a std of 0 or more in each element")
-        found = _normal(shape, 0.0, 1.0, kind, place, False, generator) * std.detach()
-        return found + (mean.detach() if isinstance(mean, Tensor) else mean)
-    shifted: Tensor = _normal(shape, 0.0, std, kind, place, False, generator) + mean.detach()
-    return shifted
+    if isinstance(std, Tensor) and not bool((std >= 0).all()):
+        raise ValueError("normal() expects a std of 0 or more in each element")
+    numbers = _normal(shape, 0.0, 1.0 if isinstance(std, Tensor) else std, kind, place, False, generator)
+    scaled = numbers * std.detach() if isinstance(std, Tensor) else numbers
+    return scaled + (mean.detach() if isinstance(mean, Tensor) else mean)
 
 
 def _normal(shape: Shape, mean: Any, std: Any, dtype: Any, device: Any, requires_grad: bool, generator: Any) -> Tensor:

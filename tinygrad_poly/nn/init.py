@@ -15,7 +15,6 @@ from tinygrad_poly import functions
 from tinygrad_poly._missing import explain as _explain
 from tinygrad_poly.creation import eye, ones_like
 from tinygrad_poly.creation import tensor as made
-from tinygrad_poly.engine import arrays
 from tinygrad_poly.engine.errors import ShapeError
 from tinygrad_poly.engine.recording import no_grad
 from tinygrad_poly.random import normal_like, randperm, uniform_like
@@ -239,10 +238,9 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Any = None) -> Tenso
         return tensor
     drawn = normal_like(tensor, 0.0, 1.0, generator).reshape(tensor.shape[0], -1)
     tall = drawn if drawn.shape[0] >= drawn.shape[1] else drawn.T
-    xp = arrays.namespace(tall.array)
-    q, r = xp.linalg.qr(tall.array)
-    q = q * xp.sign(xp.diagonal(r))  # so that it does not depend on the signs that LAPACK chooses
-    return tensor.copy_(made(q if tall is drawn else q.T, device=tensor.device).reshape(tensor.shape) * gain)
+    q, r = functions.qr(tall)
+    q = q * functions.sign(r.diagonal())  # so that it does not depend on the signs that LAPACK chooses
+    return tensor.copy_((q if tall is drawn else q.T).reshape(tensor.shape) * gain)
 
 
 @no_grad()

@@ -237,8 +237,8 @@ def _check_weight(weight: Tensor | None, classes: int, name: str) -> None:
         raise ShapeError(f"{name}: weight needs one number for each of the {classes} classes, not shape {weight.shape}")
 
 
-def _check_classes(input: Tensor, target: Tensor, ignore_index: int, name: str) -> Any:
-    """Check class indices; returns where `target` is not ignored, as a boolean array.
+def _check_classes(input: Tensor, target: Tensor, ignore_index: int, name: str) -> Tensor:
+    """Check class indices; returns where `target` is not ignored.
 
     Raises:
         DtypeError: for classes that are no integers.
@@ -254,14 +254,12 @@ def _check_classes(input: Tensor, target: Tensor, ignore_index: int, name: str) 
             f"{name}: for an input of shape {input.shape}, class indices have shape {wanted}, "
             f"and these have {target.shape}"
         )
+    counts = wrap(target.array != ignore_index, None)
     try:
         given = np.asarray(arrays.on_cpu(target.array))
     except TypeError:  # inside jax.jit there are no numbers yet
-        return target.array != ignore_index
-    counts = given != ignore_index
-    given = given[counts]
-    if given.size and (given.min() < 0 or given.max() >= classes):
-        wrong = given[(given < 0) | (given >= classes)][0]
+        return counts
+    for wrong in given[((given < 0) | (given >= classes)) & (given != ignore_index)]:
         raise IndexError(
             f"{name}: class {wrong} does not exist: an input of shape {input.array.shape} "
             f"has the classes 0 to {classes - 1}"
@@ -350,10 +348,9 @@ def _index_loss(
     check_reduction(reduction)
     logs = _classes_last(input, name)
     counts = _check_classes(input, checked(target, name), ignore_index, name)
-    classes = logs.shape[-1]
+    classes, all_count = logs.shape[-1], arrays.surely(counts.array)
     _check_weight(weight, classes, name)
-    xp = arrays.namespace(target.array)
-    right = wrap(xp.where(xp.asarray(counts), target.array, 0), None)
+    right = wrap(target.array, None) if all_count else functions.where(counts, wrap(target.array, None), 0)
     loss = -functions.take_along_dim(logs, right.unsqueeze(-1), -1).squeeze(-1)
     factors = None if weight is None else wrap(weight.array, None)[right]
     if factors is not None:
@@ -361,14 +358,11 @@ def _index_loss(
     if smoothing:
         everywhere = -(logs if weight is None else logs * weight).sum(-1)
         loss = (1 - smoothing) * loss + smoothing / classes * everywhere
-    known = arrays.namespace(counts) is np
-    if not (known and counts.all()):
-        loss = functions.where(wrap(xp.asarray(counts), None), loss, 0.0)
-    if reduction != "mean":
+    if not all_count:
+        loss = functions.where(counts, loss, 0.0)
+    if reduction != "mean" or (factors is None and all_count):
         return _reduced(loss, reduction)
-    if factors is None and known:
-        return loss.sum() / int(counts.sum())
-    return loss.sum() / wrap(arrays.total(counts if factors is None else factors.array * xp.asarray(counts)), None)
+    return loss.sum() / (counts if factors is None else factors * counts).sum()
 
 
 def _check_alike(input: Tensor, target: Tensor, name: str) -> None:
