@@ -184,9 +184,7 @@ def full(size: Any, fill_value: float, *, dtype: Any = None, device: Any = None,
     """
     shape = new_shape((size,))
     fill_value = as_number(fill_value, "full", "fill_value")
-    kind = dtype
-    if kind is None and isinstance(fill_value, float):
-        kind = arrays.get_default_dtype()
+    kind = arrays.get_default_dtype() if dtype is None and isinstance(fill_value, float) else dtype
     kind = None if kind is None else as_dtype(kind)
     return on_device(lambda xp: xp.full(shape, fill_value, kind), device, requires_grad)
 

@@ -1,6 +1,7 @@
 """Gradients of several outputs at once, `grad` and `backward`, and torch's other names in `torch.autograd`."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from tinygrad_poly._missing import explain as _explain
 from tinygrad_poly.autograd.anomaly import detect_anomaly as detect_anomaly
@@ -51,7 +52,7 @@ def grad(
     (12.0, 12.0)
     """
     targets = inputs_of(inputs, "grad")
-    starts = _starts("grad", outputs, grad_outputs, create_graph, "outputs", "grad_outputs")
+    starts = _starts("grad", "outputs", outputs, grad_outputs, create_graph)
     retain = create_graph if retain_graph is None else retain_graph
     found = walk(starts, targets=targets, retain_graph=retain, create_graph=create_graph)
     gradients = [found.get(target) for target in targets]
@@ -94,36 +95,27 @@ def backward(
     >>> x.grad                                             # (3 + 5) · 2x
     tensor(32.)
     """
-    starts = _starts("backward", tensors, grad_tensors, create_graph, "tensors", "grad_tensors")
+    starts = _starts("backward", "tensors", tensors, grad_tensors, create_graph)
     retain = create_graph if retain_graph is None else retain_graph
     targets = None if inputs is None else inputs_of(inputs, "backward")
     walk(starts, targets=targets, retain_graph=retain, create_graph=create_graph, accumulate=True)
 
 
-def _starts(
-    name: str,
-    outputs: Tensor | Sequence[Tensor],
-    cotangents: Tensor | Sequence[Tensor | None] | None,
-    create_graph: bool,
-    outputs_name: str,
-    cotangents_name: str,
-) -> list[tuple[Node, Array]]:
+def _starts(function: str, name: str, outputs: Any, cotangents: Any, create_graph: bool) -> list[tuple[Node, Array]]:
     """The start of the walk: the node of each output, with its cotangent."""
-    tensors = _several(name, outputs, outputs_name)
-    given = [None] * len(tensors) if cotangents is None else _several(name, cotangents, cotangents_name, True)
+    tensors = _several(function, name, outputs)
+    given = [None] * len(tensors) if cotangents is None else _several(function, f"grad_{name}", cotangents, True)
     if len(given) != len(tensors):
-        raise GraphError(f"{name}() was given {len(tensors)} {outputs_name} but {len(given)} {cotangents_name}")
+        raise GraphError(f"{function}() was given {len(tensors)} {name} but {len(given)} grad_{name}")
     return [start(tensor, v, create_graph) for tensor, v in zip(tensors, given, strict=True)]
 
 
-def _several(
-    function: str, tensors: Tensor | Sequence[Tensor | None], name: str, optional: bool = False
-) -> Sequence[Tensor]:
+def _several(function: str, name: str, tensors: Any, optional: bool = False) -> list[Any]:
     several = [tensors] if isinstance(tensors, Tensor) else list(tensors)
     for tensor in several:
         if not isinstance(tensor, Tensor) and not (optional and tensor is None):
             raise DtypeError(f"{function}(): {name} must be tensors, not {type(tensor).__name__}")
-    return several  # type: ignore[return-value]
+    return several
 
 
 # They are made of what is built on this module.

@@ -157,13 +157,13 @@ def nanmean(
 
 
 def _spread(
-    row: Operation, input: Tensor, dim: Any, unbiased: bool | None, keepdim: bool, correction: float | None, name: str
+    row: Operation, input: Tensor, dim: Any, axis: Any, unbiased: bool | None, keepdim: bool, correction: Any, name: str
 ) -> Tensor:
     check_floating(checked(input, name), name)
     if isinstance(dim, bool):
         dim, unbiased = None, dim
     correction = as_number(correction if unbiased is None else int(unbiased), name, "correction")
-    return apply_unary(row, input, reduced(input, dim, None, name), keepdim, 1 if correction is None else correction)
+    return apply_unary(row, input, reduced(input, dim, axis, name), keepdim, 1 if correction is None else correction)
 
 
 def var(
@@ -187,8 +187,7 @@ def var(
     >>> var(tensor([1.0, 2.0, 3.0, 6.0]), correction=0)
     tensor(3.5000)
     """
-    dim = axis if dim is None else dim
-    return _spread(reductions.var, input, dim, unbiased, keepdim or keepdims, correction, "var")
+    return _spread(reductions.var, input, dim, axis, unbiased, keepdim or keepdims, correction, "var")
 
 
 def std(
@@ -212,8 +211,7 @@ def std(
     >>> std(tensor([1.0, 3.0, 5.0]))
     tensor(2.)
     """
-    dim = axis if dim is None else dim
-    return _spread(reductions.std, input, dim, unbiased, keepdim or keepdims, correction, "std")
+    return _spread(reductions.std, input, dim, axis, unbiased, keepdim or keepdims, correction, "std")
 
 
 def amax(input: Tensor, dim: Any = None, keepdim: bool = False, *, axis: Any = None, keepdims: bool = False) -> Tensor:
