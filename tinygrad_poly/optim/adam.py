@@ -1,24 +1,30 @@
-"""Adam and AdamW: steps by a mean of the gradients, divided by the root of a mean of their squares."""
+"""Adam and its relatives: steps by a mean of the gradients, divided by the root of a mean of their squares."""
 
-from typing import Unpack
+from typing import Any, ClassVar
 
-from tinygrad_poly.creation import zeros_like
 from tinygrad_poly.engine.apply import wrap
 from tinygrad_poly.engine.arrays import Array, namespace
-from tinygrad_poly.optim.optimizer import (
-    Group,
-    Optimizer,
-    Params,
-    TorchsOptions,
-    check_betas,
-    given,
-    gradients,
-    not_negative,
-    rate,
-)
+from tinygrad_poly.optim.optimizer import Group, TabledOptimizer, chosen, gradients, rate
+from tinygrad_poly.tensor import Tensor
+
+ADAM = {"lr": 2e-3, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0}
 
 
-class Adam(Optimizer):
+def _decayed(p: Tensor, group: Group) -> Array:
+    """The weight, made smaller where `weight_decay` is decoupled from the gradient."""
+    decays = group["decoupled_weight_decay"] and group["weight_decay"]
+    return p.array * (1 - rate(group) * group["weight_decay"]) if decays else p.array
+
+
+def _averages(state: dict[str, Any], g: Array, group: Group) -> tuple[Array, Array]:
+    """The averages m of the gradients and v of their squares, with this gradient."""
+    (beta1, beta2), m, v = group["betas"], state["exp_avg"].array, state["exp_avg_sq"].array
+    m, v = m + (1 - beta1) * (g - m), beta2 * v + (1 - beta2) * (g * g)
+    state["exp_avg"], state["exp_avg_sq"] = wrap(m, None), wrap(v, None)
+    return m, v
+
+
+class Adam(TabledOptimizer):
     """w ← w − lr · m̂ / (√v̂ + eps), with averages m of the gradients g and v of their squares.
 
     m ← β₁ m + (1 − β₁) g and v ← β₂ v + (1 − β₂) g² start at 0. After t steps they have seen only
@@ -48,51 +54,21 @@ class Adam(Optimizer):
     tensor([0.9000], requires_grad=True)
     """
 
-    def __init__(
-        self,
-        params: Params,
-        lr: float = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
-        weight_decay: float = 0,
-        amsgrad: bool = False,
-        *,
-        maximize: bool = False,
-        decoupled_weight_decay: bool = False,
-        **torchs: Unpack[TorchsOptions],
-    ) -> None:
-        super().__init__(params, given(locals()), torchs)
-
-    def _check(self, group: Group) -> None:
-        not_negative(group, "lr", "eps", "weight_decay")
-        check_betas(group)
+    options: ClassVar = ADAM | {"lr": 1e-3, "amsgrad": False}
+    named: ClassVar = {"maximize": False, "decoupled_weight_decay": False}
 
     def _update(self, group: Group) -> None:
-        lr, eps, weight_decay = rate(group), group["eps"], group["weight_decay"]
-        beta1, beta2 = group["betas"]
-        decoupled = group["decoupled_weight_decay"]
-        for p, g in gradients(group, 0 if decoupled else weight_decay):
-            state = self.state[p]
-            if not state:
-                state.update(step=0, exp_avg=zeros_like(p), exp_avg_sq=zeros_like(p))
-            state["step"] = t = state["step"] + 1
-            m, v = state["exp_avg"].array, state["exp_avg_sq"].array
-            m = m + (1 - beta1) * (g - m)
-            v = beta2 * v + (1 - beta2) * (g * g)
-            state["exp_avg"], state["exp_avg_sq"] = wrap(m, None), wrap(v, None)
+        lr, (beta1, beta2) = rate(group), group["betas"]
+        for p, g in gradients(group):
+            state = self._at_next_step(p, ("exp_avg", "exp_avg_sq"))
+            t = state["step"]
+            m, v = _averages(state, g, group)
             if group["amsgrad"]:
-                v = self._largest(p, v)
-            denominator = namespace(v).sqrt(v) / (1 - beta2**t) ** 0.5 + eps
-            w = p.array * (1 - lr * weight_decay) if decoupled and weight_decay else p.array
-            p.array = w - lr / (1 - beta1**t) * (m / denominator)
-
-    def _largest(self, p: Array, v: Array) -> Array:
-        """The elementwise largest v so far."""
-        state = self.state[p]
-        if "max_exp_avg_sq" in state:
-            v = namespace(v).maximum(state["max_exp_avg_sq"].array, v)
-        state["max_exp_avg_sq"] = wrap(v, None)
-        return v
+                if "max_exp_avg_sq" in state:
+                    v = namespace(v).maximum(state["max_exp_avg_sq"].array, v)
+                state["max_exp_avg_sq"] = wrap(v, None)
+            denominator = namespace(v).sqrt(v) / (1 - beta2**t) ** 0.5 + group["eps"]
+            p.array = _decayed(p, group) - lr / (1 - beta1**t) * (m / denominator)
 
 
 class AdamW(Adam):
@@ -108,18 +84,95 @@ class AdamW(Adam):
     tensor([0.8500], requires_grad=True)
     """
 
-    def __init__(
-        self,
-        params: Params,
-        lr: float = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
-        weight_decay: float = 1e-2,
-        amsgrad: bool = False,
-        *,
-        maximize: bool = False,
-        **torchs: Unpack[TorchsOptions],
-    ) -> None:
-        super().__init__(
-            params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize, decoupled_weight_decay=True, **torchs
-        )
+    options: ClassVar = Adam.options | {"weight_decay": 1e-2}
+    named: ClassVar = {"maximize": False}
+    fixed: ClassVar = {"decoupled_weight_decay": True}
+
+
+class Adamax(TabledOptimizer):
+    """w ← w − lr · m̂ / u: Adam with the largest gradient u ← max(β₂ u, |g| + eps) in place of the root.
+
+    Kingma and Ba, Adam: A Method for Stochastic Optimization, 2014.
+
+    >>> w = tensor([1.0], requires_grad=True)
+    >>> optimizer = Adamax([w], lr=0.1)
+    >>> (1000 * w).sum().backward()
+    >>> optimizer.step()                # the first step is lr long, whatever the gradient
+    >>> w
+    tensor([0.9000], requires_grad=True)
+    """
+
+    options: ClassVar = ADAM
+
+    def _update(self, group: Group) -> None:
+        beta1, beta2 = group["betas"]
+        for p, g in gradients(group):
+            state = self._at_next_step(p, ("exp_avg", "exp_inf"))
+            m = state["exp_avg"].array
+            m = m + (1 - beta1) * (g - m)
+            u = namespace(g).maximum(beta2 * state["exp_inf"].array, abs(g) + group["eps"])
+            state["exp_avg"], state["exp_inf"] = wrap(m, None), wrap(u, None)
+            p.array = p.array - rate(group) / (1 - beta1 ** state["step"]) * (m / u)
+
+
+class NAdam(TabledOptimizer):
+    """Adam with Nesterov's momentum, which looks one step ahead: m̂ = μₜ₊₁ m / (1 − Π μ) + (1 − μₜ) g / (1 − Π μ).
+
+    The momentum grows: μₜ = β₁ (1 − ½ · 0.96^(t · momentum_decay)), and Π μ is the product of all so far, in the first
+    term with the next. Dozat, Incorporating Nesterov Momentum into Adam, 2016.
+
+    >>> w = tensor([1.0], requires_grad=True)
+    >>> optimizer = NAdam([w], lr=0.1, betas=(0.0, 0.5))
+    >>> (1000 * w).sum().backward()
+    >>> optimizer.step()                # without momentum the first step is lr long
+    >>> w
+    tensor([0.9000], requires_grad=True)
+    """
+
+    options: ClassVar = ADAM | {"momentum_decay": 4e-3, "decoupled_weight_decay": False}
+
+    def _update(self, group: Group) -> None:
+        lr, (beta1, beta2), decay = rate(group), group["betas"], group["momentum_decay"]
+        for p, g in gradients(group):
+            state = self._at_next_step(p, ("exp_avg", "exp_avg_sq"), mu_product=1.0)
+            t = state["step"]
+            mu, following = (beta1 * (1 - 0.5 * 0.96 ** (k * decay)) for k in (t, t + 1))
+            state["mu_product"] = product = state["mu_product"] * mu
+            m, v = _averages(state, g, group)
+            denominator = namespace(v).sqrt(v / (1 - beta2**t)) + group["eps"]
+            w = _decayed(p, group) - lr * (1 - mu) / (1 - product) * (g / denominator)
+            p.array = w - lr * following / (1 - product * following) * (m / denominator)
+
+
+class RAdam(TabledOptimizer):
+    """Adam whose steps are divided by √v̂ only once v̂ has seen enough gradients, and rectified by a factor r.
+
+    With ρ∞ = 2/(1 − β₂) − 1 and ρ = ρ∞ − 2t β₂ᵗ/(1 − β₂ᵗ), where ρ > 5: r² = (ρ − 4)(ρ − 2)ρ∞ / ((ρ∞ − 4)(ρ∞ − 2)ρ).
+    Liu and others, On the Variance of the Adaptive Learning Rate and Beyond, 2019.
+
+    >>> w = tensor([1.0], requires_grad=True)
+    >>> optimizer = RAdam([w], lr=0.1)
+    >>> (3 * w).sum().backward()
+    >>> optimizer.step()                # the first steps are those of gradient descent, with momentum
+    >>> w
+    tensor([0.7000], requires_grad=True)
+    """
+
+    options: ClassVar = ADAM | {"lr": 1e-3, "decoupled_weight_decay": False}
+
+    def _update(self, group: Group) -> None:
+        beta1, beta2 = group["betas"]
+        longest = 2 / (1 - beta2) - 1
+        for p, g in gradients(group):
+            state = self._at_next_step(p, ("exp_avg", "exp_avg_sq"))
+            t = state["step"]
+            m, v = _averages(state, g, group)
+            step = m / (1 - beta1**t) * rate(group)
+            if longest > 5:
+                seen = 1 - beta2**t
+                rho = longest - 2 * t * beta2**t / seen
+                # The size, so that there is a root also where it does not count.
+                square = abs((rho - 4) * (rho - 2) * longest / ((longest - 4) * (longest - 2) * rho))
+                scaled = step * (seen**0.5 / (namespace(v).sqrt(v) + group["eps"])) * square**0.5
+                step = chosen(rho > 5.0, scaled, step)
+            p.array = _decayed(p, group) - step

@@ -2,20 +2,20 @@
 
 import functools
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 from tinygrad_poly.engine.apply import wrap
 from tinygrad_poly.engine.arrays import Array, astype, namespace, total
 from tinygrad_poly.engine.errors import DtypeError
 from tinygrad_poly.engine.recording import enable_grad
 from tinygrad_poly.optim.line_search import Trial, strong_wolfe
-from tinygrad_poly.optim.optimizer import Closure, Group, Optimizer, Params, given, not_negative
+from tinygrad_poly.optim.optimizer import Closure, Group, TabledOptimizer
 from tinygrad_poly.tensor import Tensor
 
 LEAST_CURVATURE = 1e-10  # y · s of a pair that is worth remembering
 
 
-class LBFGS(Optimizer):
+class LBFGS(TabledOptimizer):
     """Newton's method with an inverse Hessian that is estimated from the last steps and changes of the gradient.
 
     One `step` takes up to `max_iter` of them, and calls a function that computes the loss as often as it
@@ -51,19 +51,11 @@ class LBFGS(Optimizer):
 
     needs_closure = True
 
-    def __init__(
-        self,
-        params: Params,
-        lr: float = 1,
-        max_iter: int = 20,
-        max_eval: int | None = None,
-        tolerance_grad: float = 1e-7,
-        tolerance_change: float = 1e-9,
-        history_size: int = 100,
-        line_search_fn: str | None = None,
-    ) -> None:
-        max_eval = max_iter * 5 // 4 if max_eval is None else max_eval
-        super().__init__(params, given(locals()))
+    options: ClassVar = {
+        "lr": 1, "max_iter": 20, "max_eval": None, "tolerance_grad": 1e-7, "tolerance_change": 1e-9,
+        "history_size": 100, "line_search_fn": None,
+    }  # fmt: skip
+    named: ClassVar = {}
 
     def add_param_group(self, param_group: Group) -> None:
         """Add the only group that there can be.
@@ -76,7 +68,9 @@ class LBFGS(Optimizer):
         super().add_param_group(param_group)
 
     def _check(self, group: Group) -> None:
-        not_negative(group, "lr", "tolerance_grad", "tolerance_change")
+        super()._check(group)
+        if group["max_eval"] is None:
+            group["max_eval"] = group["max_iter"] * 5 // 4
         for name in ("max_iter", "max_eval", "history_size"):
             if group[name] < 1:
                 raise ValueError(f"{name} must be 1 or more, not {group[name]}")

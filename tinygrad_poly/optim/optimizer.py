@@ -4,7 +4,7 @@ import inspect
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, ClassVar, TypedDict
+from typing import Any, ClassVar
 
 from tinygrad_poly.creation import zeros_like
 from tinygrad_poly.engine.apply import wrap
@@ -18,18 +18,8 @@ Params = Iterable[Tensor] | Iterable[tuple[str, Tensor]] | Iterable[Group]
 Closure = Callable[[], Any]
 
 
-class TorchsOptions(TypedDict, total=False):
-    """Torch's options for how to compute a step, accepted where they do not change the result."""
-
-    foreach: bool | None
-    fused: bool | None
-    capturable: bool
-    differentiable: bool
-
-
-def given(arguments: dict[str, Any]) -> dict[str, Any]:
-    """The options among the local names with which a constructor begins."""
-    return {name: value for name, value in arguments.items() if name not in ("self", "params", "torchs", "__class__")}
+TORCHS = ("foreach", "fused", "capturable", "differentiable")
+"""Torch's options for how to compute a step, accepted where they do not change the result."""
 
 
 class Optimizer:
@@ -42,7 +32,6 @@ class Optimizer:
             with "params" and the options that differ from the defaults, such as
             `[{"params": [w]}, {"params": [b], "lr": 0.1}]`.
         defaults: the options of groups that do not say otherwise.
-        torchs: options of torch's that are no options here.
 
     Attributes:
         param_groups: the groups, each with all options. Changing `group["lr"]` changes the next step.
@@ -61,8 +50,7 @@ class Optimizer:
         """
         return False
 
-    def __init__(self, params: Params, defaults: dict[str, Any], torchs: TorchsOptions | None = None) -> None:
-        _check_nothing_asked(type(self).__name__, torchs or {})
+    def __init__(self, params: Params, defaults: dict[str, Any]) -> None:
         if isinstance(params, Tensor):
             raise DtypeError("an optimizer takes a list of parameters: write [w] instead of w")
         if isinstance(params, (Mapping, set, frozenset)):
@@ -221,34 +209,41 @@ class Optimizer:
 
 
 class TabledOptimizer(Optimizer):
-    """The base of optimizers that name their options in a table: `options`, with the defaults, in torch's order."""
+    """The base of optimizers that name their options in tables, in torch's order and with torch's defaults."""
 
     options: ClassVar[dict[str, Any]]
-    __signature__: ClassVar[inspect.Signature]
+    named: ClassVar[dict[str, Any]] = {"maximize": False}
+    """Those that are given by name only."""
+    fixed: ClassVar[dict[str, Any]] = {}
+    """Those that nobody can give."""
+    _signature: ClassVar[inspect.Signature]
+    __signature__: ClassVar[inspect.Signature | None]
 
     def __init_subclass__(cls) -> None:
         kinds = inspect.Parameter
-        before = [kinds("params", kinds.POSITIONAL_OR_KEYWORD)]
-        before += [kinds(name, kinds.POSITIONAL_OR_KEYWORD, default=value) for name, value in cls.options.items()]
-        after = [kinds("maximize", kinds.KEYWORD_ONLY, default=False), kinds("torchs", kinds.VAR_KEYWORD)]
-        cls.__signature__ = inspect.Signature(before + after)
+        parameters = [kinds("params", kinds.POSITIONAL_OR_KEYWORD)]
+        for options, kind in ((cls.options, kinds.POSITIONAL_OR_KEYWORD), (cls.named, kinds.KEYWORD_ONLY)):
+            parameters += [kinds(name, kind, default=value) for name, value in options.items()]
+        cls._signature = inspect.Signature([*parameters, kinds("torchs", kinds.VAR_KEYWORD)])
+        # A subclass with a constructor of its own has that one's.
+        cls.__signature__ = None if "__init__" in vars(cls) else cls._signature
 
-    def __init__(self, params: Params, *given: Any, **named: Any) -> None:
-        bound = self.__signature__.bind(params, *given, **named)
+    def __init__(self, *given: Any, **named: Any) -> None:
+        bound = self._signature.bind(*given, **named)
         bound.apply_defaults()
-        options = dict(bound.arguments)
-        torchs = options.pop("torchs")
-        super().__init__(options.pop("params"), options, torchs)
+        options = bound.arguments
+        _check_nothing_asked(type(self).__name__, options.pop("torchs"))
+        super().__init__(options.pop("params"), options | self.fixed)
 
     def _check(self, group: Group) -> None:
         check_betas(group)
         not_negative(group, *(name for name, default in self.options.items() if type(default) in (int, float)))
 
-    def _at_next_step(self, p: Tensor, arrays: tuple[str, ...], **numbers: float) -> dict[str, Any]:
-        """The state of a parameter, with its steps counted; it begins with these arrays of zeros, and these numbers."""
+    def _at_next_step(self, p: Tensor, arrays: Iterable[str], fill: float = 0, **numbers: float) -> dict[str, Any]:
+        """The state of a parameter, with its steps counted; it begins with arrays full of one number, and numbers."""
         state = self.state[p]
         if not state:
-            state.update({"step": 0} | numbers | {name: zeros_like(p) for name in arrays})
+            state.update({"step": 0} | numbers | {name: zeros_like(p) + fill for name in arrays})
         state["step"] += 1
         return state
 
@@ -275,18 +270,26 @@ def rate(group: Group) -> Any:
     return lr if type(lr) is float or hasattr(lr, "weak") else float(lr)
 
 
-def gradients(group: Group, weight_decay: float) -> Iterator[tuple[Tensor, Array]]:
+def gradients(group: Group) -> Iterator[tuple[Tensor, Array]]:
     """The parameters of a group that have a gradient, each with its direction of ascent.
 
-    That is the gradient of L + ½ weight_decay · w², or of −L where the group maximizes.
+    That is the gradient of L + ½ weight_decay · w², or of −L where the group maximizes; of L or −L alone where the
+    decay is decoupled from it.
     """
-    sign_changed = group["maximize"]
+    weight_decay = 0 if group.get("decoupled_weight_decay") else group.get("weight_decay")
     for p in group["params"]:
         node = p.node
         if node is None or node.grad is None:
             continue
-        g = -node.grad.array if sign_changed else node.grad.array
+        g = -node.grad.array if group["maximize"] else node.grad.array
         yield p, g + weight_decay * p.array if weight_decay else g
+
+
+def chosen(condition: Any, a: Any, b: Any) -> Any:
+    """The number `a` if the condition holds, else `b`; in a trace, where it is not known, both and the choice."""
+    if isinstance(condition, bool):
+        return a if condition else b
+    return namespace(condition).where(condition, a, b)
 
 
 def _with_names(params: list[Any]) -> Group:
@@ -306,7 +309,7 @@ def _check_nothing_asked(optimizer: str, torchs: Mapping[str, Any]) -> None:
         ValueError: for one that asks for something.
     """
     for name, value in torchs.items():
-        if name not in TorchsOptions.__annotations__:
+        if name not in TORCHS:
             raise TypeError(f"{optimizer}() got an unexpected keyword argument {name!r}")
         if value:
             raise ValueError(
