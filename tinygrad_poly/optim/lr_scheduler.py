@@ -2,12 +2,13 @@
 
 import math
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from tinygrad_poly._missing import explain as _explain
 from tinygrad_poly.engine.errors import DtypeError
 from tinygrad_poly.optim.optimizer import Group, Optimizer
+from tinygrad_poly.optim.tabled import REQUIRED, Tabled
 
 
 def _checked(optimizer: Any) -> Optimizer:
@@ -16,13 +17,13 @@ def _checked(optimizer: Any) -> Optimizer:
     return optimizer
 
 
-def _for_each_group(optimizer: Optimizer, value: Any, name: str) -> list[Any]:
-    """The values of the groups, of one for all of them or a list with one for each.
+def _for_each_group(scheduler: Any, name: str) -> list[Any]:
+    """The values of an option for the groups, of one for all of them or a list with one for each.
 
     Raises:
         ValueError: for a list of another length.
     """
-    count = len(_checked(optimizer).param_groups)
+    value, count = vars(scheduler).pop(name), len(scheduler.optimizer.param_groups)
     values = list(value) if isinstance(value, (list, tuple)) else [value] * count
     if len(values) != count:
         raise ValueError(f"the optimizer has {count} groups, but {name} has {len(values)} values")
@@ -116,7 +117,33 @@ class LRScheduler:
         self.__dict__.update(own)
 
 
-class LambdaLR(LRScheduler):
+class _Formula(LRScheduler, Tabled):
+    """The base of schedules that name their options in a table; each is an attribute."""
+
+    options: ClassVar[dict[str, Any]] = {}
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any: ...
+
+    @classmethod
+    def _table(cls) -> tuple[dict[str, Any], dict[str, Any]]:
+        return {"optimizer": REQUIRED} | cls.options | {"last_epoch": -1}, {}
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        vars(self).update(self._bound(given, named))
+        _checked(self.optimizer)
+        self._set_up()
+        self._start()
+
+    def _set_up(self) -> None:
+        """Check the options, and compute what follows from them."""
+
+    def _start(self) -> None:
+        LRScheduler.__init__(self, self.optimizer, self.last_epoch)
+
+
+class LambdaLR(_Formula):
     """A schedule: the first rate times a function of the epoch.
 
     >>> from tinygrad_poly.optim import SGD
@@ -127,14 +154,10 @@ class LambdaLR(LRScheduler):
     0.25
     """
 
-    def __init__(
-        self,
-        optimizer: Optimizer,
-        lr_lambda: Callable[[int], float] | Sequence[Callable[[int], float]],
-        last_epoch: int = -1,
-    ) -> None:
-        self.lr_lambdas = _for_each_group(optimizer, lr_lambda, "lr_lambda")
-        super().__init__(optimizer, last_epoch)
+    options: ClassVar = {"lr_lambda": REQUIRED}
+
+    def _set_up(self) -> None:
+        self.lr_lambdas = _for_each_group(self, "lr_lambda")
 
     def get_lr(self) -> list[float]:
         """The first rates times the functions."""
@@ -165,7 +188,7 @@ class MultiplicativeLR(LambdaLR):
         self.step()
 
 
-class ConstantLR(LRScheduler):
+class ConstantLR(_Formula):
     """A schedule: the rate is multiplied by `factor` for the first `total_iters` epochs.
 
     >>> from tinygrad_poly.optim import SGD
@@ -180,11 +203,11 @@ class ConstantLR(LRScheduler):
     [0.25, 0.25, 0.5]
     """
 
-    def __init__(self, optimizer: Optimizer, factor: float = 1 / 3, total_iters: int = 5, last_epoch: int = -1) -> None:
-        if not 0 < factor <= 1:
-            raise ValueError(f"factor must be above 0 and at most 1, not {factor}")
-        self.factor, self.total_iters = factor, total_iters
-        super().__init__(optimizer, last_epoch)
+    options: ClassVar = {"factor": 1 / 3, "total_iters": 5}
+
+    def _set_up(self) -> None:
+        if not 0 < self.factor <= 1:
+            raise ValueError(f"factor must be above 0 and at most 1, not {self.factor}")
 
     def get_lr(self) -> list[float]:
         """The present rates, times `factor` at first, and divided by it in the end."""
@@ -192,7 +215,7 @@ class ConstantLR(LRScheduler):
         return self._times(at_end if self.last_epoch else self.factor)
 
 
-class LinearLR(LRScheduler):
+class LinearLR(_Formula):
     """A schedule: the rate is multiplied by a factor that goes from `start_factor` to `end_factor` in a straight line.
 
     >>> from tinygrad_poly.optim import SGD
@@ -203,21 +226,14 @@ class LinearLR(LRScheduler):
     0.375
     """
 
-    def __init__(
-        self,
-        optimizer: Optimizer,
-        start_factor: float = 1 / 3,
-        end_factor: float = 1.0,
-        total_iters: int = 5,
-        last_epoch: int = -1,
-    ) -> None:
-        if not (0 < start_factor <= 1 and 0 <= end_factor <= 1):
+    options: ClassVar = {"start_factor": 1 / 3, "end_factor": 1.0, "total_iters": 5}
+
+    def _set_up(self) -> None:
+        if not (0 < self.start_factor <= 1 and 0 <= self.end_factor <= 1):
             raise ValueError(
-                f"start_factor must be above 0 and end_factor at least 0, both at most 1, not {start_factor} "
-                f"and {end_factor}"
+                "start_factor must be above 0 and end_factor at least 0, both at most 1, not "
+                f"{self.start_factor} and {self.end_factor}"
             )
-        self.start_factor, self.end_factor, self.total_iters = start_factor, end_factor, total_iters
-        super().__init__(optimizer, last_epoch)
 
     def get_lr(self) -> list[float]:
         """The present rates times the quotient of this epoch's factor and the last one's."""
@@ -229,7 +245,7 @@ class LinearLR(LRScheduler):
         return self._times(1 + rise / (self.total_iters * self.start_factor + (self.last_epoch - 1) * rise))
 
 
-class PolynomialLR(LRScheduler):
+class PolynomialLR(_Formula):
     """A schedule: the first rate times (1 − t/T)^power until epoch T = `total_iters`, then 0.
 
     >>> from tinygrad_poly.optim import SGD
@@ -240,9 +256,7 @@ class PolynomialLR(LRScheduler):
     0.125
     """
 
-    def __init__(self, optimizer: Optimizer, total_iters: int = 5, power: float = 1.0, last_epoch: int = -1) -> None:
-        self.total_iters, self.power = total_iters, power
-        super().__init__(optimizer, last_epoch)
+    options: ClassVar = {"total_iters": 5, "power": 1.0}
 
     def get_lr(self) -> list[float]:
         """The present rates times the quotient of this epoch's factor and the last one's."""
@@ -252,7 +266,7 @@ class PolynomialLR(LRScheduler):
         return self._times(((1 - t / end) / (1 - (t - 1) / end)) ** self.power)
 
 
-class StepLR(LRScheduler):
+class StepLR(_Formula):
     """A schedule: the rate is multiplied by `gamma` every `step_size` epochs.
 
     >>> from tinygrad_poly.optim import SGD
@@ -265,11 +279,11 @@ class StepLR(LRScheduler):
     0.125
     """
 
-    def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1, last_epoch: int = -1) -> None:
-        if step_size < 1:
-            raise ValueError(f"step_size must be 1 or more, not {step_size}")
-        self.step_size, self.gamma = step_size, gamma
-        super().__init__(optimizer, last_epoch)
+    options: ClassVar = {"step_size": REQUIRED, "gamma": 0.1}
+
+    def _set_up(self) -> None:
+        if self.step_size < 1:
+            raise ValueError(f"step_size must be 1 or more, not {self.step_size}")
 
     def get_lr(self) -> list[float]:
         """The present rates, times `gamma` at every multiple of `step_size`."""
@@ -277,7 +291,7 @@ class StepLR(LRScheduler):
         return self._times(self.gamma if at_a_multiple else 1.0)
 
 
-class MultiStepLR(LRScheduler):
+class MultiStepLR(_Formula):
     """A schedule: the rate is multiplied by `gamma` at each of the epochs in `milestones`.
 
     >>> from tinygrad_poly.optim import SGD
@@ -290,18 +304,17 @@ class MultiStepLR(LRScheduler):
     0.125
     """
 
-    def __init__(
-        self, optimizer: Optimizer, milestones: Iterable[int], gamma: float = 0.1, last_epoch: int = -1
-    ) -> None:
-        self.milestones, self.gamma = sorted(milestones), gamma
-        super().__init__(optimizer, last_epoch)
+    options: ClassVar = {"milestones": REQUIRED, "gamma": 0.1}
+
+    def _set_up(self) -> None:
+        self.milestones: list[int] = sorted(self.milestones)
 
     def get_lr(self) -> list[float]:
         """The present rates, times `gamma` at a milestone."""
         return self._times(self.gamma ** self.milestones.count(self.last_epoch))
 
 
-class ExponentialLR(LRScheduler):
+class ExponentialLR(_Formula):
     """A schedule: the rate is multiplied by `gamma` every epoch.
 
     >>> from tinygrad_poly.optim import SGD
@@ -312,16 +325,14 @@ class ExponentialLR(LRScheduler):
     [0.25]
     """
 
-    def __init__(self, optimizer: Optimizer, gamma: float, last_epoch: int = -1) -> None:
-        self.gamma = gamma
-        super().__init__(optimizer, last_epoch)
+    options: ClassVar = {"gamma": REQUIRED}
 
     def get_lr(self) -> list[float]:
         """The present rates times `gamma`."""
         return self._times(1.0 if self._is_first else self.gamma)
 
 
-class CosineAnnealingLR(LRScheduler):
+class CosineAnnealingLR(_Formula):
     """A schedule: from the first rate to `eta_min` in `T_max` epochs, along half a period of the cosine.
 
     The rate of epoch t is eta_min + ½ (first − eta_min) (1 + cos(π t/T_max)), reached from that of the
@@ -337,11 +348,11 @@ class CosineAnnealingLR(LRScheduler):
     0.25
     """
 
-    def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0, last_epoch: int = -1) -> None:
-        if T_max < 1:
-            raise ValueError(f"T_max must be 1 or more, not {T_max}")
-        self.T_max, self.eta_min = T_max, eta_min
-        super().__init__(optimizer, last_epoch)
+    options: ClassVar = {"T_max": REQUIRED, "eta_min": 0.0}
+
+    def _set_up(self) -> None:
+        if self.T_max < 1:
+            raise ValueError(f"T_max must be 1 or more, not {self.T_max}")
 
     def get_lr(self) -> list[float]:
         """The next rates along the cosine."""
@@ -356,7 +367,7 @@ class CosineAnnealingLR(LRScheduler):
         return [factor * (lr - self.eta_min) + self.eta_min for lr in self._rates()]
 
 
-class CosineAnnealingWarmRestarts(LRScheduler):
+class CosineAnnealingWarmRestarts(_Formula):
     """A schedule: along half a period of the cosine to `eta_min`, again and again; the first takes `T_0` epochs.
 
     Each takes `T_mult` times as long as the one before. `step(epoch)` goes to any epoch, also between whole ones.
@@ -371,13 +382,13 @@ class CosineAnnealingWarmRestarts(LRScheduler):
     0.25
     """
 
-    def __init__(
-        self, optimizer: Optimizer, T_0: int, T_mult: int = 1, eta_min: float = 0.0, last_epoch: int = -1
-    ) -> None:
+    options: ClassVar = {"T_0": REQUIRED, "T_mult": 1, "eta_min": 0.0}
+
+    def _set_up(self) -> None:
+        T_0, T_mult = self.T_0, self.T_mult
         if not (isinstance(T_0, int) and isinstance(T_mult, int) and T_0 > 0 < T_mult):
             raise ValueError(f"T_0 and T_mult must be whole numbers of 1 or more, not {T_0} and {T_mult}")
-        self.T_0, self.T_i, self.T_mult, self.eta_min, self.T_cur = T_0, T_0, T_mult, eta_min, float(last_epoch)
-        super().__init__(optimizer, last_epoch)
+        self.T_i, self.T_cur = T_0, float(self.last_epoch)
 
     def get_lr(self) -> list[float]:
         """The rates along the cosine."""
@@ -403,26 +414,28 @@ class CosineAnnealingWarmRestarts(LRScheduler):
         self._set_rates()
 
 
-class _WithMomentum(LRScheduler):
+class _WithMomentum(_Formula):
     """A schedule of the rate and, against it, of the momentum or β₁."""
 
-    def _keep_momentum(self, base: Any, largest: Any, begins: bool) -> None:
-        """Store the limits of the momentum in the groups.
+    def _keep_momentum(self) -> None:
+        """Store the limits of the momentum, if it is to change, in the groups.
 
         Raises:
             ValueError: where the optimizer has no momentum.
         """
-        optimizer = self.optimizer
-        if "momentum" not in optimizer.defaults and "betas" not in optimizer.defaults:
+        if not self.cycle_momentum:
+            return
+        if self.optimizer.defaults.keys().isdisjoint({"momentum", "betas"}):
             raise ValueError(
-                f"{type(optimizer).__name__} has neither momentum nor betas to change with the rate: "
+                f"{type(self.optimizer).__name__} has neither momentum nor betas to change with the rate: "
                 "use cycle_momentum=False"
             )
-        self.base_momentums = _for_each_group(optimizer, base, "base_momentum")
-        self.max_momentums = _for_each_group(optimizer, largest, "max_momentum")
-        for group, low, high in zip(optimizer.param_groups * begins, self.base_momentums, self.max_momentums):
-            self._set_momentum(group, high)
-            group.update(max_momentum=high, base_momentum=low)
+        self.base_momentums = _for_each_group(self, "base_momentum")
+        self.max_momentums = _for_each_group(self, "max_momentum")
+        if self.last_epoch == -1:
+            for group, low, high in zip(self.optimizer.param_groups, self.base_momentums, self.max_momentums):
+                self._set_momentum(group, high)
+                group.update(max_momentum=high, base_momentum=low)
 
     @staticmethod
     def _set_momentum(group: Group, value: float) -> None:
@@ -458,42 +471,35 @@ class CyclicLR(_WithMomentum):
     0.375
     """
 
-    def __init__(
-        self,
-        optimizer: Optimizer,
-        base_lr: float | list[float],
-        max_lr: float | list[float],
-        step_size_up: int = 2000,
-        step_size_down: int | None = None,
-        mode: str = "triangular",
-        gamma: float = 1.0,
-        scale_fn: Callable[[float], float] | None = None,
-        scale_mode: str = "cycle",
-        cycle_momentum: bool = True,
-        base_momentum: float | list[float] = 0.8,
-        max_momentum: float | list[float] = 0.9,
-        last_epoch: int = -1,
-    ) -> None:
-        base_lrs, self.optimizer = _for_each_group(optimizer, base_lr, "base_lr"), optimizer
-        self.max_lrs = _for_each_group(optimizer, max_lr, "max_lr")
-        self.total_size = float(step_size_up + (step_size_up if step_size_down is None else step_size_down))
-        self.step_ratio, self.mode, self.gamma = step_size_up / self.total_size, mode, gamma
+    options: ClassVar = {
+        "base_lr": REQUIRED, "max_lr": REQUIRED, "step_size_up": 2000, "step_size_down": None, "mode": "triangular",
+        "gamma": 1.0, "scale_fn": None, "scale_mode": "cycle", "cycle_momentum": True, "base_momentum": 0.8,
+        "max_momentum": 0.9,
+    }  # fmt: skip
+
+    def _set_up(self) -> None:
+        up, down, gamma = vars(self).pop("step_size_up"), vars(self).pop("step_size_down"), self.gamma
+        self.total_size = float(up + (up if down is None else down))
+        self.step_ratio = up / self.total_size
         heights = {
             "triangular": lambda cycle: 1.0,
             "triangular2": lambda cycle: 1 / 2.0 ** (cycle - 1),
             "exp_range": lambda step: gamma**step,
         }
-        if scale_fn is None and mode not in heights:
-            raise ValueError(f"mode must be one of {', '.join(heights)}, or scale_fn be given, not {mode!r}")
-        self.scale_fn: Callable[[float], float] = scale_fn or heights[mode]
-        self.scale_mode = scale_mode if scale_fn else "iterations" if mode == "exp_range" else "cycle"
-        self.cycle_momentum = cycle_momentum
-        for group, lr in zip(optimizer.param_groups, base_lrs, strict=True):
-            group["lr"] = lr if last_epoch == -1 else group["lr"]
-        if cycle_momentum:
-            self._keep_momentum(base_momentum, max_momentum, last_epoch == -1)
-        super().__init__(optimizer, last_epoch)
-        self.base_lrs = base_lrs
+        if self.scale_fn is None and self.mode not in heights:
+            raise ValueError(f"mode must be one of {', '.join(heights)}, or scale_fn be given, not {self.mode!r}")
+        if self.scale_fn is None:
+            self.scale_mode = "iterations" if self.mode == "exp_range" else "cycle"
+        self.scale_fn: Any = self.scale_fn or heights[self.mode]
+        self._least, self.max_lrs = _for_each_group(self, "base_lr"), _for_each_group(self, "max_lr")
+        if self.last_epoch == -1:
+            for group, lr in zip(self.optimizer.param_groups, self._least, strict=True):
+                group["lr"] = lr
+        self._keep_momentum()
+
+    def _start(self) -> None:
+        super()._start()
+        self.base_lrs = self._least
 
     def get_lr(self) -> list[float]:
         """The rates along the triangle."""
@@ -540,41 +546,31 @@ class OneCycleLR(_WithMomentum):
     0.5
     """
 
-    def __init__(
-        self,
-        optimizer: Optimizer,
-        max_lr: float | list[float],
-        total_steps: int | None = None,
-        epochs: int | None = None,
-        steps_per_epoch: int | None = None,
-        pct_start: float = 0.3,
-        anneal_strategy: str = "cos",
-        cycle_momentum: bool = True,
-        base_momentum: float | list[float] = 0.85,
-        max_momentum: float | list[float] = 0.95,
-        div_factor: float = 25.0,
-        final_div_factor: float = 1e4,
-        three_phase: bool = False,
-        last_epoch: int = -1,
-    ) -> None:
-        steps = (epochs or 0) * (steps_per_epoch or 0) if total_steps is None else total_steps
+    options: ClassVar = {
+        "max_lr": REQUIRED, "total_steps": None, "epochs": None, "steps_per_epoch": None, "pct_start": 0.3,
+        "anneal_strategy": "cos", "cycle_momentum": True, "base_momentum": 0.85, "max_momentum": 0.95,
+        "div_factor": 25.0, "final_div_factor": 1e4, "three_phase": False,
+    }  # fmt: skip
+
+    def _set_up(self) -> None:
+        epochs, of_each, part = vars(self).pop("epochs"), vars(self).pop("steps_per_epoch"), self.pct_start
+        steps = (epochs or 0) * (of_each or 0) if self.total_steps is None else self.total_steps
         if not (isinstance(steps, int) and steps > 0):
             raise ValueError(f"give total_steps, or epochs and steps_per_epoch, 1 or more, not {steps} steps")
-        if not 0 <= pct_start <= 1:
-            raise ValueError(f"pct_start must be from 0 to 1, not {pct_start}")
-        if anneal_strategy not in ("cos", "linear"):
-            raise ValueError(f"anneal_strategy must be 'cos' or 'linear', not {anneal_strategy!r}")
-        up, start, top = pct_start * steps - 1, ("initial_lr", "max_momentum"), ("max_lr", "base_momentum")
-        turns = [(0.0, start), (up, top)] + [(2 * pct_start * steps - 2, start)] * three_phase
-        self.total_steps, self.anneal_strategy, self.cycle_momentum = steps, anneal_strategy, cycle_momentum
-        self.turns, self.optimizer = [*turns, (steps - 1, ("min_lr", "max_momentum"))], optimizer
-        for group, lr in zip(optimizer.param_groups, _for_each_group(optimizer, max_lr, "max_lr"), strict=True):
-            if last_epoch == -1:
-                first = lr / div_factor
-                group.update(initial_lr=first, max_lr=lr, min_lr=first / final_div_factor)
-        if cycle_momentum:
-            self._keep_momentum(base_momentum, max_momentum, last_epoch == -1)
-        super().__init__(optimizer, last_epoch)
+        if not 0 <= part <= 1:
+            raise ValueError(f"pct_start must be from 0 to 1, not {part}")
+        if self.anneal_strategy not in ("cos", "linear"):
+            raise ValueError(f"anneal_strategy must be 'cos' or 'linear', not {self.anneal_strategy!r}")
+        start, top = ("initial_lr", "max_momentum"), ("max_lr", "base_momentum")
+        turns = [(0.0, start), (part * steps - 1, top)] + [(2 * part * steps - 2, start)] * self.three_phase
+        self.total_steps: int = steps
+        self.turns = [*turns, (steps - 1, ("min_lr", "max_momentum"))]
+        largest = _for_each_group(self, "max_lr")
+        if self.last_epoch == -1:
+            for group, lr in zip(self.optimizer.param_groups, largest, strict=True):
+                first = lr / self.div_factor
+                group.update(initial_lr=first, max_lr=lr, min_lr=first / self.final_div_factor)
+        self._keep_momentum()
 
     def get_lr(self) -> list[float]:
         """The rates on the way from one turn to the next."""
@@ -615,7 +611,7 @@ class ChainedScheduler(LRScheduler):
         if not schedulers:
             raise ValueError(f"{name} needs at least one scheduler, and was given none")
         for i, scheduler in enumerate(schedulers):
-            if not isinstance(scheduler, LRScheduler):
+            if not isinstance(scheduler, LRScheduler) or isinstance(scheduler, ReduceLROnPlateau):
                 raise DtypeError(f"{name}: number {i} is no scheduler with step() alone but {type(scheduler).__name__}")
             if scheduler.optimizer is not (optimizer or schedulers[0].optimizer):
                 raise ValueError(f"{name}: scheduler {i}, {type(scheduler).__name__}, is for another optimizer")
@@ -669,7 +665,7 @@ class SequentialLR(ChainedScheduler):
         self._last_lr = self._rates()
 
 
-class ReduceLROnPlateau:
+class ReduceLROnPlateau(_Formula):
     """A schedule: the rate is multiplied by `factor` when a number stops improving for `patience` epochs.
 
     Args:
@@ -693,40 +689,34 @@ class ReduceLROnPlateau:
     0.25
     """
 
-    def __init__(
-        self,
-        optimizer: Optimizer,
-        mode: str = "min",
-        factor: float = 0.1,
-        patience: int = 10,
-        threshold: float = 1e-4,
-        threshold_mode: str = "rel",
-        cooldown: int = 0,
-        min_lr: float | Sequence[float] = 0,
-        eps: float = 1e-8,
-    ) -> None:
-        self.optimizer = _checked(optimizer)
-        if not factor < 1:
-            raise ValueError(f"factor must be below 1, not {factor}")
-        for name, value, allowed in (
-            ("mode", mode, ("min", "max")),
-            ("threshold_mode", threshold_mode, ("rel", "abs")),
-        ):
-            if value not in allowed:
-                raise ValueError(f"{name} must be {allowed[0]!r} or {allowed[1]!r}, not {value!r}")
-        groups, self.min_lrs = optimizer.param_groups, _for_each_group(optimizer, min_lr, "min_lr")
-        self.mode, self.threshold, self.threshold_mode = mode, threshold, threshold_mode
-        self.factor, self.patience, self.cooldown, self.eps = factor, patience, cooldown, eps
-        self.best = math.inf if mode == "min" else -math.inf
-        self.num_bad_epochs = self.cooldown_counter = self.last_epoch = 0
-        self._last_lr = [float(group["lr"]) for group in groups]
+    options: ClassVar = {
+        "mode": "min", "factor": 0.1, "patience": 10, "threshold": 1e-4, "threshold_mode": "rel", "cooldown": 0,
+        "min_lr": 0, "eps": 1e-8,
+    }  # fmt: skip
 
-    def _improves(self, value: float) -> bool:
+    @classmethod
+    def _table(cls) -> tuple[dict[str, Any], dict[str, Any]]:
+        return {"optimizer": REQUIRED} | cls.options, {}
+
+    def _set_up(self) -> None:
+        if not self.factor < 1:
+            raise ValueError(f"factor must be below 1, not {self.factor}")
+        for name, one, other in (("mode", "min", "max"), ("threshold_mode", "rel", "abs")):
+            if (value := getattr(self, name)) not in (one, other):
+                raise ValueError(f"{name} must be {one!r} or {other!r}, not {value!r}")
+        self.min_lrs = _for_each_group(self, "min_lr")
+        self.best = math.inf if self.mode == "min" else -math.inf
+        self.num_bad_epochs = self.cooldown_counter = self.last_epoch = 0
+
+    def _start(self) -> None:
+        self._last_lr = self._rates()
+
+    def _improves(self, value: float) -> Any:
         margin = self.threshold if self.mode == "max" else -self.threshold
         bound = self.best + margin if self.threshold_mode == "abs" else self.best * (1 + margin)
         return value > bound if self.mode == "max" else value < bound
 
-    def step(self, metrics: Any) -> None:
+    def step(self, metrics: Any) -> None:  # type: ignore[override]
         """Compare the number of this epoch with the best, and reduce the rate if it is time."""
         self.last_epoch += 1
         if self._improves(value := float(metrics)):
@@ -742,19 +732,7 @@ class ReduceLROnPlateau:
                 if old - (new := max(old * self.factor, least)) > self.eps:
                     group["lr"] = new
             self.cooldown_counter, self.num_bad_epochs = self.cooldown, 0
-        self._last_lr = [float(group["lr"]) for group in self.optimizer.param_groups]
-
-    def get_last_lr(self) -> list[float]:
-        """The rates that the last `step` set."""
-        return self._last_lr
-
-    def state_dict(self) -> dict[str, Any]:
-        """The state from which a later run goes on as this one would."""
-        return {name: value for name, value in vars(self).items() if name != "optimizer"}
-
-    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Restore a state that `state_dict` returned."""
-        self.__dict__.update(state_dict)
+        self._last_lr = self._rates()
 
 
 _explain(__name__)

@@ -1,6 +1,5 @@
 """The base of all optimizers: groups of parameters with options, and a state for each parameter."""
 
-import inspect
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -11,6 +10,7 @@ from tinygrad_poly.engine.apply import wrap
 from tinygrad_poly.engine.arrays import Array, namespace
 from tinygrad_poly.engine.errors import DtypeError, GraphError
 from tinygrad_poly.engine.recording import enable_grad
+from tinygrad_poly.optim.tabled import REQUIRED, Tabled
 from tinygrad_poly.tensor import Tensor
 
 Group = dict[str, Any]
@@ -208,31 +208,26 @@ class Optimizer:
         return "\n".join([*lines, ")"])
 
 
-class TabledOptimizer(Optimizer):
-    """The base of optimizers that name their options in tables, in torch's order and with torch's defaults."""
+class TabledOptimizer(Optimizer, Tabled):
+    """The base of optimizers that name their options in tables."""
 
-    options: ClassVar[dict[str, Any]]
+    options: ClassVar[dict[str, Any]] = {}
     named: ClassVar[dict[str, Any]] = {"maximize": False}
     """Those that are given by name only."""
     fixed: ClassVar[dict[str, Any]] = {}
     """Those that nobody can give."""
-    _signature: ClassVar[inspect.Signature]
-    __signature__: ClassVar[inspect.Signature | None]
 
-    def __init_subclass__(cls) -> None:
-        kinds = inspect.Parameter
-        parameters = [kinds("params", kinds.POSITIONAL_OR_KEYWORD)]
-        for options, kind in ((cls.options, kinds.POSITIONAL_OR_KEYWORD), (cls.named, kinds.KEYWORD_ONLY)):
-            parameters += [kinds(name, kind, default=value) for name, value in options.items()]
-        cls._signature = inspect.Signature([*parameters, kinds("torchs", kinds.VAR_KEYWORD)])
-        # A subclass with a constructor of its own has that one's.
-        cls.__signature__ = None if "__init__" in vars(cls) else cls._signature
+    @classmethod
+    def _table(cls) -> tuple[dict[str, Any], dict[str, Any]]:
+        return {"params": REQUIRED} | cls.options, cls.named | (dict.fromkeys(TORCHS) if cls.named else {})
 
     def __init__(self, *given: Any, **named: Any) -> None:
-        bound = self._signature.bind(*given, **named)
-        bound.apply_defaults()
-        options = bound.arguments
-        _check_nothing_asked(type(self).__name__, options.pop("torchs"))
+        options = self._bound(given, named)
+        for name in TORCHS:
+            if value := options.pop(name, None):
+                raise ValueError(
+                    f"{name}={value!r} asks for another way to take a step, and there is one here: leave it out"
+                )
         super().__init__(options.pop("params"), options | self.fixed)
 
     def _check(self, group: Group) -> None:
@@ -299,22 +294,6 @@ def _with_names(params: list[Any]) -> Group:
     if not all(isinstance(p, tuple) and len(p) == 2 for p in params):
         raise ValueError("either all parameters of a group have names, as in ('w', w), or none")
     return {"params": [p for _, p in params], "param_names": [name for name, _ in params]}
-
-
-def _check_nothing_asked(optimizer: str, torchs: Mapping[str, Any]) -> None:
-    """Raise an error for unknown options, and for options that ask torch for another way to compute.
-
-    Raises:
-        TypeError: for an option that nobody knows.
-        ValueError: for one that asks for something.
-    """
-    for name, value in torchs.items():
-        if name not in TORCHS:
-            raise TypeError(f"{optimizer}() got an unexpected keyword argument {name!r}")
-        if value:
-            raise ValueError(
-                f"{name}={value!r} asks for another way to take a step, and there is one here: leave it out"
-            )
 
 
 def not_negative(group: Group, *names: str) -> None:

@@ -1,0 +1,41 @@
+"""Constructors from tables: classes that name their options, with defaults, in torch's order."""
+
+import inspect
+from typing import Any, ClassVar
+
+REQUIRED = inspect.Parameter.empty
+"""The default of an option that has none."""
+
+
+class Tabled:
+    """The base of classes whose constructor takes what `_table` says."""
+
+    _signature: ClassVar[inspect.Signature]
+    __signature__: ClassVar[inspect.Signature | None]
+
+    def __init_subclass__(cls) -> None:
+        kinds = inspect.Parameter
+        by_place, by_name = cls._table()
+        parameters = [kinds(name, kinds.POSITIONAL_OR_KEYWORD, default=value) for name, value in by_place.items()]
+        parameters += [kinds(name, kinds.KEYWORD_ONLY, default=value) for name, value in by_name.items()]
+        cls._signature = inspect.Signature(parameters)
+        # A subclass with a constructor of its own has that one's.
+        cls.__signature__ = None if "__init__" in vars(cls) else cls._signature
+
+    @classmethod
+    def _table(cls) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The options with their defaults, and those that are given by name only."""
+        raise NotImplementedError
+
+    def _bound(self, given: tuple[Any, ...], named: dict[str, Any]) -> dict[str, Any]:
+        """All options, from what a constructor was given.
+
+        Raises:
+            TypeError: for an option that there is not, and one that is missing.
+        """
+        try:
+            bound = self._signature.bind(*given, **named)
+        except TypeError as error:
+            raise TypeError(f"{type(self).__name__}() {error}") from None
+        bound.apply_defaults()
+        return bound.arguments
