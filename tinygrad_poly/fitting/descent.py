@@ -15,7 +15,6 @@ from tinygrad_poly.engine.errors import DataError, DivergenceError, TraceError
 from tinygrad_poly.fitting import quadratic, saved
 from tinygrad_poly.fitting.arguments import objective
 from tinygrad_poly.fitting.loops.compiled import compiled_loop, compiled_steps
-from tinygrad_poly.fitting.loops.device import device_loop
 from tinygrad_poly.fitting.loops.eager import eager_loop
 from tinygrad_poly.fitting.loops.state import End, State
 from tinygrad_poly.fitting.modules import ModuleLoss
@@ -290,10 +289,7 @@ def _descend(
         report = stack.enter_context(shown(run.step, steps)) if progress is True else progress or nothing
         state = State(target, weights, optimizer, range(run.step, steps), run.log_every, dict(run.losses), report)
         state.schedule = schedule
-        if plan.compile and not target.in_blocks:
-            end = compiled_loop(state, plan.hoist)
-        else:
-            end = eager_loop(state) if target.device.type == "cpu" else device_loop(state)
+        end = compiled_loop(state, plan.hoist) if plan.compile and not target.in_blocks else eager_loop(state)
     target = target.as_now()
     if schedule and end.step:
         schedule.set(optimizer, end.step - 1)

@@ -1,14 +1,16 @@
 """Learning rate schedules: call `scheduler.step()` after each epoch's `optimizer.step()`."""
 
 import math
+import typing
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from tinygrad_poly._missing import explain as _explain
 from tinygrad_poly.engine.errors import DtypeError
 from tinygrad_poly.optim.optimizer import Group, Optimizer
-from tinygrad_poly.optim.tabled import REQUIRED, Tabled
+from tinygrad_poly.optim.tabled import REQUIRED
+from tinygrad_poly.optim.tabled import Tabled as _Tabled
 
 
 def _checked(optimizer: Any) -> Optimizer:
@@ -117,12 +119,12 @@ class LRScheduler:
         self.__dict__.update(own)
 
 
-class _Formula(LRScheduler, Tabled):
+class _Formula(LRScheduler, _Tabled):
     """The base of schedules that name their options in a table; each is an attribute."""
 
     options: ClassVar[dict[str, Any]] = {}
 
-    if TYPE_CHECKING:
+    if typing.TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> Any: ...
 

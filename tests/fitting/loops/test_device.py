@@ -10,7 +10,7 @@ from tinygrad_poly import fitting
 from tinygrad_poly.cli import main
 from tinygrad_poly.cuda import OutOfMemoryError
 from tinygrad_poly.engine.errors import DeviceError, DivergenceError
-from tinygrad_poly.fitting.loops import device as device_loop
+from tinygrad_poly.fitting.loops import eager
 from tinygrad_poly.fitting.optimizers import OPTIMIZERS
 
 GPU = "cuda:0"
@@ -148,7 +148,7 @@ def test_a_gpu_without_memory_keeps_what_was_learned(cupy, monkeypatch):
         return loss(params, x, y)
 
     growing.calls = 0
-    monkeypatch.setattr(device_loop, "UNSEEN", 10)
+    monkeypatch.setattr(eager, "UNSEEN", 10)
     x = tg.linspace(-3, 3, 50, dtype=tg.float64).to(GPU)
     with pytest.raises(
         OutOfMemoryError, match=r"cuda:0 has not enough memory .* 800 bytes \(50 numbers of float64 in x"
