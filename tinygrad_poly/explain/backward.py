@@ -11,7 +11,7 @@ from tinygrad_poly.engine.arrays import Array, astype, expand, ones_like, unbroa
 from tinygrad_poly.engine.errors import GraphError
 from tinygrad_poly.engine.operation import Operation
 from tinygrad_poly.engine.walk import Node, walk
-from tinygrad_poly.explain.graph import Graph, Vertex, words
+from tinygrad_poly.explain.graph import Graph, words
 from tinygrad_poly.explain.words import slope
 
 ELEMENTWISE = {
@@ -67,87 +67,85 @@ def backward(graph: Graph, values: Sequence[Any] | None = None) -> list[Step]:
     Raises:
         GraphError: where a value is needed that the tape does not keep.
     """
-    vertices = graph.vertices
-    known = [v.value for v in vertices] if values is None else list(values)
-    asked: dict[int, list[tuple[int, Array]]] = {}
-    nodes: list[Node | None] = []
-    for place, v in enumerate(vertices):
-        nodes.append(None if v.node is None else _copy(vertices, place, known, nodes, asked))
-    found: dict[Any, Array] = walk([(nodes[-1], ones_like(known[-1]))], targets=[n for n in nodes if n])  # type: ignore[list-item]
-    last = {vertices[place].inputs[which]: place for place, sent in asked.items() for which, _ in sent}
-    totals: dict[int, Array] = {}
-    steps = list[Step]()
-    for place, sent in asked.items():
-        steps.append(
-            Step(place, found[nodes[place]], tuple(_sent(vertices, place, *one, known, nodes, totals) for one in sent))
-        )
-        reached = dict.fromkeys(s.to for s in steps[-1].sent)
-        steps += [
-            Step(to, found[nodes[to]], ()) for to in reached if vertices[to].operation is None and last[to] == place
-        ]
-    return steps
+    return _Pass(graph.vertices, values).steps()
 
 
-def _copy(
-    vertices: Sequence[Vertex], place: int, known: list[Any], nodes: list[Node | None], asked: dict[int, Any]
-) -> Node:
-    """A node like that of a vertex, whose rules note what they are asked."""
-    v: Any = vertices[place]
-    like = v.node if known[place] is None else known[place]
-    if v.operation is None:
-        return Node(None, (), (), like)
-    operation = copy.copy(v.operation)
-    operation.rules = tuple(
-        None if rule is None else partial(_note, asked.setdefault, place, which, rule)
-        for which, rule in enumerate(operation.rules)
-    )
-    parents = tuple(None if i is None else nodes[i] for i in v.inputs)
-    return Node(operation, parents, _saved(vertices, place, known), like)
+class _Pass:
+    """A backward pass over copies of the nodes.
 
-
-def _note(notes: Any, place: int, which: int, rule: Any, g: Array, *given: Any) -> Array:
-    amount: Array = rule(g, *given)
-    notes(place, []).append((which, amount))
-    return amount
-
-
-def _saved(vertices: Sequence[Vertex], place: int, known: Sequence[Any]) -> tuple[Any, ...]:
-    """The arrays that the rules of a vertex are given beside the gradient.
-
-    Raises:
-        GraphError: where it is not known any more.
+    Attributes:
+        known: the value of each vertex.
+        nodes: the copies, whose rules note what they are asked in `asked`; None for data.
+        asked: for each vertex that was visited, the inputs in order, and what the rule says of each.
+        totals: what each vertex has got so far.
     """
-    v: Any = vertices[place]
-    if v.operation.saves_shapes:
-        return (*(() if i is None else vertices[i].shape for i in v.inputs), *v.options)
-    inputs = tuple(x if i is None else known[i] for i, x in zip(v.inputs, v.arguments))
-    needed: tuple[Any, ...] = v.operation.save(inputs, known[place])
-    if any(x is None for x in needed):
-        raise GraphError(
-            f"the values that the rule of {v.name} = {v.title} needs were freed by backward(): compute inside "
-            "`with explain.recording() as r:` and pass r, or explain before backward()"
+
+    def __init__(self, vertices: Sequence[Any], values: Sequence[Any] | None) -> None:
+        self.vertices, self.known = vertices, [v.value for v in vertices] if values is None else list(values)
+        self.asked: dict[int, list[tuple[int, Array]]] = {}
+        self.nodes: list[Any] = []
+        self.totals: dict[int, Array] = {}
+        for place, v in enumerate(vertices):
+            self.nodes.append(None if v.node is None else self._copy(place, v))
+
+    def steps(self) -> list[Step]:
+        """Take the steps."""
+        vertices, nodes, asked = self.vertices, self.nodes, self.asked
+        found: Any = walk([(nodes[-1], ones_like(self.known[-1]))], targets=[n for n in nodes if n])
+        last = {vertices[place].inputs[which]: place for place, sent in asked.items() for which, _ in sent}
+        steps = list[Step]()
+        for place, sent in asked.items():
+            steps.append(Step(place, found[nodes[place]], tuple(self._sent(place, *one) for one in sent)))
+            reached = dict.fromkeys(s.to for s in steps[-1].sent)
+            leaves = [to for to in reached if vertices[to].operation is None and last[to] == place]
+            steps += [Step(to, found[nodes[to]], ()) for to in leaves]
+        return steps
+
+    def _copy(self, place: int, v: Any) -> Node:
+        """A node like that of a vertex, whose rules note what they are asked."""
+        like = v.node if self.known[place] is None else self.known[place]
+        if v.operation is None:
+            return Node(None, (), (), like)
+        operation = copy.copy(v.operation)
+        operation.rules = tuple(
+            rule and partial(self._note, place, which, rule) for which, rule in enumerate(operation.rules)
         )
-    return (*needed, *v.options)
+        parents = tuple(None if i is None else self.nodes[i] for i in v.inputs)
+        return Node(operation, parents, self._saved(place), like)
 
+    def _note(self, place: int, which: int, rule: Any, g: Array, *given: Any) -> Array:
+        amount: Array = rule(g, *given)
+        self.asked.setdefault(place, []).append((which, amount))
+        return amount
 
-def _sent(
-    vertices: Sequence[Vertex],
-    place: int,
-    which: int,
-    amount: Array,
-    known: Sequence[Any],
-    nodes: Sequence[Any],
-    totals: dict[int, Array],
-) -> Sent:
-    """The result of a rule as the walk uses it: summed over repetitions, in the dtype of the input, added up."""
-    v: Any = vertices[place]
-    to = v.inputs[which]
-    node = nodes[to]
-    amount = unbroadcast(amount, node.shape) if amount.shape != node.shape else amount
-    amount = expand(amount if amount.dtype == node.dtype else astype(amount, node.dtype), node.shape)
-    totals[to] = totals[to] + amount if to in totals else amount
-    derivative = None
-    if known[place] is not None and (v.shape == () or v.operation in ELEMENTWISE):
-        derivative = v.operation.rules[which](ones_like(known[place]), *_saved(vertices, place, known))
-    formula = slope(v.operation, which, words(vertices, v.inputs, v.arguments), v.options)
-    return Sent(to, formula, derivative, amount, totals[to])
+    def _saved(self, place: int) -> tuple[Any, ...]:
+        """The arrays that the rules of a vertex are given beside the gradient.
+
+        Raises:
+            GraphError: where it is not known any more.
+        """
+        v = self.vertices[place]
+        if v.operation.saves_shapes:
+            return (*(() if i is None else self.vertices[i].shape for i in v.inputs), *v.options)
+        inputs = tuple(x if i is None else self.known[i] for i, x in zip(v.inputs, v.arguments))
+        needed: tuple[Any, ...] = v.operation.save(inputs, self.known[place])
+        if any(x is None for x in needed):
+            raise GraphError(
+                f"the values that the rule of {v.name} = {v.title} needs were freed by backward(): compute inside "
+                "`with explain.recording() as r:` and pass r, or explain before backward()"
+            )
+        return (*needed, *v.options)
+
+    def _sent(self, place: int, which: int, amount: Array) -> Sent:
+        """The result of a rule as the walk uses it: summed over repetitions, in the dtype of the input, added up."""
+        v, value, totals = self.vertices[place], self.known[place], self.totals
+        to = v.inputs[which]
+        node = self.nodes[to]
+        amount = unbroadcast(amount, node.shape) if amount.shape != node.shape else amount
+        amount = expand(amount if amount.dtype == node.dtype else astype(amount, node.dtype), node.shape)
+        totals[to] = totals[to] + amount if to in totals else amount
+        derivative = None
+        if value is not None and (v.shape == () or v.operation in ELEMENTWISE):
+            derivative = v.operation.rules[which](ones_like(value), *self._saved(place))
+        formula = slope(v.operation, which, words(self.vertices, v.inputs, v.arguments), v.options)
+        return Sent(to, formula, derivative, amount, totals[to])

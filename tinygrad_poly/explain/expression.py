@@ -3,6 +3,7 @@
 import ast
 import operator
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from tinygrad_poly import functions
@@ -52,8 +53,7 @@ def parse(text: str) -> Callable[[Mapping[str, Any]], Any]:
         tree = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise DataError(f"{text!r} is no expression: {getattr(error, 'msg', error)}") from None
-    _check(tree, 0)
-    return lambda variables: _value(tree, variables)
+    return _function(tree, 0)
 
 
 def names(text: str) -> list[str]:
@@ -62,50 +62,46 @@ def names(text: str) -> list[str]:
     return [name for name in dict.fromkeys(found) if name not in FUNCTIONS]
 
 
-def _check(node: ast.AST, depth: int) -> None:
-    """Refuse what is not allowed."""
+def _function(node: ast.AST, depth: int) -> Callable[[Mapping[str, Any]], Any]:
+    """The function of its variables that a part of an expression stands for; what is not allowed is refused."""
     if depth > DEEPEST:
         raise DataError(f"the expression has more than {DEEPEST} parts inside each other")
+    inside: list[ast.expr]
+    apply: Callable[..., Any]
     match node:
-        case ast.BinOp(left, kind, right) if type(kind) in OPERATORS:
-            inside = [left, right]
-        case ast.UnaryOp(kind, operand) if type(kind) in OPERATORS:
-            inside = [operand]
-        case ast.Call(ast.Name(name), arguments, []) if name in FUNCTIONS:
-            inside = list(arguments)
-        case ast.Call(ast.Attribute(value, name), arguments, []) if name in FUNCTIONS:
-            inside = [value, *arguments]
-        case ast.Name(name) if name not in FUNCTIONS:
-            inside = []
         case ast.Constant(int() | float() as value) if type(value) is not bool and abs(value) < 1e308:
-            inside = []
+            return lambda variables: float(value)  # powers of whole numbers would have no end
+        case ast.Name(name) if name not in FUNCTIONS:
+            return partial(_variable, name)
+        case ast.BinOp(left, kind, right) if type(kind) in OPERATORS:
+            inside, apply = [left, right], partial(_operated, node, OPERATORS[type(kind)])
+        case ast.UnaryOp(kind, operand) if type(kind) in OPERATORS:
+            inside, apply = [operand], OPERATORS[type(kind)]
+        case ast.Call(ast.Name(name), arguments, []) if name in FUNCTIONS:
+            inside, apply = arguments, partial(_called, name)
+        case ast.Call(ast.Attribute(operand, name), arguments, []) if name in FUNCTIONS:
+            inside, apply = [operand, *arguments], partial(_called, name)
         case _:
             allowed = f"names, numbers, + - * / ** @, {', '.join(FUNCTIONS)}"
             raise DataError(f"{ast.unparse(node)[:60]!r} is not allowed in an expression; allowed are {allowed}")
-    for part in inside:
-        _check(part, depth + 1)
+    parts = [_function(part, depth + 1) for part in inside]
+    return lambda variables: apply(*(part(variables) for part in parts))
 
 
-def _value(node: ast.AST, variables: Mapping[str, Any]) -> Any:
-    match node:
-        case ast.Constant(value):
-            return float(value)  # type: ignore[arg-type]  # powers of whole numbers would have no end
-        case ast.Name(name):
-            if name not in variables:
-                raise DataError(f"{name} has no value: give one with --at {name}=…")
-            return variables[name]
-        case ast.BinOp(left, kind, right):
-            a, b = _value(left, variables), _value(right, variables)
-            try:
-                return OPERATORS[type(kind)](a, b)
-            except (ArithmeticError, TypeError) as error:
-                raise DataError(f"{ast.unparse(node)[:60]!r}: {error}") from None
-        case ast.UnaryOp(kind, operand):
-            return OPERATORS[type(kind)](_value(operand, variables))
-        case ast.Call(ast.Attribute(value, name), arguments):
-            given = [_value(part, variables) for part in (value, *arguments)]
-        case ast.Call(ast.Name(name), arguments):
-            given = [_value(part, variables) for part in arguments]
+def _variable(name: str, variables: Mapping[str, Any]) -> Any:
+    if name not in variables:
+        raise DataError(f"{name} has no value: give one with --at {name}=…")
+    return variables[name]
+
+
+def _operated(node: ast.AST, operate: Callable[..., Any], a: Any, b: Any) -> Any:
+    try:
+        return operate(a, b)
+    except (ArithmeticError, TypeError) as error:
+        raise DataError(f"{ast.unparse(node)[:60]!r}: {error}") from None
+
+
+def _called(name: str, *given: Any) -> Any:
     if not given or not isinstance(given[0], Tensor):
         raise DataError(f"{name}() of something that is no tensor")
     return getattr(functions, name)(*given)

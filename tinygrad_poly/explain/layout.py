@@ -46,42 +46,36 @@ def layout(parents: Sequence[Sequence[int]], sizes: Sequence[tuple[float, float]
     for child in reversed(range(count)):
         for parent in parents[child]:
             level[parent] = max(level[parent], level[child] + 1)
-    # Bends are boxes without a width, in the layers that an arrow passes.
-    arrows = [(parent, child) for child in range(count) for parent in parents[child]]
-    width = [w for w, _ in sizes]
-    chains: dict[tuple[int, int], list[int]] = {}
-    for parent, child in arrows:
-        bends = list(range(len(width), len(width) + level[parent] - level[child] - 1))
-        level += range(level[parent] - 1, level[child], -1)
-        width += [0.0] * len(bends)
-        chains[parent, child] = [parent, *bends, child]
-    above: list[list[int]] = [[] for _ in width]
-    below: list[list[int]] = [[] for _ in width]
+    # Bends are boxes without a size, in the layers that an arrow passes.
+    boxes, chains = list(sizes), dict[tuple[int, int], list[int]]()
+    for parent, child in [(parent, child) for child, found in enumerate(parents) for parent in found]:
+        passed = range(level[parent] - 1, level[child], -1)
+        chains[parent, child] = [parent, *range(len(boxes), len(boxes) + len(passed)), child]
+        level += passed
+        boxes += [(0.0, 0.0)] * len(passed)
+    above: list[list[int]] = [[] for _ in boxes]
+    below: list[list[int]] = [[] for _ in boxes]
     for chain in chains.values():
         for upper, lower in pairwise(chain):
             above[lower].append(upper)
             below[upper].append(lower)
     layers: list[list[int]] = [[] for _ in range(max(level, default=0) + 1)]
-    for box in range(len(width)):
-        layers[-1 - level[box]].append(box)
+    for box, height in enumerate(level):
+        layers[-1 - height].append(box)
     layers = _ordered(layers, above, below)
+    width = [w for w, _ in boxes]
     x = _placed(layers, width, above, below)
-    y, top = [0.0] * len(width), 0.0
+    y, low, top = [0.0] * len(boxes), [0.0] * len(boxes), 0.0
     for layer in layers:
+        tallest = max((boxes[box][1] for box in layer), default=0.0)
         for box in layer:
-            y[box] = top
-        top += max(sizes[box][1] if box < count else 0 for box in layer) + RISE
-    heights = [max(sizes[b][1] if b < count else 0 for b in layer) for layer in layers]
-    tall = [heights[len(layers) - 1 - level[box]] for box in range(len(width))]
+            y[box], low[box] = top, top + (boxes[box][1] or tallest)
+        top += tallest + RISE
+    # An arrow runs along the sides of its bends, from the lower edge of one box to the upper edge of the other.
     ways = {
-        arrow: [
-            (x[chain[0]], y[chain[0]] + sizes[chain[0]][1]),
-            *((x[b], at) for b in chain[1:-1] for at in (y[b], y[b] + tall[b])),
-            (x[chain[-1]], y[chain[-1]]),
-        ]
-        for arrow, chain in chains.items()
+        arrow: [(x[box], at) for box in chain for at in (y[box], low[box])][1:-1] for arrow, chain in chains.items()
     }
-    right = max((x[box] + width[box] / 2 for box in range(len(width))), default=0.0)
+    right = max((x[box] + width[box] / 2 for box in range(len(boxes))), default=0.0)
     return Layout(x[:count], y[:count], ways, right, top - RISE if count else 0.0)
 
 
