@@ -70,37 +70,21 @@ def normal_numbers(problem: Problem) -> Vector:
 
 
 T1 = Problem(
-    "T1",
-    "cubic fit of sin in NumPy, gradients by hand",
-    ("a", "b", "c", "d"),
-    numpy_sine,
-    cubic,
-    sum_of_squares,
-    cubic_gradient,
-    lr=1e-6,
-    steps=2000,
-    start=from_last_line,
-    route=routes.in_place,
-)
+    "T1", "cubic fit of sin in NumPy, gradients by hand", ("a", "b", "c", "d"), numpy_sine, cubic, sum_of_squares,
+    cubic_gradient, lr=1e-6, steps=2000, start=from_last_line, route=routes.in_place,
+)  # fmt: skip
 T2 = replace(
     T1, name="T2", title="cubic fit of sin on tensors, gradients by hand", data=lambda dtype: torch_sine(2000, dtype)
 )
 T3 = replace(T2, name="T3", title="cubic fit of sin on tensors, gradients by backward()")
 T4 = replace(
-    T2,
-    name="T4",
-    title="cubic fit of sin in pictures, 1000 points",
-    data=lambda dtype: torch_sine(1000, dtype),
+    T2, name="T4", title="cubic fit of sin in pictures, 1000 points", data=lambda dtype: torch_sine(1000, dtype),
     start=normal_numbers,
-)
+)  # fmt: skip
 T5 = replace(
-    T4,
-    name="T5",
-    title="cubic fit of sin in pictures, a x³ + b x² + c x + d",
-    model=falling_cubic,
-    gradient=falling_cubic_gradient,
-    start=lambda problem: normal_numbers(problem)[::-1],
-)
+    T4, name="T5", title="cubic fit of sin in pictures, a x³ + b x² + c x + d", model=falling_cubic,
+    gradient=falling_cubic_gradient, start=lambda problem: normal_numbers(problem)[::-1],
+)  # fmt: skip
 
 # Lines through a few points: p = W x + b, L = 1/m Σ (p − y)².
 
@@ -168,53 +152,27 @@ def summed_proportion_gradient(weights: Iterable[Array], x: Array, y: Array) -> 
 
 
 T6 = Problem(
-    "T6",
-    "hours and scores: a line by optim.SGD",
-    ("W", "b"),
-    hours_and_scores,
-    line,
-    mean_squared_error,
-    line_gradient,
-    lr=0.01,
-    steps=1000,
-    start=lambda problem: np.zeros(len(problem.names)),
-    route=routes.with_optimizer,
-    shape=(1,),
-)
+    "T6", "hours and scores: a line by optim.SGD", ("W", "b"), hours_and_scores, line, mean_squared_error,
+    line_gradient, lr=0.01, steps=1000, start=lambda problem: np.zeros(len(problem.names)),
+    route=routes.with_optimizer, shape=(1,),
+)  # fmt: skip
 T7 = replace(
-    T6,
-    name="T7",
-    title="one weight without an optimizer",
-    names=("W",),
-    data=same_thrice,
-    model=proportion,
-    gradient=proportion_gradient,
-    lr=0.1,
-    steps=11,
-    route=routes.in_place,
-)
+    T6, name="T7", title="one weight without an optimizer", names=("W",), data=same_thrice, model=proportion,
+    gradient=proportion_gradient, lr=0.1, steps=11, route=routes.in_place,
+)  # fmt: skip
 T7_AS_PRINTED = replace(
-    T7,
-    title="one weight without an optimizer, its gradient a sum",
-    loss=half_sum_of_squares,
+    T7, title="one weight without an optimizer, its gradient a sum", loss=half_sum_of_squares,
     gradient=summed_proportion_gradient,
-)
+)  # fmt: skip
 T8 = replace(
-    T6,
-    name="T8",
-    title="y = 3x in NumPy, gradients by hand",
-    data=one_to_six,
-    start=from_first_line,
+    T6, name="T8", title="y = 3x in NumPy, gradients by hand", data=one_to_six, start=from_first_line,
     route=routes.in_place,
-)
+)  # fmt: skip
 T9 = replace(T8, name="T9", title="y = 3x with retain_grad and w = w - lr * w.grad", steps=1001, route=routes.rebinding)
 T10 = replace(
-    T9,
-    name="T10",
-    title="y = 3x with nn.Linear, nn.MSELoss and optim.SGD",
-    data=one_to_six_columns,
+    T9, name="T10", title="y = 3x with nn.Linear, nn.MSELoss and optim.SGD", data=one_to_six_columns,
     route=routes.with_module,
-)
+)  # fmt: skip
 
 # The sine again, by torch's next five examples.
 
