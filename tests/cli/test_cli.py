@@ -382,7 +382,7 @@ def terminal(monkeypatch):
 @pytest.mark.usefixtures("terminal")
 def test_on_a_terminal_without_rich_plain_lines_are_printed(run, monkeypatch):
     with_a_pipe = [line for line in run(*SIN)[1].splitlines() if line]
-    monkeypatch.setitem(sys.modules, "rich.progress", None)
+    monkeypatch.setitem(sys.modules, "rich.console", None)
     assert run(*SIN)[1].splitlines() == with_a_pipe
 
 

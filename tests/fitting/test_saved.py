@@ -166,7 +166,7 @@ def changed(name, value):
         (changed("params", {"a": {"=array": "float64", "shape": [3], "values": [1.0]}}), "is damaged: cannot reshape"),
         (changed("params", {"a": {"=array": "nonsense", "shape": [], "values": [1.0]}}), "data type 'nonsense'"),
         (changed("losses", {"ninety": 1.0}), "is damaged: invalid literal"),
-        (changed("lr", None), "is damaged: float"),
+        (changed("lr", None), "None is not a learning rate"),
         (changed("version", "1"), "its \"version\" is '1', and not a number such as 1"),
         (changed("version", True), 'its "version" is True, and not a number such as 1'),
         (changed("lr", -1), "is damaged: -1 is not a learning rate"),

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
 
 from tinygrad_poly.fitting.formatting import printable
 from tinygrad_poly.fitting.verdict import Verdict
@@ -15,30 +16,34 @@ def nothing(t: int, loss: float) -> None:
     """A report that prints nothing."""
 
 
-def _on_a_terminal() -> bool:
-    return sys.stdout is not None and sys.stdout.isatty()  # None where the standard output is closed
+def _console(**options: Any) -> Any:
+    """The terminal as Rich's console; None if there is no terminal, or no Rich."""
+    if sys.stdout is not None and sys.stdout.isatty():  # None where the standard output is closed
+        with suppress(ImportError):
+            from rich.console import Console
+
+            return Console(**options)
+    return None
 
 
 @contextmanager
 def shown(completed: int, steps: int) -> Iterator[Report]:
     """A report that prints `t loss` lines, above a bar if there is a terminal and Rich is installed."""
-    if _on_a_terminal():
-        try:
-            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-        except ImportError:
-            pass
-        else:
-            columns = (TextColumn("steps"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-            with Progress(*columns, transient=True) as bar:
-                task = bar.add_task("", total=steps, completed=completed)
+    console = _console()
+    if console is None:
+        yield print
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-                def report(t: int, loss: float) -> None:
-                    bar.console.print(t, loss, highlight=False)
-                    bar.update(task, completed=t + 1)
+    columns = (TextColumn("steps"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("", total=steps, completed=completed)
 
-                yield report
-            return
-    yield print
+        def report(t: int, loss: float) -> None:
+            console.print(t, loss, highlight=False)
+            bar.update(task, completed=t + 1)
+
+        yield report
 
 
 def say(message: object) -> None:
@@ -49,25 +54,18 @@ def say(message: object) -> None:
 def conclude(verdict: Verdict) -> None:
     """Print a verdict; on a terminal with Rich its first line stands out."""
     headline, *rest = str(verdict).split("\n")
-    if _on_a_terminal():
-        with suppress(ImportError):
-            from rich.console import Console
-
-            colour = "green" if verdict.converged else "red" if verdict.diverges else "yellow"
-            Console(width=120).print(headline, style=f"bold {colour}", highlight=False, markup=False)
-            headline = ""
+    if console := _console(width=120):
+        colour = "green" if verdict.converged else "red" if verdict.diverges else "yellow"
+        console.print(headline, style=f"bold {colour}", highlight=False, markup=False)
+        headline = ""
     say("\n".join(filter(None, [headline, *rest])))
 
 
 def highlighted(source: str, language: str = "python") -> None:
     """Print source, in colours if there is a terminal and Rich is installed."""
-    if _on_a_terminal():
-        try:
-            from rich.console import Console
-            from rich.syntax import Syntax
-        except ImportError:
-            pass
-        else:
-            Console().print(Syntax(source.rstrip(), language, background_color="default"))
-            return
-    print(source.rstrip())
+    if console := _console():
+        from rich.syntax import Syntax
+
+        console.print(Syntax(source.rstrip(), language, background_color="default"))
+    else:
+        print(source.rstrip())

@@ -151,17 +151,18 @@ def _buffers(values: dict[str, Any]) -> Arrays:
     return dict(arrays)
 
 
-def _whole(value: Any, least: int = 0) -> int:
-    if type(value) is not int or value < least:
-        raise ValueError(f"{_short(value)} is not a number of steps")
-    return value
+def _a(what: str, *kinds: type, allowed: Callable[[Any], bool] = lambda value: True) -> Callable[[Any], Any]:
+    """A function that accepts only values of some types, and of these only what is allowed."""
+
+    def check(value: Any) -> Any:
+        if type(value) not in kinds or not allowed(value):
+            raise ValueError(f"{_short(value)} is not {what}")
+        return _rich(value)
+
+    return check
 
 
-def _rate(value: Any) -> float:
-    rate = float(value)
-    if type(value) not in (int, float) or not 0 < rate < math.inf:
-        raise ValueError(f"{_short(value)} is not a learning rate")
-    return rate
+_whole = _a("a number of steps", int, allowed=lambda steps: steps >= 0)
 
 
 def _losses(value: Any) -> dict[int, float]:
@@ -169,17 +170,6 @@ def _losses(value: Any) -> dict[int, float]:
     if [str(step) for step in losses] != list(value) or not all(type(loss) in (int, float) for loss in losses.values()):
         raise ValueError("it holds something else than numbers of steps and their losses")
     return {step: float(loss) for step, loss in losses.items()}
-
-
-def _a(kind: type, what: str) -> Callable[[Any], Any]:
-    """A function that accepts values of one type only."""
-
-    def check(value: Any) -> Any:
-        if type(value) is not kind:
-            raise ValueError(f"{_short(value)} is not {what}")
-        return _rich(value)
-
-    return check
 
 
 # Arrays are written with their numbers into the same file.
@@ -212,14 +202,14 @@ SCHEMA: dict[str, Callable[[Any], Any]] = {
     "step": _whole,
     "steps": _whole,
     "losses": _losses,
-    "optimizer": _a(str, "the name of an optimizer"),
-    "optimizer_state": _a(dict, "the state of an optimizer"),
-    "lr": _rate,
-    "log_every": lambda value: _whole(value, 1),
-    "listed": _a(bool, "true or false"),
-    "problem": _a(dict, "the description of a problem"),
-    "schedule": _a(str, "the name of an argument"),
+    "optimizer": _a("the name of an optimizer", str),
+    "optimizer_state": _a("the state of an optimizer", dict),
+    "lr": _a("a learning rate", int, float, allowed=lambda lr: 0 < float(lr) < math.inf),
+    "log_every": _a("a number of steps", int, allowed=lambda steps: steps >= 1),
+    "listed": _a("true or false", bool),
+    "problem": _a("the description of a problem", dict),
+    "schedule": _a("the name of an argument", str),
     "buffers": _buffers,
-    "sha256": _a(str, "a checksum"),
+    "sha256": _a("a checksum", str),
 }
 """The fields of the file, and what makes of each what a run has."""

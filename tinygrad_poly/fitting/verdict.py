@@ -2,7 +2,9 @@
 
 import math
 import textwrap
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -54,39 +56,26 @@ class Verdict:
     @classmethod
     def of(cls, run: Run, loss: float, quadratic: Quadratic | None, is_plain_descent: bool) -> "Verdict":
         """The verdict on a run, from the loss of its weights and what its optimizer says of its steps."""
-        verdict = cls(run.step, loss, run.lr)
+        about = partial(cls, run.step, loss, run.lr)
         if quadratic is None:
-            return replace(verdict, unknown=NOT_QUADRATIC)
-        if is_plain_descent:
-            verdict = replace(verdict, largest_stable_lr=quadratic.largest_stable_lr)
-        if not quadratic.determined:
-            return replace(verdict, unknown=NOT_DETERMINED)
-        optimum, excess = quadratic.least_loss, quadratic.excess(run.params)
+            return about(NOT_QUADRATIC)
+        foretold: dict[str, Any] = {"largest_stable_lr": quadratic.largest_stable_lr} if is_plain_descent else {}
+        optimum, rounding = quadratic.least_loss, quadratic.rounding
         # Where even L(0) is 0, the start is all there is to compare with.
         size = quadratic.loss_at_zero or quadratic.excess(run.start)
-        blur = max(BLUR, *(100 * float(np.finfo(w.dtype).eps) for w in run.params.values())) ** 2 * size
         # Where rounding the terms of the model costs more than all that is to be learned, nothing is known.
-        if quadratic.rounding > max(CLOSE * optimum, CLOSE**2 * size):
-            return replace(verdict, unknown=NOT_DETERMINED)
-        blur = max(blur, quadratic.rounding)
-        enough = max(CLOSE * optimum, blur)
-        verdict = replace(
-            verdict,
-            optimum=optimum,
-            excess=excess,
-            fits_exactly=optimum <= blur,
-            distance=quadratic.distance(run.params),
-            converged=excess <= enough,
-        )
-        if not is_plain_descent:
-            return verdict
-        fastest = rounded_down(quadratic.fastest_lr)
-        return replace(
-            verdict,
-            fastest_lr=fastest,
-            more_steps=quadratic.steps_until(enough, run.params, run.lr),
-            more_steps_at_fastest=quadratic.steps_until(enough, run.params, fastest),
-        )
+        if not quadratic.determined or rounding > max(CLOSE * optimum, CLOSE**2 * size):
+            return about(NOT_DETERMINED, **foretold)
+        unseen = max(BLUR, *(100 * float(np.finfo(w.dtype).eps) for w in run.params.values()))
+        blur = max(unseen**2 * size, rounding)
+        excess, enough = quadratic.excess(run.params), max(CLOSE * optimum, blur)
+        if is_plain_descent:
+            fastest = rounded_down(quadratic.fastest_lr)
+            foretold["fastest_lr"] = fastest
+            foretold["more_steps"] = quadratic.steps_until(enough, run.params, run.lr)
+            foretold["more_steps_at_fastest"] = quadratic.steps_until(enough, run.params, fastest)
+        distance, exactly = quadratic.distance(run.params), optimum <= blur
+        return about("", optimum, excess, exactly, distance, excess <= enough, **foretold)
 
     @property
     def diverges(self) -> bool:

@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from enum import Enum
 from functools import cached_property, lru_cache
 from itertools import cycle
 from typing import Any
@@ -24,13 +23,6 @@ Sums = list[tuple[Any, Any]]
 """Of the loss and of each derivative: the sum over points, and what no point has a share in."""
 
 
-class Order(Enum):
-    """The derivatives of the loss to compute: none, its gradients, or also their change with the weights."""
-
-    FIRST = 1
-    SECOND = 2
-
-
 @dataclass(frozen=True)
 class BlockGradient:
     """The loss and its derivatives on one block of the points, as shares of those on all points.
@@ -43,7 +35,8 @@ class BlockGradient:
     names: tuple[str, ...]
     points: int
     """The number of all points."""
-    order: Order = Order.FIRST
+    second: bool = False
+    """Whether the change of the gradients with the weights is asked for, too."""
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, compare=False)
     _ready: set[Any] = field(default_factory=set, init=False, compare=False)
 
@@ -100,13 +93,12 @@ class BlockGradient:
 
     def _outputs(self, weights: list[Tensor], x: Tensor, y: Tensor) -> list[Any]:
         """The loss and its gradients as arrays."""
-        second = self.order is Order.SECOND
         with enable_grad():
             output = self.loss(list(weights) if self.listed else dict(zip(self.names, weights)), x, y)
             check_scalar(output)
-            found = list(grad(output, weights, create_graph=second, allow_unused=True))
+            found = list(grad(output, weights, create_graph=self.second, allow_unused=True))
             for g, w in zip(found[:], weights):
-                for i in range(w.numel() if second else 0):
+                for i in range(w.numel() if self.second else 0):
                     if g is None or g.node is None:
                         found += [None] * len(weights)
                     else:
@@ -121,7 +113,7 @@ class BlockGradient:
     def _packed(self) -> bytes:
         import cloudpickle
 
-        return bytes(cloudpickle.dumps((self.loss, self.listed, self.names, self.points, self.order)))
+        return bytes(cloudpickle.dumps((self.loss, self.listed, self.names, self.points, self.second)))
 
 
 @lru_cache(maxsize=16)

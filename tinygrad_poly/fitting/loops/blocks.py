@@ -18,7 +18,7 @@ from tinygrad_poly.engine.apply import is_recording, wrap
 from tinygrad_poly.engine.errors import DtypeError, GraphError, ShapeError
 from tinygrad_poly.engine.operation import Variadic
 from tinygrad_poly.engine.walk import Node, leaf
-from tinygrad_poly.fitting.loops.block_gradient import BlockGradient, Order, Step, added, traced, unlike
+from tinygrad_poly.fitting.loops.block_gradient import BlockGradient, Step, added, traced, unlike
 from tinygrad_poly.fitting.loops.cluster import computed
 from tinygrad_poly.fitting.objective import Loss, Objective
 from tinygrad_poly.tensor import Tensor
@@ -57,13 +57,13 @@ class BlockLoss:
         import dask
 
         self.gradient = BlockGradient(loss, listed, tuple(weights), x.shape[0])
-        self._second = replace(self.gradient, order=Order.SECOND)
+        self._second = replace(self.gradient, second=True)
         self.dtype = self._checked(list(weights.values()), x, y)
         # What leads to a block is made one task, once: so x and y of a block are where its gradient is computed.
         (self._blocks,) = dask.optimize(paired(x, y))
         self._points = x.shape[1:], y.shape[1:]
         self._start = {name: np.asarray(arrays.on_cpu(w.array)) for name, w in weights.items()}
-        self._last: dict[Order, Any] = {}
+        self._last: dict[bool, Any] = {}
 
     def _checked(self, weights: list[Tensor], x: Any, y: Any) -> Any:
         """Trace the loss in this process first, so that errors show early; returns its dtype."""
@@ -110,14 +110,14 @@ class BlockLoss:
     def _computed(self, gradient: BlockGradient, weights: list[Any]) -> list[Any]:
         """The loss and its derivatives at some weights; the latest ones are kept."""
         key = [w.tobytes() for w in weights]
-        known, found = self._last.get(gradient.order, (None, []))
+        known, found = self._last.get(gradient.second, (None, []))
         if known != key:
             sums = computed(self._graph(Step(gradient, weights)))
             found = [np.asarray(over_points + alone) for over_points, alone in sums]
             for i, w in enumerate(found[1:]):
                 like = weights[i % len(weights)]
                 found[i + 1] = np.broadcast_to(w, like.shape).astype(like.dtype)[()]
-            self._last[gradient.order] = key, found
+            self._last[gradient.second] = key, found
         return list(found)
 
     def _graph(self, step: Step) -> Any:
