@@ -56,12 +56,6 @@ def parse(text: str) -> Callable[[Mapping[str, Any]], Any]:
     return _function(tree, 0)
 
 
-def names(text: str) -> list[str]:
-    """The variables of an expression, in order."""
-    found = [node.id for node in ast.walk(ast.parse(text.strip(), mode="eval")) if isinstance(node, ast.Name)]
-    return [name for name in dict.fromkeys(found) if name not in FUNCTIONS]
-
-
 def _function(node: ast.AST, depth: int) -> Callable[[Mapping[str, Any]], Any]:
     """The function of its variables that a part of an expression stands for; what is not allowed is refused."""
     if depth > DEEPEST:

@@ -108,11 +108,7 @@ class Adadelta(TabledOptimizer):
     """
 
     options: ClassVar = {"lr": 1.0, "rho": 0.9, "eps": 1e-6, "weight_decay": 0}
-
-    def _check(self, group: Group) -> None:
-        super()._check(group)
-        if group["rho"] > 1:
-            raise ValueError(f"rho must be from 0 to 1, not {group['rho']}")
+    limits: ClassVar = {"rho": (lambda rho: rho <= 1, "from 0 to 1")}
 
     def _update(self, group: Group) -> None:
         rho, eps = group["rho"], group["eps"]

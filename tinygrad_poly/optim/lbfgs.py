@@ -56,6 +56,9 @@ class LBFGS(TabledOptimizer):
         "history_size": 100, "line_search_fn": None,
     }  # fmt: skip
     named: ClassVar = {}
+    limits: ClassVar = dict.fromkeys(("max_iter", "max_eval", "history_size"), (lambda n: n >= 1, "1 or more")) | {
+        "line_search_fn": ((None, "strong_wolfe").__contains__, "None or 'strong_wolfe'")
+    }
 
     def add_param_group(self, param_group: Group) -> None:
         """Add the only group that there can be.
@@ -68,14 +71,9 @@ class LBFGS(TabledOptimizer):
         super().add_param_group(param_group)
 
     def _check(self, group: Group) -> None:
-        super()._check(group)
         if group["max_eval"] is None:
             group["max_eval"] = group["max_iter"] * 5 // 4
-        for name in ("max_iter", "max_eval", "history_size"):
-            if group[name] < 1:
-                raise ValueError(f"{name} must be 1 or more, not {group[name]}")
-        if group["line_search_fn"] not in (None, "strong_wolfe"):
-            raise ValueError(f"line_search_fn must be None or 'strong_wolfe', not {group['line_search_fn']!r}")
+        super()._check(group)
 
     def step(self, closure: Closure | None = None) -> Any:
         """Take up to `max_iter` iterations.

@@ -135,6 +135,7 @@ class _Formula(LRScheduler, _Tabled):
     def __init__(self, *given: Any, **named: Any) -> None:
         vars(self).update(self._bound(given, named))
         _checked(self.optimizer)
+        self._check_limits(vars(self))
         self._set_up()
         self._start()
 
@@ -206,10 +207,7 @@ class ConstantLR(_Formula):
     """
 
     options: ClassVar = {"factor": 1 / 3, "total_iters": 5}
-
-    def _set_up(self) -> None:
-        if not 0 < self.factor <= 1:
-            raise ValueError(f"factor must be above 0 and at most 1, not {self.factor}")
+    limits: ClassVar = {"factor": (lambda factor: 0 < factor <= 1, "above 0 and at most 1")}
 
     def get_lr(self) -> list[float]:
         """The present rates, times `factor` at first, and divided by it in the end."""
@@ -229,13 +227,10 @@ class LinearLR(_Formula):
     """
 
     options: ClassVar = {"start_factor": 1 / 3, "end_factor": 1.0, "total_iters": 5}
-
-    def _set_up(self) -> None:
-        if not (0 < self.start_factor <= 1 and 0 <= self.end_factor <= 1):
-            raise ValueError(
-                "start_factor must be above 0 and end_factor at least 0, both at most 1, not "
-                f"{self.start_factor} and {self.end_factor}"
-            )
+    limits: ClassVar = {
+        "start_factor": (lambda factor: 0 < factor <= 1, "above 0 and at most 1"),
+        "end_factor": (lambda factor: 0 <= factor <= 1, "from 0 to 1"),
+    }
 
     def get_lr(self) -> list[float]:
         """The present rates times the quotient of this epoch's factor and the last one's."""
@@ -282,10 +277,7 @@ class StepLR(_Formula):
     """
 
     options: ClassVar = {"step_size": REQUIRED, "gamma": 0.1}
-
-    def _set_up(self) -> None:
-        if self.step_size < 1:
-            raise ValueError(f"step_size must be 1 or more, not {self.step_size}")
+    limits: ClassVar = {"step_size": (lambda n: n >= 1, "1 or more")}
 
     def get_lr(self) -> list[float]:
         """The present rates, times `gamma` at every multiple of `step_size`."""
@@ -351,10 +343,7 @@ class CosineAnnealingLR(_Formula):
     """
 
     options: ClassVar = {"T_max": REQUIRED, "eta_min": 0.0}
-
-    def _set_up(self) -> None:
-        if self.T_max < 1:
-            raise ValueError(f"T_max must be 1 or more, not {self.T_max}")
+    limits: ClassVar = {"T_max": (lambda n: n >= 1, "1 or more")}
 
     def get_lr(self) -> list[float]:
         """The next rates along the cosine."""
@@ -553,16 +542,16 @@ class OneCycleLR(_WithMomentum):
         "anneal_strategy": "cos", "cycle_momentum": True, "base_momentum": 0.85, "max_momentum": 0.95,
         "div_factor": 25.0, "final_div_factor": 1e4, "three_phase": False,
     }  # fmt: skip
+    limits: ClassVar = {
+        "pct_start": (lambda part: 0 <= part <= 1, "from 0 to 1"),
+        "anneal_strategy": (("cos", "linear").__contains__, "'cos' or 'linear'"),
+    }
 
     def _set_up(self) -> None:
         epochs, of_each, part = vars(self).pop("epochs"), vars(self).pop("steps_per_epoch"), self.pct_start
         steps = (epochs or 0) * (of_each or 0) if self.total_steps is None else self.total_steps
         if not (isinstance(steps, int) and steps > 0):
             raise ValueError(f"give total_steps, or epochs and steps_per_epoch, 1 or more, not {steps} steps")
-        if not 0 <= part <= 1:
-            raise ValueError(f"pct_start must be from 0 to 1, not {part}")
-        if self.anneal_strategy not in ("cos", "linear"):
-            raise ValueError(f"anneal_strategy must be 'cos' or 'linear', not {self.anneal_strategy!r}")
         start, top = ("initial_lr", "max_momentum"), ("max_lr", "base_momentum")
         turns = [(0.0, start), (part * steps - 1, top)] + [(2 * part * steps - 2, start)] * self.three_phase
         self.total_steps: int = steps
@@ -695,17 +684,17 @@ class ReduceLROnPlateau(_Formula):
         "mode": "min", "factor": 0.1, "patience": 10, "threshold": 1e-4, "threshold_mode": "rel", "cooldown": 0,
         "min_lr": 0, "eps": 1e-8,
     }  # fmt: skip
+    limits: ClassVar = {
+        "factor": (lambda factor: factor < 1, "below 1"),
+        "mode": (("min", "max").__contains__, "'min' or 'max'"),
+        "threshold_mode": (("rel", "abs").__contains__, "'rel' or 'abs'"),
+    }
 
     @classmethod
     def _table(cls) -> tuple[dict[str, Any], dict[str, Any]]:
         return {"optimizer": REQUIRED} | cls.options, {}
 
     def _set_up(self) -> None:
-        if not self.factor < 1:
-            raise ValueError(f"factor must be below 1, not {self.factor}")
-        for name, one, other in (("mode", "min", "max"), ("threshold_mode", "rel", "abs")):
-            if (value := getattr(self, name)) not in (one, other):
-                raise ValueError(f"{name} must be {one!r} or {other!r}, not {value!r}")
         self.min_lrs = _for_each_group(self, "min_lr")
         self.best = math.inf if self.mode == "min" else -math.inf
         self.num_bad_epochs = self.cooldown_counter = self.last_epoch = 0

@@ -233,6 +233,7 @@ class TabledOptimizer(Optimizer, Tabled):
     def _check(self, group: Group) -> None:
         check_betas(group)
         not_negative(group, *(name for name, default in self.options.items() if type(default) in (int, float)))
+        self._check_limits(group)
 
     def _at_next_step(self, p: Tensor, arrays: Iterable[str], fill: float = 0, **numbers: float) -> dict[str, Any]:
         """The state of a parameter, with its steps counted; it begins with arrays full of one number, and numbers."""

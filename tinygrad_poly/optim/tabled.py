@@ -1,6 +1,7 @@
 """Constructors from tables: classes that name their options, with defaults, in torch's order."""
 
 import inspect
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 REQUIRED = inspect.Parameter.empty
@@ -10,6 +11,8 @@ REQUIRED = inspect.Parameter.empty
 class Tabled:
     """The base of classes whose constructor takes what `_table` says."""
 
+    limits: ClassVar[dict[str, tuple[Callable[[Any], bool], str]]] = {}
+    """For some of the options: what has to hold, and the same in words."""
     _signature: ClassVar[inspect.Signature]
     __signature__: ClassVar[inspect.Signature | None]
 
@@ -39,3 +42,13 @@ class Tabled:
             raise TypeError(f"{type(self).__name__}() {error}") from None
         bound.apply_defaults()
         return bound.arguments
+
+    def _check_limits(self, options: Mapping[str, Any]) -> None:
+        """Raise an error unless the options are within their limits.
+
+        Raises:
+            ValueError: which says what was given, and what was expected.
+        """
+        for name, (holds, wanted) in self.limits.items():
+            if not holds(options[name]):
+                raise ValueError(f"{name} must be {wanted}, not {options[name]!r}")
