@@ -62,7 +62,7 @@ def play(
     """
     x, y = x.double(), y.double()
     weights = {name: w.detach().double() for name, w in start.items()}
-    programs = {name: _step(loss, weights, x, y, kind, options) for name, (kind, options) in OPTIMIZERS.items()}
+    programs = {name: _step(loss, weights, x, y, name) for name in OPTIMIZERS}
     grid = np.linspace(x.min().item(), x.max().item(), GRID)
     sources = [source for source, _ in programs.values()]
     sources += [_slopes(loss, weights, x, y), _curve(model, weights)]
@@ -75,11 +75,10 @@ def play(
     return page("play.html", title, "", "\n".join(sources), data)
 
 
-def _step(
-    loss: Callable[..., Tensor], start: Weights, x: Tensor, y: Tensor, kind: Callable[..., Any], options: Any
-) -> tuple[str, list[float]]:
+def _step(loss: Callable[..., Tensor], start: Weights, x: Tensor, y: Tensor, name: str) -> tuple[str, list[float]]:
     """The source of an optimizer's step, and what it remembers at the start."""
     weights = {name: w.clone().requires_grad_() for name, w in start.items()}
+    kind, options = OPTIMIZERS[name]
     optimizer = kind(list(weights.values()), **options)
     loss(weights, x, y).backward()
     optimizer.step()  # so that what it remembers is there; it starts at 0
@@ -87,7 +86,6 @@ def _step(
     optimizer.param_groups[0]["lr"] = lr
     step = trace(loss, lambda given: given, weights, {"x": x.array, "y": y.array}, optimizer)
     program = simplify(Program.of((*step.data, *step.carried, lr), step.program.outputs))
-    name = next(name for name, (k, o) in OPTIMIZERS.items() if k is kind and o is options)
     return _source(program, f"step_{name}"), [0.0] * len(step.state)
 
 

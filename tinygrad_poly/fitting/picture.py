@@ -53,8 +53,7 @@ def draw(result: Any, path: str | Path, model: Model | None, title: str) -> None
         if title:
             figure.suptitle(title, fontsize=13, color=INK, x=0.01, ha="left")
         if model:
-            _draw_curves(panels["curves"], result, model)
-            _draw_residuals(panels["residuals"], panels["curves"], result, model)
+            _draw_curves(panels["curves"], panels["residuals"], result, model)
         _draw_losses(panels["losses"], result)
         legends(panels[name] for name in panels.keys() - {"residuals"})
         content = io.BytesIO()
@@ -83,20 +82,22 @@ def legends(panels: Iterable[Any]) -> None:
         panel.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=3, frameon=False, labelcolor=INK)
 
 
-def _draw_curves(panel: Any, result: Any, model: Model) -> None:
+def _draw_curves(panel: Any, below: Any, result: Any, model: Model) -> None:
+    """Draw the data with the start and the fit, and below what the fit leaves of them."""
     x, y = result.objective.points()
     if x.size != y.size or x.size != len(x):
         raise ShapeError(f"only one x for each y can be drawn, but x has shape {x.shape} and y has shape {y.shape}")
-    frame(panel, "x", "y")
+    frame(panel, "", "y")
+    frame(below, "x", "y − fit")
+
+    def values(params: Any, at: Any) -> Any:
+        """The values of the model, which may be one number for all points."""
+        return np.broadcast_to(on_cpu(model(params, tensor(at, device=result.objective.device)).array), at.shape)
+
     points = f"data, {x.size} point{'s' if x.size != 1 else ''}"
     panel.scatter(x, y, s=np.clip(4000 / x.size, 12, 40), color=DATA, linewidths=0, label=points, zorder=2)
-    grid = tensor(
-        np.linspace(x.min(), x.max(), 400).astype(x.dtype).reshape(400, *x.shape[1:]), device=result.objective.device
-    )
-    start, curve = (
-        np.ravel(np.broadcast_to(on_cpu(model(params, grid).array), grid.shape))
-        for params in (result.start, result.params)
-    )
+    grid = np.linspace(x.min(), x.max(), 400).astype(x.dtype).reshape(400, *x.shape[1:])
+    start, curve = (np.ravel(values(params, grid)) for params in (result.start, result.params))
     low, high = min(y.min(), curve.min()), max(y.max(), curve.max())
     margin = 0.25 * (high - low) or 1.0
     panel.set_ylim(low - margin, high + margin)
@@ -104,20 +105,12 @@ def _draw_curves(panel: Any, result: Any, model: Model) -> None:
     # Random weights may start far away, where nothing of them is seen; what matters is the data and the fit.
     if np.any((start > low - margin) & (start < high + margin)):
         lines.insert(0, (start, START, (0, (4, 3)), "start"))
-    for values, color, style, label in lines:
-        panel.plot(
-            np.ravel(on_cpu(grid.array)), values, color=color, linestyle=style, linewidth=2, label=label, zorder=3
-        )
-
-
-def _draw_residuals(panel: Any, above: Any, result: Any, model: Model) -> None:
-    x, y = result.objective.points()
-    frame(panel, "x", "y − fit")
-    above.set_xlabel("")
-    predicted = np.broadcast_to(on_cpu(model(result.params, tensor(x, device=result.objective.device)).array), y.shape)
-    panel.scatter(x, y - predicted, s=np.clip(4000 / x.size, 6, 20), color=DATA, linewidths=0, zorder=2)
-    panel.axhline(0, color=FIT, linewidth=1.5)
-    panel.sharex(above)
+    for line, color, style, label in lines:
+        panel.plot(np.ravel(grid), line, color=color, linestyle=style, linewidth=2, label=label, zorder=3)
+    left = y - values(result.params, x).reshape(y.shape)
+    below.scatter(x, left, s=np.clip(4000 / x.size, 6, 20), color=DATA, linewidths=0, zorder=2)
+    below.axhline(0, color=FIT, linewidth=1.5)
+    below.sharex(panel)
 
 
 def _draw_losses(panel: Any, result: Any) -> None:

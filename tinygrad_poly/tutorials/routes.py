@@ -125,13 +125,9 @@ def with_powers(problem: Problem, start: Iterable[Array], x: Array, y: Array) ->
     model[0].weight, model[0].bias = nn.Parameter(stack(others).reshape(1, 3)), nn.Parameter(bias.reshape(1))
     loss_function = nn.MSELoss(reduction="sum")
     optimizer = problem.optimizer(model.parameters(), lr=problem.lr)
-    for _ in range(problem.steps):
-        loss = loss_function(model(powers), y)
-        optimizer.zero_grad()
-        loss.backward()
-        gradient = [g for p in (model[0].bias, model[0].weight) for g in p.grad.reshape(-1).unbind()]
-        optimizer.step()
-        yield loss, gradient, [w for p in (model[0].bias, model[0].weight) for w in p.detach().reshape(-1).unbind()]
+    weights = [model[0].bias, model[0].weight]
+    for loss, gradient, after in _optimized(problem, weights, optimizer, lambda _: loss_function(model(powers), y)):
+        yield loss, _numbers(gradient), _numbers(after)
 
 
 class Polynomial(nn.Module):
@@ -166,6 +162,11 @@ def _optimized(
         loss.backward()
         optimizer.step()
         yield loss, _gradients(weights), weights
+
+
+def _numbers(tensors: Iterable[Tensor]) -> list[Tensor]:
+    """All elements of some tensors, each as a tensor."""
+    return [number for x in tensors for number in x.detach().reshape(-1).unbind()]
 
 
 def _leaves(problem: Problem, start: Iterable[Array]) -> list[Tensor]:
