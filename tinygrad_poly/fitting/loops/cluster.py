@@ -1,6 +1,7 @@
 """Dask graphs on a cluster: computed where the data is, with an error when no worker is left."""
 
 import time
+from contextlib import suppress
 from typing import Any
 
 from tinygrad_poly.engine.errors import BlockError
@@ -50,21 +51,16 @@ def _on_cluster(client: Any, result: Any) -> Any:
     patience = parse_timedelta(dask.config.get("distributed.scheduler.no-workers-timeout", None) or NO_WORKERS_FOR)
     _check(client)
     future = client.compute(result, retries=RETRIES)
-    alone_since = None
+    with_workers = time.monotonic()
     try:
-        while True:
-            try:
+        while not future.done():
+            with suppress(TimeoutError):
                 wait(future, timeout=ASKED_EVERY)
-                break
-            except TimeoutError:
-                _check(client)
+            _check(client)
             if client.nthreads():
-                alone_since = None
-            elif alone_since is None:
-                alone_since = time.monotonic()
-            elif time.monotonic() - alone_since > patience:
+                with_workers = time.monotonic()
+            elif time.monotonic() - with_workers > patience:
                 raise BlockError(f"the cluster has had no worker for {patience:g} seconds")
-        _check(client)
         return future.result()
     finally:
         future.release()
