@@ -137,11 +137,8 @@ def _parser() -> argparse.ArgumentParser:
         dest="command",
     )
 
-    fit.add(commands)
-    explain.add(commands)
-    play.add(commands)
-    tutorials.add(commands)
-    check.add(commands)
+    for command in (fit, explain, play, tutorials, check):
+        command.add(commands)
     # Its options are those of the benchmarks, which are not part of the package.
     commands.add_parser("bench", help="measure the speed beside torch and others (in a checkout)", add_help=False)
     return parser

@@ -93,9 +93,8 @@ class LBFGS(TabledOptimizer):
         lr, max_iter, max_eval = float(group["lr"]), group["max_iter"], group["max_eval"]
         tolerance_grad, tolerance_change = group["tolerance_grad"], group["tolerance_change"]
         searches = group["line_search_fn"] is not None
-        with enable_grad():
-            first = closure()
-        loss, g = float(first), self._gradient()
+        first, g = self._evaluated(closure)
+        loss = float(first)
         state = self.state[group["params"][0]]
         if not state:
             state.update(func_evals=0, n_iter=0, old_dirs=[], old_stps=[], ro=[], H_diag=1)
@@ -130,9 +129,8 @@ class LBFGS(TabledOptimizer):
                 tried = int(iteration != max_iter)
                 self._move(here, d, t)
                 if tried:
-                    with enable_grad():
-                        loss = float(closure())
-                    g = self._gradient()
+                    output, g = self._evaluated(closure)
+                    loss = float(output)
             evaluations += tried
             state["func_evals"] += tried
             done = largest(g) <= tolerance_grad or largest(d * t) <= tolerance_change
@@ -140,14 +138,16 @@ class LBFGS(TabledOptimizer):
                 break
         return first
 
-    def _gradient(self) -> Array:
-        """The gradients of all parameters as one vector."""
+    def _evaluated(self, closure: Closure) -> tuple[Any, Array]:
+        """The loss, and the gradients of all parameters as one vector."""
         parts = []
+        with enable_grad():
+            loss = closure()
         for p in self.param_groups[0]["params"]:
             xp = namespace(p.array)
             g = xp.zeros_like(p.array) if p.grad is None else p.grad.array
             parts.append(xp.reshape(g, (-1,)))
-        return parts[0] if len(parts) == 1 else namespace(parts[0]).concat(parts)
+        return loss, parts[0] if len(parts) == 1 else namespace(parts[0]).concat(parts)
 
     def _move(self, here: list[Array], d: Array, t: float) -> None:
         """Set the parameters to `here` + t d."""
@@ -160,10 +160,8 @@ class LBFGS(TabledOptimizer):
     def _try(self, closure: Closure, here: list[Array], d: Array, t: float) -> Trial:
         """The loss and its gradient at `here` + t d."""
         self._move(here, d, t)
-        with enable_grad():
-            loss = float(closure())
-        g = self._gradient()
-        return Trial(t, loss, g, float(total(g * d)))
+        loss, g = self._evaluated(closure)
+        return Trial(t, float(loss), g, float(total(g * d)))
 
 
 def largest(x: Array) -> Any:
