@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Collection, Iterable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from tinygrad_poly.compiler.trace.symbols import (
     constant,
     full_index,
     is_elementwise,
+    mapped,
     phase,
     placeholder,
     record,
@@ -158,12 +160,6 @@ class Apart:
             self._captured[id(x)] = _array(self._pieces(x, x.shape), self._short(x.shape))
         return self._captured[id(x)]
 
-    def _inside(self, value: Any) -> Any:
-        """An attribute, with the arrays in it in parts."""
-        if isinstance(value, (list, tuple)):
-            return type(value)(map(self._inside, value))
-        return self._given(value) if isinstance(value, np.ndarray) else value
-
     def _computed(self, s: Symbol, shape: Shape) -> Parts:
         given, attributes = [self._given(x) for x in s.inputs], dict(s.attributes)
         if s.function == "full":
@@ -173,7 +169,8 @@ class Apart:
         if s.function in PAIRS and attributes.keys() == {"axis", "keepdims"}:
             return self._reduced(s, given[0], **attributes)
         if s.function in MOVES:
-            return call(s.function, tuple(given), tuple((key, self._inside(x)) for key, x in s.attributes))
+            in_parts = mapped(lambda x: self._given(x) if isinstance(x, np.ndarray) else x, s.attributes)
+            return call(s.function, tuple(given), in_parts)
         match s.function:
             case "matmul":
                 of_columns = self._points(s.inputs[0].shape) == s.inputs[0].ndim - 1
@@ -260,9 +257,7 @@ def _each(function: Callable[..., Any], *parts: Parts) -> Parts:
 def _elementwise(s: Symbol, *inputs: Any) -> Symbol:
     """The function of `s`, done to one part of each input."""
     shape = np.broadcast_shapes(*(getattr(x, "shape", ()) for x in inputs))
-    made = Symbol(s.function, inputs, s.attributes, shape, s.dtype)
-    made.weak = s.weak
-    return made
+    return replace(s, inputs=inputs, shape=shape, name="")
 
 
 def _over_points(function: str, x: Symbol) -> Symbol:

@@ -1,5 +1,6 @@
 """Simplification: the same program with fewer instructions."""
 
+from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
@@ -24,24 +25,18 @@ def simplify(program: Program) -> Program:
     known: dict[Any, Symbol] = {}
     new: dict[Symbol, Symbol] = {}
     for s in in_order(program.outputs):
+        if s.function == "input":
+            new[s] = s
+            continue
         inputs = tuple(new[x] if isinstance(x, Symbol) else x for x in s.inputs)
         if is_elementwise(s.function):
             inputs = _unexpanded(inputs, s.shape)
         simpler = next((r for rule in (_identity, _known, _reshaped) if (r := rule(s, inputs)) is not None), None)
         if simpler is None:
-            key = (
-                s.function,
-                tuple(_key(x) for x in inputs),
-                _attribute_key(s.attributes),
-                s if s.function == "input" else None,
-            )
+            key = _key((s.function, inputs, s.attributes))
             simpler = known.get(key)
             if simpler is None:
-                simpler = Symbol(s.function, inputs, s.attributes, s.shape, s.dtype, s.name)
-                simpler.phase, simpler.weak = s.phase, s.weak
-                if s.function == "input":
-                    simpler = s
-                known[key] = simpler
+                simpler = known[key] = replace(s, inputs=inputs)
         if s.name and not simpler.name:
             simpler.name = s.name
         if s.phase == "forward":
@@ -52,18 +47,12 @@ def simplify(program: Program) -> Program:
 
 
 def _key(x: Any) -> Any:
-    if isinstance(x, Symbol):
-        if x.function == "full":
-            return ("full", _attribute_key(x.attributes))
-        return id(x)
-    return (type(x), repr(x)) if isinstance(x, (bool, int, float)) else id(x)
-
-
-def _attribute_key(value: Any) -> Any:
-    """A key that differs for different attributes; text alone would not do, as arrays may print alike."""
-    if isinstance(value, (tuple, list)):
-        return tuple(_attribute_key(x) for x in value)
-    return repr(value) if isinstance(value, (bool, int, float, str, slice, np.dtype, Place)) else id(value)
+    """A key that differs for different inputs and attributes; text alone would not do, as arrays may print alike."""
+    if isinstance(x, (tuple, list)):
+        return (type(x), *map(_key, x))
+    if isinstance(x, Symbol) and x.function == "full":
+        return ("full", _key(x.attributes))
+    return (type(x), repr(x)) if isinstance(x, (bool, int, float, str, slice, np.dtype, Place)) else id(x)
 
 
 def constant_value(x: Any) -> Any:
@@ -151,6 +140,5 @@ def _reshaped(s: Symbol, inputs: tuple[Any, ...]) -> Symbol | None:
 
 def _like(s: Symbol, function: str, inputs: tuple[Any, ...], made_shape: Shape, **attributes: Any) -> Symbol:
     """A symbol for a part of the computation of `s`."""
-    made = Symbol(function, inputs, tuple(sorted(attributes.items())), made_shape, s.dtype)
-    made.phase = s.phase
-    return made
+    given = tuple(sorted(attributes.items()))
+    return replace(s, function=function, inputs=inputs, attributes=given, shape=made_shape, name="", weak=False)

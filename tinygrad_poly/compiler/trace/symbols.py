@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn, cast
 
@@ -40,6 +40,7 @@ def phase(name: str) -> Iterator[None]:
         _phase.reset(token)
 
 
+@dataclass(eq=False, repr=False, slots=True)
 class Symbol:
     """The result of a NumPy function that has not been called.
 
@@ -48,23 +49,20 @@ class Symbol:
     the ordinary tape runs on it: forward, backward and update leave behind one graph of symbols.
     """
 
-    __slots__ = ("attributes", "dtype", "function", "inputs", "line", "name", "phase", "shape", "trace", "weak")
-    __hash__ = object.__hash__
+    function: str
+    inputs: tuple[Any, ...]
+    attributes: Attributes
+    shape: Shape
+    dtype: Any
+    name: str = ""
+    weak: bool = False
+    """Whether it is a Python number that changes from step to step, such as a step count: it promotes nothing."""
+    phase: str = field(default_factory=_phase.get)
+    trace: Any = field(default=None, init=False)
+    line: Line | None = field(default=None, init=False)
 
-    def __init__(
-        self, function: str, inputs: tuple[Any, ...], attributes: Attributes, shape: Shape, dtype: Any, name: str = ""
-    ) -> None:
-        self.function = function
-        self.inputs = inputs
-        self.attributes = attributes
-        self.shape = tuple(shape)  # plain, as it is printed into programs
-        self.dtype = dtype
-        self.name = name
-        self.phase = _phase.get()
-        # A Python number that changes from step to step, such as a step count: it promotes nothing.
-        self.weak = False
-        self.trace: Any = None
-        self.line: Line | None = None
+    def __post_init__(self) -> None:
+        self.shape = tuple(self.shape)  # plain, as it is printed into programs
 
     @property
     def ndim(self) -> int:
@@ -193,42 +191,37 @@ class Place:
     position: int
 
 
+def mapped(function: Callable[[Any], Any], value: Any) -> Any:
+    """Tuples, lists and slices like `value`, with `function(x)` in the place of each x inside."""
+    match value:
+        case tuple():
+            return tuple(mapped(function, x) for x in value)
+        case list():
+            return [mapped(function, x) for x in value]
+        case slice():
+            return slice(*(mapped(function, x) for x in (value.start, value.stop, value.step)))
+        case _:
+            return function(value)
+
+
 def _taken_out(value: Any, symbols: list[Any]) -> Any:
     """The value with places for the symbols in it, which are appended to `symbols`."""
-    match value:
-        case Symbol():
-            symbols.append(value)
-            return Place(len(symbols) - 1)
-        case tuple():
-            return tuple(_taken_out(x, symbols) for x in value)
-        case list():
-            return [_taken_out(x, symbols) for x in value]
-        case slice():
-            return slice(*(_taken_out(x, symbols) for x in (value.start, value.stop, value.step)))
-        case _:
-            return value
 
+    def place(x: Any) -> Any:
+        if not isinstance(x, Symbol):
+            return x
+        symbols.append(x)
+        return Place(len(symbols) - 1)
 
-def _put_in(value: Any, inputs: tuple[Any, ...]) -> Any:
-    """The value with symbols in the places that `_taken_out` made."""
-    match value:
-        case Place():
-            return inputs[value.position]
-        case tuple():
-            return tuple(_put_in(x, inputs) for x in value)
-        case list():
-            return [_put_in(x, inputs) for x in value]
-        case slice():
-            return slice(*(_put_in(x, inputs) for x in (value.start, value.stop, value.step)))
-        case _:
-            return value
+    return mapped(place, value)
 
 
 def call(function: str, inputs: tuple[Any, ...], attributes: Attributes) -> Any:
     """The result of a recorded call, computed in the slow and obvious way."""
     keywords = dict(attributes)
     if "arguments" in keywords:
-        keywords = {key: _put_in(value, inputs) for key, value in attributes}
+        symbols = inputs
+        keywords = dict(mapped(lambda x: symbols[x.position] if isinstance(x, Place) else x, attributes))
         inputs = keywords.pop("arguments")
     part = keywords.pop("part", None)
     match function:
@@ -296,9 +289,8 @@ def record(function: str, *inputs: Any, **attributes: Any) -> Symbol:
         samples = tuple(_sample(x) for x in inputs)
         shape = np.broadcast_shapes(*(getattr(x, "shape", ()) for x in inputs))
         dtype = _dtype_of(function, sorted_attributes, *samples)
-        symbol = Symbol(function, inputs, sorted_attributes, shape, dtype)
-        symbol.weak = all(x.weak if isinstance(x, Symbol) else isinstance(x, (bool, int, float)) for x in inputs)
-        return _of_this_trace(symbol)
+        weak = all(x.weak if isinstance(x, Symbol) else isinstance(x, (bool, int, float)) for x in inputs)
+        return _of_this_trace(Symbol(function, inputs, sorted_attributes, shape, dtype, weak=weak))
     symbols: list[Any] = []
     arguments = _taken_out(inputs, symbols)
     count = len(symbols)
@@ -374,9 +366,7 @@ def constant(value: Any, shape: Shape, dtype: Any) -> Symbol:
 
 def placeholder(name: str, shape: Shape, dtype: Any, weak: bool = False) -> Symbol:
     """A symbol for an input of the program; `weak` for a Python number."""
-    symbol = Symbol("input", (), (), shape, np.dtype(dtype), name)
-    symbol.weak = weak
-    return symbol
+    return Symbol("input", (), (), shape, np.dtype(dtype), name, weak)
 
 
 # The array API's functions take these by position too; as keywords they are told from arrays.
