@@ -18,12 +18,13 @@ import sys
 import sysconfig
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence, Set
 from contextlib import suppress
+from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
 from importlib import import_module
-from itertools import repeat
+from itertools import repeat, zip_longest
 from pathlib import Path, PurePath
 from types import CodeType, FunctionType, MethodType, ModuleType, SimpleNamespace
 from typing import Any, NamedTuple
@@ -106,11 +107,8 @@ class _Group(NamedTuple):
         return all(map(operator.is_, now, self.values)) or all(map(same, now, self.values))
 
     def changes(self) -> list[Change]:
-        now = self.read()
-        missing = len(self.values) - len(now)
-        pairs = zip(now, [*self.values, *repeat(_ABSENT, -missing)] if missing < 0 else self.values)
-        found = [Change(self.label(i), self.use, x) for i, (x, before) in enumerate(pairs) if not same(x, before)]
-        return found or [Change(self.label(0), self.use, None)] if found or missing > 0 else []
+        pairs = enumerate(zip_longest(self.read(), self.values, fillvalue=_ABSENT))
+        return [Change(self.label(i), self.use, x) for i, (x, before) in pairs if not same(x, before)]
 
 
 def attributes(x: Any) -> dict[str, Any]:
@@ -142,7 +140,6 @@ class Places:
         self._stack: list[tuple[Any, str]] = []
         self._names: set[str] = set()
         self._holders: list[_Holder] = []
-        self._kinds: list[tuple[Any, str]] = []
         self._use = Use.READ
 
     def follow(self, value: Any, label: str, use: Use = Use.READ) -> None:
@@ -153,27 +150,25 @@ class Places:
         """
         self._use = use
         self._stack.append((value, label))
-        while self._stack or self._found_attributes():
-            self._visit(*self._stack.pop())
+        self._follow_all()
 
     def follow_methods(self, kind: type) -> None:
         """Find the places that the code of a class leads to, of which the function is given an object."""
         self._use = Use.READ
-        self._class(kind, kind.__qualname__, made=False)
+        self._class(kind, made=False)
+        self._follow_all()
+
+    def _follow_all(self) -> None:
         while self._stack or self._found_attributes():
             self._visit(*self._stack.pop())
 
     def settle(self) -> None:
         """Record the attributes that were found; to be called after the last `follow`."""
         for holder in self._holders:
-            names = sorted(holder.taken)
-            if names or holder.of_instance:
+            if holder.taken or holder.of is not None:
                 self._use = holder.use
-                self._group(functools.partial(holder.read, names), holder.label(names), holder.put_back(names))
-        kinds = self._kinds
-        self._use = Use.READ
-        self._group(lambda: [getattr(x, name) for x, name in kinds], lambda i: f"{kinds[i][1]} of {kinds[i][0]!r}")
-        self._holders, self._names, self._kinds = [], set(), []
+                self._attributes(holder, sorted(holder.taken))
+        self._holders, self._names = [], set()
 
     def unchanged(self) -> bool:
         """Whether a call would read the same values now as the trace did."""
@@ -204,21 +199,15 @@ class Places:
         use = use if use is not Use.READ else self._use
         self._groups.append(_Group(read, read(), label, write, use))
 
-    def _holder(
-        self,
-        inside: Any,
-        name: str,
-        always: set[str] | None = None,
-        of_instance: bool = False,
-        there: set[str] | None = None,
-    ) -> None:
-        self._holders.append(_Holder(inside, name, always, of_instance, self._use, there))
+    def _attributes(self, holder: "_Holder", names: Sequence[str]) -> None:
+        """Record what is there under some names."""
+        self._group(functools.partial(holder.read, names), holder.label(names), holder.put_back(names))
 
     def _push(self, found: Iterable[tuple[Any, str]]) -> None:
         self._stack += found
 
     def _visit(self, x: Any, label: str) -> None:
-        if type(x) in _NUMBERS or id(x) in self._seen:
+        if type(x) in _NUMBERS or x is _ABSENT or id(x) in self._seen:
             return
         self._seen[id(x)] = x
         match x:
@@ -230,19 +219,14 @@ class Places:
                 self._function(x)
             case MethodType():
                 self._push([(x.__self__, _owner(label)), (x.__func__, label)])
-            case functools.partial():
-                self._push((part, label) for part in (x.func, x.args, x.keywords))
-            case staticmethod() | classmethod():
-                self._push([(x.__func__, label)])
-            case property():
-                self._push((f, label) for f in (x.fget, x.fset) if f)
-            case functools.cached_property():
-                self._push([(x.func, label)])
+            case functools.partial() | staticmethod() | classmethod() | property() | functools.cached_property():
+                parts = ("func", "args", "keywords", "__func__", "fget", "fset")
+                self._push((getattr(x, name, None), label) for name in parts)
             case ModuleType():
                 if not _is_library(x):
-                    self._holder(vars(x), label)
+                    self._holders.append(_Holder(vars(x), label, self._use))
             case type():
-                self._class(x, label, made=True)
+                self._class(x, made=True)
             case _ if isinstance(x, PLAIN):
                 if not _is_library(type(x)):  # which has attributes and methods
                     self._object(x, label)
@@ -251,12 +235,10 @@ class Places:
             case Mapping():
                 self._mapping(x, label)
                 self._object(x, label)
-            case list() | deque():
+            case list() | deque() | tuple():
                 self._push((value, f"{label}[{i}]") for i, value in enumerate(x))
-                self._list(x, label)
-                self._object(x, label)
-            case tuple():
-                self._push((value, f"{label}[{i}]") for i, value in enumerate(x))
+                if not isinstance(x, tuple):
+                    self._list(x, label)
                 self._object(x, label)
             case set() | frozenset():
                 self._push((value, label) for value in x)
@@ -265,7 +247,7 @@ class Places:
                 self._group(lambda: (str(x.shape), x.dtype, x.tobytes()), lambda i: label)
             case bytearray():
                 self._group(lambda: (bytes(x),), lambda i: label)
-            case _ if _is_generator(x):
+            case _ if isinstance(x, _generators()):
                 self._group(lambda: (_state(x),), lambda i: label, use=Use.DRAWN)
             case Module():
                 for kind in KINDS:
@@ -310,23 +292,22 @@ class Places:
                 x.update(before)
 
         def spot(i: int) -> str:
-            key = ([*x] * 2)[i] if x else None
+            key = [*max(x, before, key=len)][i // 2]
             return f"{label}.{key}" if dot else f"{label}[{key!r}]"
 
-        self._group(lambda: [*x, *x.values()], spot, write)
+        self._group(lambda: [part for item in x.items() for part in item], spot, write)
 
-    def _object(self, x: Any, label: str, always: set[str] | None = None) -> None:
+    def _object(self, x: Any, label: str, always: Set[str] = frozenset()) -> None:
         """Record an object with attributes; those that code names are read, and those in `always`."""
         if type(x) in _CONTAINERS:
             return
         if hasattr(x, "__dict__"):
-            self._holder(vars(x), label, always or set(), of_instance=True)
-            self._kinds.append((x, "__class__"))
+            self._holders.append(_Holder(vars(x), label, self._use, x, always))
         if in_slots := slots(x):
-            self._holder(_Slots(x, [*in_slots]), label, always or set(), of_instance=True)
-        self._class(type(x), label, made=False)
+            self._holders.append(_Holder(_Slots(x, [*in_slots]), label, self._use, x, always))
+        self._class(type(x), made=False)
 
-    def _class(self, x: type, label: str, made: bool) -> None:
+    def _class(self, x: type, made: bool) -> None:
         for each in x.__mro__:
             if not _is_library(each) and (each, made) not in self._seen:
                 self._seen[each, made] = each
@@ -335,7 +316,7 @@ class Places:
                 called -= _NEVER_CALLED | (set() if made else _MAKING)
                 # One that a class gets later would hide that of its base.
                 there = {name for base in each.__mro__ if not _is_library(base) for name in vars(base)}
-                self._holder(vars(each), each.__qualname__, called, there=there)
+                self._holders.append(_Holder(vars(each), each.__qualname__, self._use, None, called, there))
 
     def _found_attributes(self) -> bool:
         """Whether there are attributes that code names and that have not been followed yet."""
@@ -348,26 +329,21 @@ class Places:
 
     def _function(self, function: FunctionType) -> None:
         code, cells = function.__code__, function.__closure__ or ()
-        free = dict(zip(code.co_freevars, (_content(cell) for cell in cells)))
-        label = f"a default of {function.__name__}"
-        is_library = code.co_filename.startswith(_FOLDERS)
-        read = _read_by(code)
-        for name, value in free.items():
-            if isinstance(value, list) and name in read.logged and not is_library:
-                self._list(value, name, Use.LOGGED)
-            elif value is not _ABSENT:
-                self._stack.append((value, name))
-        self._push((value, label) for value in _defaults(function))
-        if is_library:
+        free = dict(zip(code.co_freevars, map(_content, cells)))
+        default = f"a default of {function.__name__}"
+        self._push([(function.__defaults__, default), (function.__kwdefaults__, default)])
+        if code.co_filename.startswith(_FOLDERS):
+            self._push(free.items())
             return
-        if cells:
-            self._group(lambda: [*map(_content, cells)], [*free].__getitem__, lambda: _fill(cells, free.values()))
-        self._kinds.append((function, "__code__"))
-        if function.__defaults__ or function.__kwdefaults__:
-            self._group(lambda: _defaults(function), lambda i: label)
+        self._group(
+            lambda: [function.__code__, function.__defaults__, function.__kwdefaults__, *map(_content, cells)],
+            [f"the code of {function.__name__}", default, default, *free].__getitem__,
+            lambda: _fill(cells, free.values()),
+        )
         if function.__dict__:
-            self._holder(function.__dict__, function.__name__)
-        self._names |= read.attributes | (_ANY_ATTRIBUTE & {*read.variables})
+            self._holders.append(_Holder(function.__dict__, function.__name__, self._use))
+        read = _read_by(code)
+        self._names |= read.attributes.keys() | (_ANY_ATTRIBUTE & read.variables.keys())
         for name in read.modules:
             with suppress(ImportError):
                 self._stack.append((import_module(name), name))
@@ -376,13 +352,12 @@ class Places:
         builtins = builtins if isinstance(builtins, dict) else vars(builtins)
         names = [name for name in read.variables if name in variables or name in builtins or name in read.set]
         if names:
-            holder = _Holder(variables, "")
-            self._group(functools.partial(holder.read, names), names.__getitem__, holder.put_back(names))
-        for name in variables.keys() & names:
-            if isinstance(variables[name], list) and name in read.logged:
-                self._list(variables[name], name, Use.LOGGED)
+            self._attributes(_Holder(variables, "", self._use), names)
+        for name, value in (*free.items(), *((name, variables[name]) for name in names if name in variables)):
+            if isinstance(value, list) and name in read.logged:
+                self._list(value, name, Use.LOGGED)
             else:
-                self._stack.append((variables[name], name))
+                self._stack.append((value, name))
         for is_free, chain in read.chains:
             start = (free if is_free else variables if chain[0] in variables else builtins).get(chain[0])
             names, is_bare_call = [name for name in chain if name != _BARE_CALL], chain[-1] == _BARE_CALL
@@ -392,58 +367,52 @@ class Places:
                 self._stack.append((x, ".".join(chain)))
 
 
+@dataclass
 class _Holder:
     """A mapping from the names of attributes to their values."""
 
-    def __init__(
-        self,
-        inside: Any,
-        name: str,
-        always: set[str] | None = None,
-        of_instance: bool = False,
-        use: Use = Use.READ,
-        there: set[str] | None = None,
-    ) -> None:
-        self.inside = inside
-        self._there = there
-        self.name = name
-        self.use = use
-        self.taken: set[str] = set()
-        self._always = always or set()
-        self.of_instance = of_instance
+    inside: Any
+    name: str
+    use: Use
+    of: Any = None
+    """The instance whose attributes they are; None for variables, and for attributes of a class or a module."""
+    always: Set[str] = frozenset()
+    """What is read though no code names it."""
+    there: Set[str] = frozenset()
+    """The names that may be there, if not those that are."""
+    taken: set[str] = field(default_factory=set)
 
     def new(self, names: set[str]) -> set[str]:
         """The attributes that code with these names reads, and that are not taken yet."""
-        there = self._there or self.inside.keys()
-        named = {*there} if self.of_instance and names & _ANY_ATTRIBUTE else names & there
-        return (named | (self._always & there)) - self.taken
+        there = self.there or self.inside.keys()
+        named = {*there} if self.of is not None and names & _ANY_ATTRIBUTE else names & there
+        return (named | (self.always & there)) - self.taken
 
     def read(self, names: Sequence[str]) -> list[Any]:
-        """The values; for an instance also their number, as a new attribute may hide one of its class."""
+        """The values; for an instance also their number, as a new one may hide one of the class, and the class."""
         values = [*map(self.inside.get, names, repeat(_ABSENT))]
-        return [*values, len(self.inside)] if self.of_instance else values
+        return values if self.of is None else [*values, len(self.inside), self.of.__class__]
 
     def label(self, names: Sequence[str]) -> Callable[[int], str]:
         """A function from the position of a value to its name."""
-        return lambda i: f"{self.name}.{names[i] if i < len(names) else [*self.inside][-1]}"
+        return lambda i: f"{self.name}.{[*names, ['', *self.inside][-1], '__class__'][i]}".removeprefix(".")
 
     def put_back(self, names: Sequence[str]) -> Callable[[], None]:
         """A function that restores the present values, where they can be written."""
-        before = dict(self.inside) if self.of_instance else {name: self.inside.get(name, _ABSENT) for name in names}
+        inside, all_of = self.inside, self.inside if self.of is not None else ()
+        before = {name: inside.get(name, _ABSENT) for name in (*names, *all_of)}
 
         def write() -> None:
-            if isinstance(self.inside, (dict, _Slots)):
-                for name in {*before, *(self.inside if self.of_instance else ())}:
-                    value = before.get(name, _ABSENT)
-                    if value is not _ABSENT:
-                        self.inside[name] = value
-                    elif name in self.inside:
-                        del self.inside[name]
+            for name in (*before, *all_of) if isinstance(inside, MutableMapping) else ():
+                if (value := before.get(name, _ABSENT)) is not _ABSENT:
+                    inside[name] = value
+                elif name in inside:
+                    del inside[name]
 
         return write
 
 
-class _Slots(Mapping[str, Any]):
+class _Slots(MutableMapping[str, Any]):
     """The attributes of an object with `__slots__`, as a mapping."""
 
     def __init__(self, of: Any, names: list[str]) -> None:
@@ -451,19 +420,16 @@ class _Slots(Mapping[str, Any]):
         self._names = names
 
     def __getitem__(self, name: str) -> Any:
-        return getattr(self._of, name)
-
-    def get(self, name: str, default: Any = None) -> Any:
-        return getattr(self._of, name, default)
+        try:
+            return getattr(self._of, name)
+        except AttributeError:
+            raise KeyError(name) from None
 
     def __setitem__(self, name: str, value: Any) -> None:
         object.__setattr__(self._of, name, value)
 
     def __delitem__(self, name: str) -> None:
         object.__delattr__(self._of, name)
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._names
 
     def __iter__(self) -> Any:
         return iter(self._names)
@@ -508,10 +474,6 @@ def _fill(cells: Iterable[Any], values: Iterable[Any]) -> None:
             cell.cell_contents = value
 
 
-def _defaults(function: FunctionType) -> tuple[Any, ...]:
-    return (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values())
-
-
 def _full_name(kind: type) -> str:
     return f"{kind.__module__}.{kind.__qualname__}"
 
@@ -523,28 +485,25 @@ def _is_library(x: Any) -> bool:
         return False  # of code that was executed without a module
     if name.partition(".")[0] in sys.stdlib_module_names:
         return True
-    try:
-        return inspect.getfile(x).startswith(_FOLDERS)
-    except (TypeError, OSError):  # made by hand, or of a session
-        return False
+    return _file_of(x).startswith(_FOLDERS)
 
 
 def _is_of_attributes(x: Any) -> bool:
     """Whether an object of Python's library consists only of attributes, such as an `argparse.Namespace`."""
-    if type(x).__module__.partition(".")[0] not in sys.stdlib_module_names or not hasattr(x, "__dict__"):
-        return False
+    is_pythons = type(x).__module__.partition(".")[0] in sys.stdlib_module_names and hasattr(x, "__dict__")
+    return is_pythons and (isinstance(x, SimpleNamespace) or _file_of(type(x)) != "")
+
+
+def _file_of(x: Any) -> str:
+    """The file of a module or class; "" for one that was made by hand, in a session or in C."""
     try:
-        return isinstance(x, SimpleNamespace) or bool(inspect.getfile(type(x)))
-    except TypeError:  # made in C
-        return False
+        return inspect.getfile(x)
+    except (TypeError, OSError):
+        return ""
 
 
-def _is_generator(x: Any) -> bool:
-    """Whether `x` is a generator of random numbers."""
-    return isinstance(x, _kinds_of_generators())
-
-
-def _kinds_of_generators() -> tuple[type, ...]:
+def _generators() -> tuple[type, ...]:
+    """The classes of generators of random numbers."""
     numpys = vars(np).get("random")  # where it has not been imported, nobody has one
     kinds = (numpys.Generator, numpys.RandomState, numpys.BitGenerator) if numpys is not None else ()
     return (random.Random, random.SystemRandom, *kinds)
@@ -572,12 +531,12 @@ def _check_unchanging(x: Any, name_of_it: str, is_bare_call: bool) -> None:
 
     A call without arguments that makes a generator is one: there is no seed.
     """
-    draws = is_bare_call and (x in _kinds_of_generators() or getattr(x, "__name__", "") == "default_rng")
+    draws = is_bare_call and (x in _generators() or getattr(x, "__name__", "") == "default_rng")
     if not draws and (isinstance(x, type) or not callable(x)):
         return
     owner, name, module = getattr(x, "__self__", None), getattr(x, "__name__", ""), getattr(x, "__module__", None) or ""
     changing = _CHANGING.get(module, set())
-    if draws or (_is_generator(owner) and name not in ("seed", "getstate", "setstate")):
+    if draws or (isinstance(owner, _generators()) and name not in ("seed", "getstate", "setstate")):
         what = "draws random numbers, which"
     elif (changing & {"*", name} and name not in _HARMLESS) or (
         isinstance(owner, type) and issubclass(owner, datetime.date) and name in ("now", "utcnow", "today")
@@ -591,57 +550,58 @@ def _check_unchanging(x: Any, name_of_it: str, is_bare_call: bool) -> None:
     )
 
 
-class _Read(NamedTuple):
-    """The names that code reads."""
+_Names = dict[Any, None]
 
-    variables: tuple[str, ...]
+
+class _Read(NamedTuple):
+    """The names that code reads, in order."""
+
+    variables: _Names
     """Globals and builtins."""
-    set: frozenset[str]
+    set: _Names
     """Globals that it assigns to."""
-    attributes: frozenset[str]
-    modules: tuple[str, ...]
+    attributes: _Names
+    modules: _Names
     """What it imports."""
-    chains: frozenset[tuple[bool, tuple[str, ...]]]
+    chains: _Names
     """A name and the attributes that follow it, such as `np.random.rand`, and whether it is a cell's."""
-    logged: frozenset[str]
-    """What it appends to and does not look at."""
+
+    @property
+    def logged(self) -> Set[str]:
+        """What it appends to and does not look at."""
+        looked_at = {first for _, (first, *rest) in self.chains if rest not in (["append"], ["extend"])}
+        return {first for _, (first, *_) in self.chains} - looked_at
 
 
 @functools.lru_cache(maxsize=4096)
 def _read_by(code: CodeType) -> _Read:
-    variables, written, modules, chains = dict[str, None](), set[str](), dict[str, None](), set[Any]()
-    # A constant text may be the name of an attribute: getattr(self, "weight").
-    attributes = {text for text in code.co_consts if isinstance(text, str) and text.isidentifier()}
+    found = _Read({}, {}, {}, {}, {})
     chain: tuple[str, ...] = ()
     free = False
     for instruction in dis.get_instructions(code):
         kind, name = instruction.opname, instruction.argval
         if kind in ("LOAD_ATTR", "LOAD_METHOD", "STORE_ATTR", "DELETE_ATTR", "IMPORT_FROM", "LOAD_SUPER_ATTR"):
-            attributes.add(name)
+            found.attributes[name] = None
             chain += (name,) if chain else ()
             continue
         if kind == "PUSH_NULL":
             continue
         if chain:
-            chains.add((free, (*chain, _BARE_CALL) if "CALL" in kind and instruction.arg == 0 else chain))
+            found.chains[free, (*chain, _BARE_CALL) if "CALL" in kind and instruction.arg == 0 else chain] = None
             chain = ()
         if "GLOBAL" in kind or kind in ("LOAD_NAME", "STORE_NAME"):
-            variables[name] = None
+            found.variables[name] = None
             if kind == "STORE_GLOBAL":
-                written.add(name)
+                found.set[name] = None
             chain, free = (name,), False
         elif kind in ("LOAD_DEREF", "LOAD_CLASSDEREF"):
             chain, free = (name,), True
         elif kind == "IMPORT_NAME":
-            modules[name] = None
+            found.modules[name] = None
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
-            inner = _read_by(constant)
-            variables |= dict.fromkeys(inner.variables)
-            modules |= dict.fromkeys(inner.modules)
-            written |= inner.set
-            attributes |= inner.attributes
-            chains |= inner.chains
-    looked_at = {first for _, (first, *rest) in chains if rest not in (["append"], ["extend"])}
-    logged = frozenset(first for _, (first, *_) in chains if first not in looked_at)
-    return _Read(tuple(variables), frozenset(written), frozenset(attributes), tuple(modules), frozenset(chains), logged)
+            for names, more in zip(found, _read_by(constant)):
+                names.update(more)
+        elif isinstance(constant, str) and constant.isidentifier():  # maybe of an attribute: getattr(self, "weight")
+            found.attributes[constant] = None
+    return found

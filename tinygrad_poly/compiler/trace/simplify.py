@@ -33,7 +33,7 @@ def simplify(program: Program) -> Program:
             inputs = _unexpanded(inputs, s.shape)
         simpler = next((r for rule in (_identity, _known, _reshaped) if (r := rule(s, inputs)) is not None), None)
         if simpler is None:
-            key = _key((s.function, inputs, s.attributes))
+            key = s.function, *map(_key, inputs), _key(s.attributes)
             simpler = known.get(key)
             if simpler is None:
                 simpler = known[key] = replace(s, inputs=inputs)
@@ -48,10 +48,10 @@ def simplify(program: Program) -> Program:
 
 def _key(x: Any) -> Any:
     """A key that differs for different inputs and attributes; text alone would not do, as arrays may print alike."""
+    if isinstance(x, Symbol):
+        return ("full", _key(x.attributes)) if x.function == "full" else id(x)
     if isinstance(x, (tuple, list)):
         return (type(x), *map(_key, x))
-    if isinstance(x, Symbol) and x.function == "full":
-        return ("full", _key(x.attributes))
     return (type(x), repr(x)) if isinstance(x, (bool, int, float, str, slice, np.dtype, Place)) else id(x)
 
 
