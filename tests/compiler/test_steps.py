@@ -201,6 +201,34 @@ def test_an_optimizer_that_keeps_something_to_itself_is_refused():
             steps_of(lambda params, x, y: ((params["w"] * x - y) ** 2).sum(), {"w": np.array(0.5)}, optimizer)
 
 
+def test_an_optimizer_may_hold_what_nobody_can_watch_and_is_left_as_it_was():
+    class Logging(tg.optim.SGD):
+        def __init__(self, params, lr):
+            super().__init__(params, lr=lr)
+            self.numbers, self.seen = iter(range(3)), {"of": [self.param_groups]}
+
+        def step(self):
+            super().step()
+            self.seen["of"].append(1)
+
+    weights = {"w": tg.tensor(0.5, requires_grad=True)}
+    optimizer = Logging(list(weights.values()), lr=0.1)
+    groups, state = optimizer.param_groups, optimizer.state
+    with pytest.raises(TraceError, match="a step of Logging changes 'of', which a compiled program"):
+        CompiledSteps(lambda p, x: (p["w"] * x).sum(), dict, weights, {"x": np.ones(2)}, optimizer)
+    assert optimizer.seen == {"of": [groups]}
+    assert optimizer.param_groups is groups
+    assert optimizer.state is state
+
+
+def test_a_weight_that_is_a_view_is_refused():
+    base = tg.tensor([[1.0, 2.0]])
+    w = base.data[0].requires_grad_()
+    with pytest.raises(TraceError, match=r"the weight w is a view, .* give the optimizer a tensor of its own"):
+        CompiledSteps(lambda p, x: (p["w"] * x).sum(), dict, {"w": w}, {"x": np.ones(2)}, tg.optim.SGD([w], lr=0.1))
+    assert base.tolist() == [[1.0, 2.0]]
+
+
 def test_a_loss_that_keeps_its_predictions_is_refused():
     history = []
 

@@ -16,7 +16,6 @@ from tinygrad_poly.compiler.loops.parts import PartsPrinter
 from tinygrad_poly.compiler.moments.algebra import NotFinite
 from tinygrad_poly.compiler.moments.sums import centered_moments, into_numbers
 from tinygrad_poly.compiler.trace.apart import Apart
-from tinygrad_poly.compiler.trace.outside import nothing_kept
 from tinygrad_poly.compiler.trace.program import Program
 from tinygrad_poly.compiler.trace.symbols import Symbol
 from tinygrad_poly.compiler.training import TrainingStep, carried_values, put_back, trace
@@ -61,8 +60,7 @@ class CompiledSteps:
         if hoist not in (None, "algebra"):
             raise ValueError(f"hoist must be None or 'algebra', not {hoist!r}")
         self.optimizer, self.rates = optimizer, rates or (lambda first, last: ())
-        with nothing_kept(loss):
-            self.traced = self.step = trace(loss, arrange, weights, data, optimizer, scheduled=rates is not None)
+        self.traced = self.step = trace(loss, arrange, weights, data, optimizer, scheduled=rates is not None)
         self.data = [np.asarray(array) if namespace(array) is np else array for array in data.values()]
         arrays = [getattr(w, "array", w) for w in weights.values()]
         gpu = next((place for place in map(device_of, (*self.data, *arrays)) if place.type == "cuda"), None)

@@ -1,10 +1,11 @@
 """Training steps as programs: forward, backward and update, recorded by the ordinary tape."""
 
 import inspect
+import re
 import sys
 import unicodedata
 from collections import defaultdict
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from types import FrameType
@@ -15,6 +16,8 @@ import numpy as np
 from tinygrad_poly.autograd import grad
 from tinygrad_poly.compiler.loops.fuse import is_view
 from tinygrad_poly.compiler.trace.apart import Apart
+from tinygrad_poly.compiler.trace.outside import nothing_kept
+from tinygrad_poly.compiler.trace.places import Places, Use
 from tinygrad_poly.compiler.trace.program import Program
 from tinygrad_poly.compiler.trace.simplify import simplify
 from tinygrad_poly.compiler.trace.symbols import Symbol, phase, placeholder
@@ -84,9 +87,14 @@ def trace(
     rates = tuple(placeholder("lr", (), np.float64, weak=True) for _ in optimizer.param_groups if scheduled)
     given = {name: placeholder(name, array.shape, array.dtype) for name, array in data.items()}
     symbols = [placeholder(name, p.shape, p.dtype) for p, name in names.items()]
-    with _on_symbols(optimizer, names, rates) as before:
+    with nothing_kept(loss) as tracing, _on_symbols(optimizer, names, rates) as before:
         for p, symbol in zip(names, symbols, strict=True):
-            p.array, p.node = symbol, leaf(symbol)
+            tracing.give(p, array=symbol, node=leaf(symbol))
+            if p.array is not symbol:
+                raise TraceError(
+                    f"the weight {names[p]} is a view, and a compiled program cannot write into its base: give the "
+                    "optimizer a tensor of its own, such as weight.detach().clone().requires_grad_()"
+                )
         with phase("forward"), _Locals(loss) as local:
             output = loss(arrange(parameters), *(wrap(symbol, None) for symbol in given.values()))
         if not isinstance(output, Tensor) or not isinstance(output.array, Symbol) or output.node is None:
@@ -150,84 +158,43 @@ def _kinds(weights: Sequence[Any], state: Mapping[StateKey, Any]) -> list[Any]:
 def _on_symbols(
     optimizer: Any, names: Mapping[Tensor, str], rates: Sequence[Symbol]
 ) -> Iterator[dict[StateKey, Symbol]]:
-    """A context in which an optimizer steps on symbols; afterwards it and its weights are as before.
+    """A context of a trace in which an optimizer steps on symbols; afterwards it is as before.
 
     Inside it has symbols in the place of what it remembers, which are yielded.
 
     Raises:
         TraceError: where a step changes more than weights and the state: the program would not.
     """
-    arrays = [(p, p.array, p.node) for p in names]
-    attributes = dict(vars(optimizer))
-    groups = [dict(group) for group in attributes["param_groups"]]
-    for group, rate in zip(groups, rates):
-        group["lr"] = rate
-    watched = _watched({key: value for key, value in attributes.items() if key not in OWN}, names)
-    symbols: dict[StateKey, Symbol] = {}
-    vars(optimizer).update(param_groups=[dict(group) for group in groups], state=defaultdict(dict))
-    for number, p in enumerate(_parameters(optimizer)):
-        for key, value in attributes["state"].get(p, {}).items():
-            symbol = _placeholder(f"{key}_{names[p]}", value)
-            optimizer.state[p][key] = value
-            if symbol is not None:
-                symbols[number, key] = symbol
-                optimizer.state[p][key] = wrap(symbol, None) if isinstance(value, Tensor) else symbol
+    groups, remembered = own = optimizer.param_groups, optimizer.state
+    changing = [{"lr": rate} for rate in rates] or [{}] * len(groups)
+    optimizer.param_groups = [group | rate for group, rate in zip(groups, changing, strict=True)]
+    optimizer.state = state = defaultdict[Any, dict[str, Any]](dict)
+    places = Places()
     try:
+        places.follow(vars(optimizer), f"vars({type(optimizer).__name__})", Use.HELD)
+        places.settle()
+        symbols: dict[StateKey, Symbol] = {}
+        for number, p in enumerate(_parameters(optimizer)):
+            for key, value in remembered.get(p, {}).items():
+                symbol = _placeholder(f"{key}_{names[p]}", value)
+                if symbol is not None:
+                    symbols[number, key] = symbol
+                    value = wrap(symbol, None) if isinstance(value, Tensor) else symbol
+                state[p][key] = value
         yield symbols
-        changed = [key for key, value in vars(optimizer).items() if key not in OWN and value is not attributes.get(key)]
-        changed += [key for key, value, content in watched if not _is_still(value, content)]
-        for old, new in zip(groups, optimizer.param_groups, strict=True):
-            changed += [key for key, value in new.items() if value is not old.get(key)]
+        state.clear()
+        changed = [change.name for change in places.changes()]
+        changed += [label for x, label in places.tensors.values() if x not in names and isinstance(x.array, Symbol)]
         if changed:
+            # Of a list its name, and of a group's option its own.
+            names_of = (next(filter(str.isidentifier, reversed(re.findall(r"\w+", name)))) for name in changed)
             raise TraceError(
-                f"a step of {type(optimizer).__name__} changes {', '.join(map(repr, dict.fromkeys(changed)))}, which a "
-                "compiled program does not know of: keep what changes from step to step in optimizer.state[parameter]"
+                f"a step of {type(optimizer).__name__} changes {', '.join(map(repr, dict.fromkeys(names_of)))}, which "
+                "a compiled program does not know of: keep what changes from step to step in optimizer.state[parameter]"
             )
     finally:
-        vars(optimizer).clear()
-        vars(optimizer).update(attributes)
-        for _, value, content in watched:
-            if isinstance(value, Tensor):
-                value.array = content
-            elif isinstance(value, list):
-                value[:] = content
-            else:
-                value.clear()
-                value.update(content)
-        for p, array, node in arrays:
-            p.array, p.node = array, node
-
-
-OWN = ("param_groups", "state")
-"""The attributes of an optimizer that hold what a step reads and changes."""
-
-
-def _watched(attributes: Mapping[str, Any], weights: Container[Tensor]) -> list[tuple[str, Any, Any]]:
-    """The lists, dicts and tensors in attributes, with copies of their contents, to find out what a step changes."""
-    found: dict[int, tuple[str, Any, Any]] = {}
-    stack = list(attributes.items())
-    while stack:
-        name, value = stack.pop()
-        if id(value) in found:
-            continue
-        if isinstance(value, Tensor):
-            if value not in weights:
-                found[id(value)] = name, value, value.array
-        elif isinstance(value, list | dict):
-            found[id(value)] = name, value, value.copy()
-            stack += [(name, inside) for inside in (value.values() if isinstance(value, dict) else value)]
-        elif isinstance(value, tuple):
-            stack += [(name, inside) for inside in value]
-    return list(found.values())
-
-
-def _is_still(value: Any, content: Any) -> bool:
-    """Whether a list, dict or tensor still has this content."""
-    if isinstance(value, Tensor):
-        return value.array is content
-    if isinstance(value, dict):
-        return value.keys() == content.keys() and all(value[key] is content[key] for key in content)
-    return len(value) == len(content) and all(a is b for a, b in zip(value, content))
+        places.put_back()
+        optimizer.param_groups, optimizer.state = own
 
 
 def _placeholder(name: str, value: Any) -> Symbol | None:

@@ -77,6 +77,8 @@ class Use(enum.Enum):
     """A program belongs to what was there."""
     GIVEN = enum.auto()
     """It is in a container among the arguments, which are looked at in each call."""
+    HELD = enum.auto()
+    """It is an attribute of an optimizer, which may hold what nobody can watch."""
     LOGGED = enum.auto()
     """Something is appended and never read."""
     DRAWN = enum.auto()
@@ -263,7 +265,7 @@ class Places:
                 owner = getattr(x, "__self__", None)
                 if owner is not None and not isinstance(owner, (ModuleType, type)):
                     self._push([(owner, _owner(label))])
-            case _:
+            case _ if self._use is not Use.HELD:
                 raise noted(
                     f"a compiled function reads {label}, which is of type {_full_name(type(x))}, and "
                     "nobody can watch whether such an object changes: make tensors, numbers or containers of what is "
