@@ -427,6 +427,9 @@ class _Slots(MutableMapping[str, Any]):
         except AttributeError:
             raise KeyError(name) from None
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._names  # and no method of the class
+
     def __setitem__(self, name: str, value: Any) -> None:
         object.__setattr__(self._of, name, value)
 
