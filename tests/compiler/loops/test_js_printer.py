@@ -53,6 +53,20 @@ def test_whole_numbers_are_refused():
         JsPrinter(fuse(Program.of([a], [record("add", a, a)])))
 
 
+def test_a_long_line_is_broken_within_its_statement():
+    a, b, c = (placeholder(40 * name, (), np.dtype(np.float64)) for name in "abc")
+    total = record("add", record("add", a, b), c)
+    lines = JsPrinter(fuse(Program.of([a, b, c], [record("multiply", total, total)]))).once().splitlines()
+    assert [line.strip() for line in lines[1:6]] == ["const v1 = (", a.name, f"+ {b.name}", f"+ {c.name}", ");"]
+
+
+def test_a_truth_value_is_equal_to_a_number_wherever_it_is_kept(browser):  # noqa: F811
+    a = placeholder("a", (3,), np.dtype(np.float64))
+    positive = record("greater", a, 0.0)
+    source = JsPrinter(fuse(Program.of([a], [positive, record("equal", positive, 1)]))).once()
+    assert browser.execute_script(f"{source}; return run([1, -1, 2])[1].join()") == "1,0,1"
+
+
 def fit_of_a_line(names, target="python", **options):
     """A fit, or its program, of a line through three points."""
     first, second = names

@@ -1,24 +1,12 @@
 """C++ expressions and statements for a fused program."""
 
-import math
 from typing import Any
 
 import numpy as np
 
 from tinygrad_poly.compiler.cuda.functions import OPERATORS, TYPES, identifier
-from tinygrad_poly.compiler.loops.fuse import is_sum_of_one, is_view
-from tinygrad_poly.compiler.loops.printer import (
-    ATOM,
-    SIGN,
-    WIDTH,
-    Index,
-    Printer,
-    Text,
-    _broken,
-    _inner_index,
-    _own_index,
-    _start,
-)
+from tinygrad_poly.compiler.loops.fuse import Plan, is_sum_of_one
+from tinygrad_poly.compiler.loops.printer import ATOM, SIGN, Index, Printer, Row, Text, flat
 from tinygrad_poly.compiler.trace.symbols import Symbol
 from tinygrad_poly.engine.arrays import Shape
 
@@ -29,36 +17,23 @@ class CppPrinter(Printer):
     In the loop over a space, `i` counts its elements, and `axes` are the names of the indices along its axes.
     """
 
+    end, remark = ";", "//"
     axes: Index = ()
+
+    def __init__(self, plan: Plan, arrays: dict[str, Any] | None = None) -> None:
+        super().__init__(plan, arrays, typed=False)
 
     def _fresh(self, wish: str) -> str:
         return super()._fresh(identifier(wish))
 
-    def _line(self, depth: int, text: str, comment: str = "") -> None:
-        indent = "    " * depth
-        before, last = list[str](), text
-        if text.endswith(";") and len(indent) + len(text) > WIDTH:
-            *before, last = _broken(text[:-1])
-            last += ";"
-        self.lines += [indent + line for line in before]
-        self.lines.append(f"{indent + last:<64}  // {comment}" if comment else indent + last)
-
-    def _define(self, depth: int, name: str, text: str, dtype: Any, comment: str = "") -> None:
-        self._line(depth, f"const {cpp_type(dtype)} {name} = {text};", comment)
+    def _define(self, depth: int, name: str, text: str, dtype: Any, comment: str = "", variable: bool = False) -> None:
+        self._line(depth, f"{'' if variable else 'const '}{cpp_type(dtype)} {name} = {text}", comment)
 
     def _element(self, name: str, shape: Shape, index: Index) -> str:
-        along = [(i, math.prod(shape[axis + 1 :])) for axis, i in enumerate(index) if i != "0"]
         is_whole = all(i != "0" or length == 1 for i, length in zip(index, shape))
-        if is_whole and [i for i, _ in along] == [i for i in self.axes if i != "0"]:
+        if index and is_whole and [i for i in index if i != "0"] == [i for i in self.axes if i != "0"]:
             return f"{name}[i]"
-        return f"{name}[{' + '.join(i if stride == 1 else f'{i} * {stride}' for i, stride in along) or '0'}]"
-
-    def _constant(self, x: Any, index: Index) -> Text:
-        return self._element(self.captured[id(x)], x.shape, _own_index(x.shape, index)), ATOM
-
-    def _start(self, s: Symbol) -> str:
-        """The start value of a reduction."""
-        return self._literal(s.function == "min" if s.dtype.kind == "b" else _start(s), s.dtype)
+        return flat(name, shape, index)
 
     def _literal(self, value: Any, dtype: Any) -> str:
         if dtype.kind == "b":
@@ -72,20 +47,22 @@ class CppPrinter(Printer):
             text = f"{text}f" if np.isfinite(value) else f"(float){text}"
         return f"(-{text})" if np.signbit(value) and not np.isnan(value) else text
 
+    def _term(self, s: Symbol, index: Index, depth: int) -> str:
+        term = super()._term(s, index, depth)
+        return f"(bool)({term})" if s.dtype.kind == "b" else term
+
     def _expression(self, s: Symbol, index: Index, depth: int) -> Text:
-        if is_view(s):
-            return self._value(s.inputs[0], _inner_index(s, index), depth)
-        function = "logical_not" if s.function == "invert" and s.dtype.kind == "b" else s.function
-        if function == "astype" or is_sum_of_one(s):
-            return self._as(s.dtype, s.inputs[0], index if function == "astype" else (), depth)
-        template, binds, wanted = OPERATORS[function]
-        dtype = _computed_in(s)
-        given = []
-        for position, (x, tightly) in enumerate(zip(s.inputs, wanted, strict=True)):
-            chooses = function == "where" and position == 0
-            text, binding = self._as(getattr(x, "dtype", dtype) if chooses else dtype, x, index, depth)
-            given.append(text if binding >= tightly else f"({text})")
-        return template.format(*given), binds
+        if s.function == "astype" or is_sum_of_one(s):
+            return self._as(s.dtype, s.inputs[0], index if s.function == "astype" else (), depth)
+        return super()._expression(s, index, depth)
+
+    def _row(self, function: str, dtype: Any) -> Row:
+        return OPERATORS["logical_not" if function == "invert" and dtype.kind == "b" else function]
+
+    def _operand(self, s: Symbol, position: int, index: Index, depth: int) -> Text:
+        x, dtype = s.inputs[position], _computed_in(s)
+        chooses = s.function == "where" and position == 0
+        return self._as(getattr(x, "dtype", dtype) if chooses else dtype, x, index, depth)
 
     def _as(self, dtype: Any, x: Any, index: Index, depth: int) -> Text:
         """The expression for element `index` of `x`, converted to a dtype."""

@@ -7,9 +7,7 @@ import keyword
 import re
 import unicodedata
 
-import numpy as np
-
-from tinygrad_poly.compiler.loops.printer import ATOM, COMPARISON, CONDITION, EXPRESSIONS, SIGN
+from tinygrad_poly.compiler.loops.printer import ATOM, OF_C, SIGN, all_called
 
 TYPES = {
     "bool": "bool", "int8": "signed char", "int16": "short", "int32": "int", "int64": "long long",
@@ -23,36 +21,17 @@ isfinite isinf isnan signbit square logaddexp logaddexp2 fmod fmax fmin hypot co
 arcsin=asin arccos=acos arctan=atan arctan2=atan2 arcsinh=asinh arccosh=acosh arctanh=atanh absolute=abs
 sign=sign_of power=pow float_power=pow remainder=modulo
 """
-_FUNCTIONS = {name: called or name for name, _, called in (word.partition("=") for word in _CALLS.split())}
-"""What NumPy's functions are called here."""
-
-
-def _call(name: str, called: str) -> tuple[str, int, tuple[int, ...]]:
-    count = getattr(np, name).nin
-    return f"{called}({', '.join(['{}'] * count)})", ATOM, (CONDITION,) * count
-
+_FUNCTIONS = all_called(_CALLS)
 
 OPERATORS = {
-    **{name: row for name, row in EXPRESSIONS.items() if name not in ("negative", "where")},
-    "negative": ("-{}", SIGN, (ATOM,)),  # --x is something else in C++
-    "where": ("{} ? {} : {}", CONDITION, (COMPARISON, COMPARISON, COMPARISON)),
-    "positive": ("{}", ATOM, (ATOM,)),
-    "reciprocal": ("1 / {}", EXPRESSIONS["divide"][1], (SIGN,)),
+    **OF_C,
     "bitwise_and": ("({} & {})", ATOM, (SIGN, SIGN)),
     "bitwise_or": ("({} | {})", ATOM, (SIGN, SIGN)),
     "bitwise_xor": ("({} ^ {})", ATOM, (SIGN, SIGN)),
-    "logical_and": ("({} && {})", ATOM, (SIGN, SIGN)),
-    "logical_or": ("({} || {})", ATOM, (SIGN, SIGN)),
-    "logical_not": ("!{}", SIGN, (ATOM,)),
     "invert": ("~{}", SIGN, (ATOM,)),
-    **{name: _call(name, called) for name, called in _FUNCTIONS.items()},
+    **_FUNCTIONS,
 }
 """For each function its C++ expression, how tightly that binds, and how tightly each input has to bind."""
-
-COLLECT = {
-    "sum": "{0} += {1}", "prod": "{0} *= {1}", "max": "{0} = maximum({0}, {1})", "min": "{0} = minimum({0}, {1})",
-}  # fmt: skip
-"""How a thread collects its part of a reduction."""
 
 _TWO = {"sum": "a + b", "prod": "a * b", "max": "maximum(a, b)", "min": "minimum(a, b)"}
 """How two parts of a reduction become one."""
@@ -133,7 +112,7 @@ linux unix NULL assert main memory warp row
 
 RESERVED = {
     *_WORDS.split(),
-    *_FUNCTIONS.values(),
+    *(template.partition("(")[0] for template, *_ in _FUNCTIONS.values()),
     *_HELPERS,
     *(word.format(name) for name in _TWO for word in ("block_{}", "{}_of")),
     *("of_block", "of_warp", "of_warps"),

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from tinygrad_poly.compiler.cuda.expressions import CppPrinter, cpp_type
-from tinygrad_poly.compiler.cuda.functions import COLLECT, prelude
+from tinygrad_poly.compiler.cuda.functions import prelude
 from tinygrad_poly.compiler.loops.fuse import Loop, Plan
-from tinygrad_poly.compiler.loops.printer import ATOM, WIDTH
+from tinygrad_poly.compiler.loops.printer import START, WIDTH, closed, indices
 from tinygrad_poly.compiler.trace.symbols import Symbol
 from tinygrad_poly.engine.arrays import Shape
 
@@ -97,14 +97,11 @@ class CudaPrinter(CppPrinter):
         self.types: dict[str, str] = {}
         self.buffers: dict[str, tuple[Any, Shape | None]] = {}
         self.inputs: dict[str, Any] = {self.captured[id(array)]: array for array in (arrays or {}).values()}
-        self.numbers: dict[Symbol, str] = {}
         self.memory: dict[Symbol, str] = {}
         for s in (*plan.program.inputs, *plan.hoisted):
             name = self.names[s, ()]
             self.memory[s] = name if s.size != 1 else self._fresh(f"at_{name}")
             self.inputs[self.memory[s]] = s
-            if s.size == 1:
-                self.numbers[s] = name
         self.types |= {name: f"const {cpp_type(x.dtype)}*" for name, x in self.inputs.items()}
         self.everywhere = dict(self.names), set(self.taken)
 
@@ -132,22 +129,21 @@ class CudaPrinter(CppPrinter):
         """Kernels that compute the outputs from the inputs."""
         outputs = list(dict.fromkeys(self.plan.program.outputs))
         numbers = [s for s in outputs if s.size == 1 and s not in self.memory]
-        places = [self._buffer(f"at_{s.name or 'result'}", s.dtype, ()) for s in numbers]
+        places = {self._buffer(f"at_{s.name or 'result'}", s.dtype, ()): s for s in numbers}
         for s in outputs:
             if s.size != 1:
                 self._keep(s, s.name or "result")
-        if not self.whole_gpu:
-            with self._kernel("run", longest(self.plan)):
-                self._stages(1)
-                self._write_numbers(dict(zip(places, (self._value(s, (), 1)[0] for s in numbers))))
-        else:
+        if self.whole_gpu:
             last = self._reduced()
             if numbers:
                 with self._kernel("finish", MOST_THREADS):
-                    self._combine_parts(last)
-                    self._named_numbers(numbers)
-                    self._write_numbers(dict(zip(places, (self._value(s, (), 1)[0] for s in numbers))))
-        found = self.memory | dict(zip(numbers, places))
+                    self._combine_parts(last, numbers)
+                    self._write_numbers({place: self._value(s, (), 1)[0] for place, s in places.items()})
+        else:
+            with self._kernel("run", longest(self.plan)):
+                self._stages(1)
+                self._write_numbers({place: self._value(s, (), 1)[0] for place, s in places.items()})
+        found = self.memory | {s: place for place, s in places.items()}
         return self._printed([found[s] for s in self.plan.program.outputs])
 
     def _steps_of_block(
@@ -160,19 +156,17 @@ class CudaPrinter(CppPrinter):
             self._stages(2)
             value = self._value(loss, (), 2)[0]
             self._line(2, "if (t == next_log) {")
-            self._line(3, f"if (threadIdx.x == 0) *losses = {value};")
-            self._line(3, "losses++;")
-            self._line(3, "next_log += log_every;")
-            self._line(2, "}")
+            self._line(3, f"if (threadIdx.x == 0) *losses = {value}")
+            self._line(3, "losses++")
+            self._line(3, "next_log += log_every")
             later = self._next_values(numbers, 2)
             if arrays:
-                self._line(2, "__syncthreads();", "all have read what is replaced")
+                self._line(2, "__syncthreads()", "all have read what is replaced")
                 self._move_arrays(arrays, 2)
-                self._line(2, "__syncthreads();")
+                self._line(2, "__syncthreads()")
             for (w, _), next_value in zip(numbers, later, strict=True):
-                self._line(2, f"{self.numbers[w]} = {next_value};")
-            self._line(1, "}")
-            self._write_numbers({self.memory[w]: self.numbers[w] for w, _ in numbers})
+                self._line(2, f"{self.names[w, ()]} = {next_value}")
+            self._write_numbers({self.memory[w]: self.names[w, ()] for w, _ in numbers})
 
     def _step_of_grid(
         self, numbers: list[tuple[Symbol, Symbol]], arrays: list[tuple[Symbol, Symbol]], loss: Symbol
@@ -182,20 +176,17 @@ class CudaPrinter(CppPrinter):
             self.types[counter] = "long long*"
             self.buffers[counter] = np.dtype(np.int64), ()
         with self._kernel("update", MOST_THREADS):
-            self._combine_parts(last)
-            self._named_numbers([loss, *(s for _, s in numbers)])
+            self._combine_parts(last, [loss, *(s for _, s in numbers)])
             value = self._value(loss, (), 1)[0]
             later = self._next_values(numbers, 1)
             self._line(1, "if (threadIdx.x == 0) {")
             self._line(2, "if (*t == *next_log) {")
-            self._line(3, f"losses[*logged] = {value};")
-            self._line(3, "*logged += 1;")
-            self._line(3, "*next_log += *log_every;")
-            self._line(2, "}")
-            self._line(2, "*t += 1;")
+            self._line(3, f"losses[*logged] = {value}")
+            self._line(3, "*logged += 1")
+            self._line(3, "*next_log += *log_every")
+            self._line(2, "*t += 1")
             for (w, _), next_value in zip(numbers, later, strict=True):
-                self._line(2, f"*{self.memory[w]} = {next_value};")
-            self._line(1, "}")
+                self._line(2, f"*{self.memory[w]} = {next_value}")
         if arrays:
             with self._kernel("move", max(w.size for w, _ in arrays), spread=True):
                 self._move_arrays(arrays, 1)
@@ -206,10 +197,10 @@ class CudaPrinter(CppPrinter):
         parts: list[Symbol] = []
         for number, stage in enumerate(stages, 1):
             if parts:
-                totals = {self._buffer(f"at_{self.numbers[s]}", s.dtype, ()): s for s in parts}
+                totals = {self._buffer(f"at_{self.names[s, ()]}", s.dtype, ()): s for s in parts}
                 with self._kernel(f"finish_{number - 1}", MOST_THREADS):
                     self._combine_parts(parts)
-                    self._write_numbers({place: self.numbers[s] for place, s in totals.items()})
+                    self._write_numbers({place: self.names[s, ()] for place, s in totals.items()})
                 self.memory |= {s: place for place, s in totals.items()}
             name = f"reduce_{number}" if len(stages) > 1 else "reduce"
             parts = [s for loop in stage.loops.values() for s in loop.reductions]
@@ -218,23 +209,23 @@ class CudaPrinter(CppPrinter):
                     self._named_numbers([*(s.inputs[0] for s in loop.reductions), *loop.stores])
                     self._loop(loop, 1)
                 for s in parts:
-                    self.numbers[s] = self._everywhere(s, self.names[s, ()])
-                    self._buffer(f"parts_{self.numbers[s]}", s.dtype, None)
-                self._write_numbers({f"parts_{self.numbers[s]}": self.numbers[s] for s in parts}, "{}[blockIdx.x]")
+                    self._everywhere(s, self.names[s, ()])
+                    self._buffer(f"parts_{self.names[s, ()]}", s.dtype, None)
+                found = {f"parts_{self.names[s, ()]}": self.names[s, ()] for s in parts}
+                self._write_numbers(found, "{}[blockIdx.x]")
         return parts
 
-    def _combine_parts(self, parts: list[Symbol]) -> None:
-        """Combine the parts that the blocks of the last kernel have left."""
-        if not parts:
-            return
-        self.types["blocks"] = "int"
-        for s in parts:
-            self._line(1, f"{cpp_type(s.dtype)} {self.numbers[s]} = {self._start(s)};")
-        self._line(1, "for (int i = threadIdx.x; i < blocks; i += blockDim.x) {")
-        for s in parts:
-            self._line(2, COLLECT[s.function].format(self.numbers[s], f"parts_{self.numbers[s]}[i]") + ";")
-        self._line(1, "}")
-        self._combine_in_block(parts, 1)
+    def _combine_parts(self, parts: list[Symbol], wanted: Iterable[Any] = ()) -> None:
+        """Combine the parts that the blocks of the last kernel have left, and compute the named numbers in `wanted`."""
+        if parts:
+            self.types["blocks"] = "int"
+            names = [self.names[s, ()] for s in parts]
+            self._starts(Loop((), parts), names, 1)
+            self._line(1, "for (int i = threadIdx.x; i < blocks; i += blockDim.x) {")
+            for s, name in zip(parts, names, strict=True):
+                self._line(2, self._collect(s, name, f"parts_{name}[i]"))
+            self._combine_in_block(parts, 1)
+        self._named_numbers(wanted)
 
     def _named_numbers(self, wanted: Iterable[Any]) -> None:
         """Statements for the named numbers that `wanted` need: a kernel sees no variables of another one."""
@@ -250,19 +241,6 @@ class CudaPrinter(CppPrinter):
                 if s in needed and self._needs_name(s, ()):
                     self._statement(s, (), 1)
 
-    def _next_values(self, numbers: list[tuple[Symbol, Symbol]], depth: int) -> list[str]:
-        """Statements for the next values of numbers; returns an expression for each."""
-        names = [self.numbers[w] for w, _ in numbers]
-        later = []
-        for name, (_, s) in zip(names, numbers, strict=True):
-            value, binds = self._value(s, (), depth)
-            if binds != ATOM or value in names:
-                # A new weight must not be used for the next one's: it takes its place when all are there.
-                text, value = value, self._fresh(f"next_{name}")
-                self._define(depth, value, text, s.dtype, s.phase)
-            later.append(value)
-        return later
-
     def _move_arrays(self, arrays: list[tuple[Symbol, Symbol]], depth: int) -> None:
         """Loops that replace arrays by their next values, one loop for all arrays of a shape."""
         for shape in dict.fromkeys(w.shape for w, _ in arrays):
@@ -272,36 +250,25 @@ class CudaPrinter(CppPrinter):
             for name, (w, s) in zip(names, some, strict=True):
                 self._define(depth + 1, name, f"{self.memory[s]}[i]", w.dtype)
             for name, (w, _) in zip(names, some, strict=True):
-                self._line(depth + 1, f"{self.memory[w]}[i] = {name};")
-            self._line(depth, "}")
+                self._line(depth + 1, f"{self.memory[w]}[i] = {name}")
 
-    def _loop(self, loop: Loop, depth: int) -> None:
-        totals = [self._named(s, (), s.name or s.function) for s in loop.reductions]
-        for s, total in zip(loop.reductions, totals, strict=True):
-            self._line(depth, f"{cpp_type(s.dtype)} {total} = {self._start(s)};")
-        long = [axis for axis, length in enumerate(loop.space) if length != 1]
-        self.axes = tuple(f"i{axis}" if axis in long else "0" for axis in range(len(loop.space)))
-        if len(long) == 1:
-            self.axes = tuple("i" if axis in long else "0" for axis in range(len(loop.space)))
+    def _array(self, s: Symbol, depth: int, name: str = "") -> str:
+        return self.memory[s]
+
+    def _elements(self, loop: Loop, totals: list[str], stored: list[str], depth: int) -> None:
+        self.axes = indices(loop.space)
         self._over(math.prod(loop.space), depth)
-        begin, outside = len(self.lines), dict(self.names)
-        for s, total in zip(loop.reductions, totals, strict=True):
-            value, _ = self._value(s.inputs[0], self.axes, depth + 1)
-            value = f"(bool)({value})" if s.dtype.kind == "b" else value
-            self._line(depth + 1, COLLECT[s.function].format(total, value) + ";", s.phase)
-        for s in loop.stores:
-            value, _ = self._value(s, self.axes, depth + 1)
-            self._line(depth + 1, f"{self.memory[s]}[i] = {value};", s.phase)
-        self._line(depth, "}")
-        if len(long) > 1:
+        begin = len(self.lines)
+        self._body(loop, totals, stored, self.axes, depth + 1)
+        if "i" not in self.axes:
             self._split_index(loop.space, begin, depth + 1)
-        # What was computed of one element means nothing after the loop; an array that was kept does.
-        self.names = outside
+
+    def _finish(self, loop: Loop, totals: list[str], depth: int) -> None:
         for s in loop.stores:
-            self.names[s, ()] = self._everywhere(s, self.memory[s])
+            self._everywhere(s, self.memory[s])
         self._combine_in_block(loop.reductions, depth)
         if loop.stores and not self.spread:
-            self._line(depth, "__syncthreads();")
+            self._line(depth, "__syncthreads()")
 
     def _split_index(self, space: Shape, begin: int, depth: int) -> None:
         """Statements for the position of element `i` along each axis that the lines after `begin` use."""
@@ -330,18 +297,17 @@ class CudaPrinter(CppPrinter):
 
     def _combine_in_block(self, reductions: list[Symbol], depth: int) -> None:
         """Calls that combine what the threads of a block have computed."""
-        for function in COLLECT:
+        for function in START:
             names = [self.names[s, ()] for s in reductions if s.function == function]
             for start in range(0, len(names), TOGETHER):
-                self._line(depth, f"block_{function}({', '.join(names[start : start + TOGETHER])});")
+                self._line(depth, f"block_{function}({', '.join(names[start : start + TOGETHER])})")
 
     def _write_numbers(self, values: dict[str, str], place: str = "*{}") -> None:
         """Statements by which one thread writes numbers into memory."""
         if values:
             self._line(1, "if (threadIdx.x == 0) {")
             for name, value in values.items():
-                self._line(2, f"{place.format(name)} = {value};")
-            self._line(1, "}")
+                self._line(2, f"{place.format(name)} = {value}")
 
     @contextmanager
     def _kernel(self, name: str, reads: int, spread: bool = False, variable: Iterable[Symbol] = ()) -> Iterator[None]:
@@ -356,14 +322,14 @@ class CudaPrinter(CppPrinter):
         names, taken = self.everywhere
         self.names, self.taken, self.spread = dict(names), set(taken), spread
         body, self.lines = self.lines, []
-        given = {s: self.memory[s] for s in self.numbers if s in self.memory}
+        given = {s: place for s, place in self.memory.items() if s.size == 1}
         yield
         body, inside = [*body, ""] if body else [], self.lines
         text = "\n".join(inside)
         loads = [
-            f"    {'' if s in variable else 'const '}{cpp_type(s.dtype)} {self.numbers[s]} = *{place};"
+            f"    {'' if s in variable else 'const '}{cpp_type(s.dtype)} {self.names[s, ()]} = *{place};"
             for s, place in given.items()
-            if s in variable or _mentions(text, self.numbers[s])
+            if s in variable or _mentions(text, self.names[s, ()])
         ]
         text += "\n".join(loads)
         parameters = [p for p in self.types if _mentions(text, p)]
@@ -374,7 +340,7 @@ class CudaPrinter(CppPrinter):
             f"// {PURPOSES[name.partition('_')[0]]}",
             *_wrapped(head, [f"{self.types[p]} {p}" for p in parameters]),
             *loads,
-            *inside,
+            *closed(inside),
             "}",
         ]
         self.kernels.append(Kernel(name, tuple(parameters), spread, reads))
@@ -397,11 +363,10 @@ class CudaPrinter(CppPrinter):
         self.types[name] = f"{cpp_type(dtype)}*"
         return name
 
-    def _everywhere(self, s: Symbol, name: str) -> str:
+    def _everywhere(self, s: Symbol, name: str) -> None:
         """Give a symbol this name in all later kernels."""
         self.everywhere[0][s, ()] = name
         self.everywhere[1].add(name)
-        return name
 
 
 def longest(plan: Plan) -> int:

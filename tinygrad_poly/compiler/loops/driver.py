@@ -12,7 +12,7 @@ from tinygrad_poly.compiler.loops.fuse import Loop, Plan, Stage, is_sum_of_one, 
 from tinygrad_poly.compiler.loops.layers import Layers, LayersPrinter
 from tinygrad_poly.compiler.loops.memory import Item, reused
 from tinygrad_poly.compiler.loops.numpy_runner import NEW, is_ufunc
-from tinygrad_poly.compiler.loops.printer import Printer
+from tinygrad_poly.compiler.loops.printer import Index, Printer
 from tinygrad_poly.compiler.trace.program import Program
 from tinygrad_poly.compiler.trace.symbols import Symbol, caller, is_elementwise
 
@@ -58,23 +58,16 @@ class Driver(Printer):
         super().__init__(plan, arrays, typed)
         self.arrays = {id(array): array for array in (arrays or {}).values()}
         self.items = _items(plan)
-        self.functions: list[str] = []
         self.room: dict[Symbol, str] = {}
         self.written = {s: self._written(s) for s in self.items if isinstance(s, Symbol)}
         self.parameters += self.bound
-
-    def steps(self, carried: Sequence[Symbol], rates: Sequence[Symbol] = ()) -> str:
-        """The source of the functions, and of `run` as in `Printer`."""
-        run = super().steps(carried, rates)
-        return "\n\n".join([*self.functions, run])
 
     def once(self, name: str = "run") -> str:
         """The source of the functions, and of `run` as in `Printer`; the memory for results comes from `bound`."""
         for s, room, other in self._rooms():
             self.parameters.append(room)
             self.bound[room] = self.bound[other] if other else np.empty(s.shape, s.dtype)
-        run = super().once(name)
-        return "\n\n".join([*self.functions, run])
+        return super().once(name)
 
     def _stages(self, depth: int) -> None:
         for item in self.items:
@@ -96,7 +89,7 @@ class Driver(Printer):
             yield s, self.room[s], self.room[before] if before is not None else ""
 
     def _call(self, s: Symbol, depth: int) -> None:
-        text = self.written[s].format(*(self._operand(x) for x in s.inputs))
+        text = self.written[s].format(*(self._given(x) for x in s.inputs))
         if s in self.room:
             text = f"{text[:-1]}, out={self.room[s]})"
         else:
@@ -137,7 +130,7 @@ class Driver(Printer):
             return f"{{}}.astype({attributes['dtype']})"
         return f"np.{s.function}({', '.join([*places, *(f'{key}={value}' for key, value in attributes.items())])})"
 
-    def _operand(self, x: Any) -> str:
+    def _given(self, x: Any) -> str:
         """An input of a call as source, in the shape and dtype that NumPy expects."""
         if id(x) in self.captured:
             name = self.captured[id(x)]
@@ -168,30 +161,21 @@ class _Function(Printer):
         self, plan: Plan, arrays: dict[str, Any], typed: bool, names: dict[Symbol, str], room: dict[Symbol, str]
     ) -> None:
         self.shared, self.room = names, room
-        self.reserved = {*names.values(), *arrays, *room.values()}
+        self.reserved = {*names.values(), *room.values()}
         super().__init__(plan, arrays, typed)
-        self.parameters += [self._fresh(name) for name in room.values()]
+        self.parameters += room.values()
 
-    def _results(self, loop: Loop, depth: int) -> tuple[list[str], list[str]]:
-        new = [s for s in loop.stores if s not in self.room]
-        totals, names = super()._results(Loop(loop.space, loop.reductions, new), depth)
-        stored = self.room | dict(zip(new, names, strict=True))
-        return totals, [stored[s] for s in loop.stores]
+    def _array(self, s: Symbol, depth: int, name: str = "") -> str:
+        return self.room.get(s) or super()._array(s, depth, self.shared.get(s, ""))
 
     def _range(self, loop: Loop, axis: int) -> tuple[str, str, str]:
         return "0", str(loop.space[axis]), ""  # one thread
 
-    def _wish(self, s: Symbol, otherwise: str) -> str:
-        return self.shared.get(s) or super()._wish(s, otherwise)
-
-    def _fresh(self, wish: str) -> str:
-        if wish in self.reserved:
-            self.reserved.remove(wish)
-            self.taken.add(wish)
-            return wish
-        while (name := super()._fresh(wish)) in self.reserved:
-            pass
-        return name
+    def _named(self, s: Symbol, index: Index, wish: str) -> str:
+        if s not in self.shared or index:
+            return super()._named(s, index, wish)
+        self.names[s, ()] = self.shared[s]
+        return self.shared[s]
 
 
 def _items(plan: Plan) -> list[Symbol | Group]:

@@ -9,7 +9,7 @@ The gradient xᵀ g is a sum over the points for each weight, a row of which is 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,12 +20,11 @@ from tinygrad_poly.compiler.loops.fuse import Loop, NotFusable, Plan, is_view
 from tinygrad_poly.compiler.loops.printer import (
     ATOM,
     BLOCK,
-    COLLECT,
     Index,
     Printer,
     Text,
-    _own_index,
     dtype_name,
+    own_index,
 )
 from tinygrad_poly.compiler.trace.program import Program
 from tinygrad_poly.compiler.trace.symbols import Symbol
@@ -171,8 +170,8 @@ class LayersPrinter(Printer):
     """A printer of plans for small networks."""
 
     plan: Layers
-    outer: list[str] | None = None
-    """The lines before the loop over the points, while one is printed, and how deep they are."""
+    outer: int | None = None
+    """How many lines there are before the loop over the points, while one is printed, and how deep they are."""
     outer_depth = 0
 
     def _has_points(self, s: Symbol) -> bool:
@@ -188,20 +187,13 @@ class LayersPrinter(Printer):
         return super()._element(name, shape, index[::-1] if turned else index)
 
     def _loop(self, loop: Loop, depth: int) -> None:
-        names = {s: self._fresh(self._wish(s, "v")) for s in getattr(loop, "rows", ())}
-        for s, name in names.items():
-            self._line(depth, f"{name} = np.empty({s.shape}, {dtype_name(s.dtype)})")
-        self.rows = names
+        self.rows = {s: self._array(s, depth) for s in getattr(loop, "rows", ())}
         super()._loop(loop, depth)
-        self.names.update({(s, ()): name for s, name in names.items()})
+        self.names |= {(s, ()): name for s, name in self.rows.items()}
 
-    def _results(self, loop: Loop, depth: int) -> tuple[list[str], list[str]]:
-        totals, stored = super()._results(Loop(loop.space, loop.reductions), depth)
-        for s in loop.stores:
-            turned = self._has_points(s) and s.size != self.plan.points
-            stored.append(self._fresh(self._wish(s, "v")))
-            self._line(depth, f"{stored[-1]} = np.empty({s.shape[::-1] if turned else s.shape}, {dtype_name(s.dtype)})")
-        return totals, stored
+    def _empty(self, s: Symbol) -> str:
+        turned = self._has_points(s) and s.size != self.plan.points
+        return f"np.empty({s.shape[::-1] if turned else s.shape}, {dtype_name(s.dtype)})"
 
     def _elements(self, loop: Loop, totals: list[str], stored: list[str], depth: int) -> None:
         if loop.space[0] != self.plan.points:
@@ -214,47 +206,23 @@ class LayersPrinter(Printer):
             depth += 1
         sums = [(s, place, self._fresh("sum")) for s in self.rows for place in self._places(s, index)]
         wide = self.typed and self.plan.points > BLOCK
-        blocks = {name: s.dtype for s, _, name in sums if wide and s.dtype == np.float32}
-        blocks |= {t: s.dtype for s, t in zip(loop.reductions, totals, strict=True) if self._is_wide(s, loop)}
+        in_blocks = [name for s, _, name in sums if wide and s.dtype == np.float32]
+        in_blocks += [total for s, total in zip(loop.reductions, totals, strict=True) if self._is_wide(s, loop)]
+        blocks = {name: self._fresh(f"{name}_block") for name in in_blocks}
         for s, _, name in sums:
             self._line(depth, f"{name} = {self._literal(0, np.dtype(np.float64) if name in blocks else s.dtype)}")
-        lines, self.lines, self.outer, self.outer_depth = self.lines, [], [], depth
-        inner = self._points(loop, totals, stored, sums, index, depth + 1 + bool(blocks), blocks)
-        body, self.lines, before, self.outer = self.lines, lines, self.outer, None
-        self.lines += before
-        range_ = str(self.plan.points)
-        if blocks:
-            start = self._fresh("start")
-            self._line(depth, f"for {start} in range(np.uintp(0), np.uintp({range_}), np.uintp({BLOCK})):")
-            for block in inner.values():
-                self._line(depth + 1, f"{block} = np.float32(0.0)")
-            range_ = f"{start}, min({start} + np.uintp({BLOCK}), np.uintp({range_}))"
-        self._line(depth + bool(blocks), f"for i0 in range({range_}):")
-        self.lines += body
-        for total, block in inner.items():
-            self._line(depth + 1, f"{total} += {block}")
+        self.outer, self.outer_depth = len(self.lines), depth
+        with self._innermost("i0", self.plan.points, ("0", str(self.plan.points), ""), blocks, depth) as inside:
+            self._body(loop, [blocks.get(total, total) for total in totals], stored, index, inside)
+            for s, place, name in sums:
+                matrix = s.function == "matmul"
+                value = self._once(s.inputs[0].inputs[0] if matrix else s.inputs[0], index, inside)
+                if matrix:
+                    value = f"{value} * {self._value(s.inputs[1], ('i0', place[-1]), inside)[0]}"
+                self._line(inside, f"{blocks.get(name, name)} += {value}", s.phase)
+        self.outer = None
         for s, place, name in sums:
             self._line(depth, f"{self.rows[s]}[{', '.join(place)}] = {name}", s.phase)
-
-    def _points(
-        self, loop: Loop, totals: list[str], stored: list[str], sums: Sequence[Any], index: Index, depth: int,
-        blocks: Collection[str],
-    ) -> dict[str, str]:  # fmt: skip
-        """Print what is done for a point; returns the names of the sums over a block."""
-        inner = {name: self._fresh(f"{name}_block") for name in blocks}
-        for s, total in zip(loop.reductions, totals, strict=True):
-            value, _ = self._value(s.inputs[0], index, depth)
-            self._line(depth, COLLECT[s.function].format(inner.get(total, total), value), s.phase)
-        for s, name in zip(loop.stores, stored, strict=True):
-            value, _ = self._value(s, index, depth)
-            self._line(depth, f"{self._element(name, s.shape, index)} = {value}", s.phase)
-        for s, place, name in sums:
-            matrix = s.function == "matmul"
-            value = self._once(s.inputs[0].inputs[0] if matrix else s.inputs[0], index, depth)
-            if matrix:
-                value = f"{value} * {self._value(s.inputs[1], ('i0', place[-1]), depth)[0]}"
-            self._line(depth, f"{inner.get(name, name)} += {value}", s.phase)
-        return inner
 
     def _places(self, s: Symbol, index: Index) -> Iterator[Index]:
         """The elements of a row of sums."""
@@ -275,17 +243,17 @@ class LayersPrinter(Printer):
 
     def _value(self, x: Any, index: Index, depth: int) -> Text:
         if isinstance(x, Symbol) and index and x.size != 1 and is_turned(x) and (x, ()) not in self.names:
-            return self._value(x.inputs[0], _own_index(x.shape, index)[::-1], depth)
+            return self._value(x.inputs[0], own_index(x.shape, index)[::-1], depth)
         if self.outer is None or not isinstance(x, Symbol) or x.size == 1 or x.function == "full" or not index:
             return super()._value(x, index, depth)
-        place = _own_index(x.shape, index)
+        place = own_index(x.shape, index)
         if "i0" in place or (x, place) in self.names:
             return super()._value(x, index, depth)
         # What does not depend on the point is read, or computed, before the loop over the points.
-        lines, self.lines, before, self.outer = self.lines, self.outer, self.outer, None
-        name = self._once(x, place, self.outer_depth)
-        self.lines, self.outer = lines, before
-        self.names[x, place] = name
+        self.lines, inside, self.outer = self.lines[: self.outer], self.lines[self.outer :], None
+        name = self.names[x, place] = self._once(x, place, self.outer_depth)
+        self.outer = len(self.lines)
+        self.lines += inside
         return name, ATOM
 
     def _expression(self, s: Symbol, index: Index, depth: int) -> Text:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from typing import Any
 
 from tinygrad_poly.compiler.loops import threads
 from tinygrad_poly.compiler.loops.fuse import Loop, Plan
-from tinygrad_poly.compiler.loops.printer import COLLECT, Printer, dtype_name
-from tinygrad_poly.compiler.trace.symbols import Symbol
+from tinygrad_poly.compiler.loops.printer import Printer, dtype_name
 
 
 class PartsPrinter(Printer):
@@ -24,23 +22,13 @@ class PartsPrinter(Printer):
         arrays: the arrays that the program captured, by name.
     """
 
+    decorator = "@njit_parallel\n"
+    axis: int | None = None
+
     def __init__(self, plan: Plan, arrays: dict[str, Any] | None = None) -> None:
         super().__init__(plan, arrays)
-        self.functions: list[str] = []
         self.part, self.threads = self._fresh("part"), self._fresh("threads")
         self.parameters.append(self.threads)
-        self.axis: int | None = None
-
-    def steps(self, carried: Sequence[Symbol], rates: Sequence[Symbol] = ()) -> str:
-        """The source of the loops, and of `run` as in `Printer`."""
-        return self._with_functions(super().steps(carried, rates))
-
-    def once(self, name: str = "run") -> str:
-        """The source of the loops, and of `run` as in `Printer`."""
-        return self._with_functions(super().once(name))
-
-    def _with_functions(self, run: str) -> str:
-        return "\n\n".join([*self.functions, f"@njit_parallel\n{run}"])
 
     def _loop(self, loop: Loop, depth: int) -> None:
         self.axis = threads.shared_axis(loop, self.plan)
@@ -69,7 +57,7 @@ class PartsPrinter(Printer):
         if rows:
             self._line(depth, f"for {self.part} in range({self.threads}):")
         for s, total, row in zip(loop.reductions, totals, rows, strict=True):
-            self._line(depth + 1, COLLECT[s.function].format(total, f"{row}[{self.part}]"))
+            self._line(depth + 1, self._collect(s, total, f"{row}[{self.part}]"))
         self.names = outside | {(s, ()): name for s, name in zip(loop.stores, stored, strict=True)}
         self._finish(loop, totals, depth)
 

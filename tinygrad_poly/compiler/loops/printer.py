@@ -5,19 +5,27 @@ from __future__ import annotations
 import keyword
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 from tinygrad_poly.compiler.loops import numba_runner, threads
 from tinygrad_poly.compiler.loops.fuse import Loop, Plan, column_index, is_sum_of_one, is_view
+from tinygrad_poly.compiler.trace.apart import PAIRS
 from tinygrad_poly.compiler.trace.symbols import Symbol
 from tinygrad_poly.engine.arrays import Shape
 
-# For each function its Python expression, how tightly that binds, and how tightly each input has to bind.
+Index = tuple[str, ...]
+Text = tuple[str, int]
+"""An expression and how tightly it binds."""
+
+Row = tuple[str, int, tuple[int, ...]]
+"""The expression of a function, how tightly that binds, and how tightly each input has to bind."""
+
 CONDITION, COMPARISON, SUM, PRODUCT, SIGN, ATOM = range(6)
-EXPRESSIONS = {
+EXPRESSIONS: dict[str, Row] = {
     "add": ("{} + {}", SUM, (SUM, PRODUCT)),
     "subtract": ("{} - {}", SUM, (SUM, PRODUCT)),
     "multiply": ("{} * {}", PRODUCT, (PRODUCT, SIGN)),
@@ -31,6 +39,32 @@ EXPRESSIONS = {
     "greater_equal": ("{} >= {}", COMPARISON, (SUM, SUM)),
     "where": ("{1} if {0} else {2}", CONDITION, (COMPARISON, COMPARISON, COMPARISON)),
 }
+"""Operators in Python."""
+
+OF_C = EXPRESSIONS | {
+    "negative": ("-{}", SIGN, (ATOM,)),  # --x is something else
+    "where": ("{} ? {} : {}", CONDITION, (COMPARISON, COMPARISON, COMPARISON)),
+    "positive": ("{}", ATOM, (ATOM,)),
+    "reciprocal": ("1 / {}", PRODUCT, (SIGN,)),
+    "logical_and": ("({} && {})", ATOM, (SIGN, SIGN)),
+    "logical_or": ("({} || {})", ATOM, (SIGN, SIGN)),
+    "logical_not": ("!{}", SIGN, (ATOM,)),
+}
+"""Operators where the grammar is C's."""
+
+
+def called(name: str, how: str) -> Row:
+    """The row of a function of NumPy that is called `how`."""
+    count = getattr(np, name).nin
+    return f"{how}({', '.join(['{}'] * count)})", ATOM, (CONDITION,) * count
+
+
+def all_called(words: str, how: str = "{}") -> dict[str, Row]:
+    """The rows of functions that are called by the same name, `sin`, or by another, `arcsin=asin`."""
+    pairs = (word.partition("=") for word in words.split())
+    return {name: called(name, how.format(other or name)) for name, _, other in pairs}
+
+
 # Numba's remainder is +0 for a multiple of a negative divisor, NumPy's −0.
 OF_NUMBA = EXPRESSIONS | {"remainder": ("np.copysign(np.remainder({0}, {1}), {1})", ATOM, (CONDITION, CONDITION))}
 WIDTH = 100
@@ -43,20 +77,11 @@ In one go, ten million equal terms are off by a thousandth: each is small beside
 """
 
 START = {"sum": 0, "prod": 1, "max": -np.inf, "min": np.inf}
-COLLECT = {
-    "sum": "{0} += {1}",
-    "prod": "{0} *= {1}",
-    "max": "{0} = np.maximum({0}, {1})",
-    "min": "{0} = np.minimum({0}, {1})",
-}
-
-Index = tuple[str, ...]
-Text = tuple[str, int]
-"""An expression and how tightly it binds."""
+COLLECT = {"sum": "{} += {}", "prod": "{} *= {}"}
 
 
 class Printer:
-    """A printer of Python source for a plan.
+    """A printer of Python source for a plan; those of other languages say where these differ.
 
     What is used once is written where it is used, in one expression; what is used more often gets a name, the
     user's own where there is one.
@@ -65,16 +90,25 @@ class Printer:
         plan: the fused program.
         arrays: the arrays that the program captured, by name.
         typed: whether numbers are written in their dtype, `np.float32(2.0)`, as Numba needs it, or plainly.
+
+    Attributes:
+        functions: the sources of what `run` calls.
     """
+
+    decorator, end, remark = "", "", "#"
+    """What stands before `run`, at the end of a statement, and before a comment."""
+    reserved: Collection[str] = ()
+    """What no variable may be called."""
 
     def __init__(self, plan: Plan, arrays: dict[str, Any] | None = None, typed: bool = True) -> None:
         self.plan = plan
         self.typed = typed
         self.lines: list[str] = []
+        self.functions: list[str] = []
         self.bound: dict[str, Any] = {}
         self.taken = {"run", "first", "last", "log_every", "losses", "t", "k", "np", "numba", "range", "i"}
         self.taken |= {"min", "add", "add_product", "product", *(f"i{axis}" for axis in range(64))}
-        self.taken |= {*numba_runner.FAST.values()}
+        self.taken |= {*numba_runner.FAST.values(), *self.reserved}
         self.names: dict[tuple[Symbol, Index], str] = {}
         self.parameters = [self._named(s, (), self._wish(s, "v")) for s in (*plan.program.inputs, *plan.hoisted)]
         self.captured = {id(array): self._fresh(name) for name, array in (arrays or {}).items()}
@@ -92,9 +126,8 @@ class Printer:
             rates: the inputs that have another value in each step; `run` takes an array of them.
         """
         *updated, loss = self.plan.program.outputs
-        each = {self.names[s, ()]: self._fresh(f"{s.name}_of") for s in rates}
-        parameters = [each.get(name, name) for name in self.parameters]
-        self._line(0, f"def run(first, last, log_every, losses, {', '.join(parameters)}):")
+        each, parameters = self._rates(rates)
+        self._line(0, f"def run(first, last, log_every, losses, {parameters}):")
         self._before_steps()
         self._line(1, "k = 0")
         self._line(1, "for t in range(first, last):")
@@ -105,19 +138,12 @@ class Printer:
         self._line(3, f"losses[k] = {self._value(loss, (), 3)[0]}")
         self._line(3, "k += 1")
         names = [self.names[w, ()] for w in carried]
-        later = []
-        for name, s in zip(names, updated, strict=True):
-            value, binds = self._value(s, (), 2)
-            if binds != ATOM or value in names:
-                # A new weight must not be used for the next one's: it takes its place when all are there.
-                self._line(2, f"{(new := self._fresh(f'next_{name}'))} = {value}", s.phase)
-                value = new
-            later.append(value)
+        later = self._next_values(list(zip(carried, updated, strict=True)), 2)
         for start in range(0, len(names), 6):
             some = slice(start, start + 6)
             self._line(2, f"{', '.join(names[some])} = {', '.join(later[some])}")
         self._line(1, f"return ({', '.join(names)},)")
-        return "\n".join(self.lines) + "\n"
+        return self._source()
 
     def once(self, name: str = "run") -> str:
         """The source of `run(*inputs)`, or of a function with another name, which returns the outputs."""
@@ -125,7 +151,28 @@ class Printer:
         self._stages(1)
         values = [self._value(s, (), 1)[0] for s in self.plan.program.outputs]
         self._line(1, f"return ({', '.join(values)},)" if values else "return ()")
-        return "\n".join(self.lines) + "\n"
+        return self._source()
+
+    def _source(self) -> str:
+        return "\n\n".join([*self.functions, self.decorator + "\n".join(self.lines) + "\n"])
+
+    def _rates(self, rates: Sequence[Symbol]) -> tuple[dict[str, str], str]:
+        """The names of arrays with a rate for each step, and the parameters with these in the place of the rates."""
+        each = {self.names[s, ()]: self._fresh(f"{s.name}_of") for s in rates}
+        return each, ", ".join(each.get(name, name) for name in self.parameters)
+
+    def _next_values(self, pairs: Sequence[tuple[Symbol, Symbol]], depth: int) -> list[str]:
+        """Print statements for what takes the place of carried symbols; returns an expression for each."""
+        names = [self.names[w, ()] for w, _ in pairs]
+        later = []
+        for name, (_, s) in zip(names, pairs, strict=True):
+            value, binds = self._value(s, (), depth)
+            if binds != ATOM or value in names:
+                # A new weight must not be used for the next one's: it takes its place when all are there.
+                text, value = value, self._fresh(f"next_{name}")
+                self._define(depth, value, text, s.dtype, s.phase)
+            later.append(value)
+        return later
 
     def _before_steps(self) -> None:
         """Print what `run` does once, before its first step."""
@@ -139,10 +186,11 @@ class Printer:
                 self._loop(loop, depth)
 
     def _line(self, depth: int, text: str, comment: str = "") -> None:
-        indent = "    " * depth
-        *before, last = _broken(text) if len(indent) + len(text) > WIDTH else [text]
+        indent, is_head = "    " * depth, text.endswith("{")
+        end = "" if is_head or text.startswith("#") else self.end
+        *before, last = [text] if is_head or len(indent + text + end) <= WIDTH else _broken(text)
         self.lines += [indent + line for line in before]
-        self.lines.append(f"{indent + last:<64}  # {comment}" if comment else indent + last)
+        self.lines.append(f"{indent + last + end:<64}  {self.remark} {comment}" if comment else indent + last + end)
 
     def _fresh(self, wish: str) -> str:
         """A new name, as similar to `wish` as possible."""
@@ -172,13 +220,13 @@ class Printer:
         self._define(depth, name, text, s.dtype, s.phase)
         return name
 
-    def _define(self, depth: int, name: str, text: str, dtype: Any, comment: str = "") -> None:
-        """Print a statement that gives a value a name."""
+    def _define(self, depth: int, name: str, text: str, dtype: Any, comment: str = "", variable: bool = False) -> None:
+        """Print a statement that gives a value a name, or a variable its first value."""
         self._line(depth, f"{name} = {text}", comment)
 
     def _element(self, name: str, shape: Shape, index: Index) -> str:
-        """The expression for element `index` of an array."""
-        return f"{name}[{', '.join(index)}]"
+        """The expression for element `index` of an array; () for that of an array that came as a number."""
+        return f"{name}[{', '.join(index)}]" if index else name
 
     def _loop(self, loop: Loop, depth: int) -> None:
         totals, stored = self._results(loop, depth)
@@ -196,14 +244,21 @@ class Printer:
             for wish in [self._wish(s, s.function)]
         ]
         self._starts(loop, totals, depth)
-        stored = [self._fresh(self._wish(s, "v")) for s in loop.stores]
-        for s, name in zip(loop.stores, stored, strict=True):
-            self._line(depth, f"{name} = np.empty({s.shape}, {dtype_name(s.dtype)})")
-        return totals, stored
+        return totals, [self._array(s, depth) for s in loop.stores]
+
+    def _array(self, s: Symbol, depth: int, name: str = "") -> str:
+        """Print an empty array for what a loop stores; returns its name."""
+        name = name or self._fresh(self._wish(s, "v"))
+        self._define(depth, name, self._empty(s), s.dtype)
+        return name
+
+    def _empty(self, s: Symbol) -> str:
+        return f"np.empty({s.shape}, {dtype_name(s.dtype)})"
 
     def _starts(self, loop: Loop, totals: list[str], depth: int) -> None:
         for s, total in zip(loop.reductions, totals, strict=True):
-            self._line(depth, f"{total} = {self._literal(_start(s), self._sum_dtype(s, loop))}")
+            dtype = self._sum_dtype(s, loop)
+            self._define(depth, total, self._literal(_start(s), dtype), dtype, variable=True)
 
     def _finish(self, loop: Loop, totals: list[str], depth: int) -> None:
         """Print the conversion of float64 sums to float32."""
@@ -226,41 +281,61 @@ class Printer:
         return "0", str(loop.space[axis]), threads.COMMENT if shared else ""
 
     def _elements(self, loop: Loop, totals: list[str], stored: list[str], depth: int) -> None:
-        long = [axis for axis, length in enumerate(loop.space) if length != 1]
-        variables = tuple(
-            "0" if axis not in long else "i" if len(long) == 1 else f"i{axis}" for axis in range(len(loop.space))
-        )
-        blocks = {} if threads.has_functions(loop, self.plan) else self._blocks(loop, totals, long)
-        after = depth
-        for axis in long:
+        index = indices(loop.space)
+        *outer, inner = (axis for axis, i in enumerate(index) if i != "0")
+        blocks = {} if threads.has_functions(loop, self.plan) else self._blocks(loop, totals, loop.space[inner])
+        for axis in outer:
             first, last, comment = self._range(loop, axis)
-            if axis == long[-1] and blocks:
-                if loop.space[axis] > BLOCK:
-                    start, last = self._fresh("start"), f"np.uintp({last})"
-                    self._line(depth, f"for {start} in range(np.uintp({first}), {last}, np.uintp({BLOCK})):", comment)
-                    first, last, comment = start, f"min({start} + np.uintp({BLOCK}), {last})", ""
-                    depth += 1
-                for block in blocks.values():
-                    self._line(depth, f"{block} = {self._literal(0, np.dtype(np.float32))}")
-                after = depth
-            indices = last if first == "0" else f"{first}, {last}"
-            self._line(depth, f"for {variables[axis]} in range({indices}):", comment)
+            self._line(depth, self._for(index[axis], first, last), comment)
             depth += 1
-        for s, total in zip(loop.reductions, totals, strict=True):
-            value, _ = self._value(s.inputs[0], variables, depth)
-            self._line(depth, COLLECT[s.function].format(blocks.get(total, total), value), s.phase)
-        for s, name in zip(loop.stores, stored, strict=True):
-            value, _ = self._value(s, variables, depth)
-            self._line(depth, f"{name}[{', '.join(variables)}] = {value}", s.phase)
-        for total, block in blocks.items():
-            self._line(after, f"{total} += {block}")
+        some = [blocks.get(total, total) for total in totals]
+        with self._innermost(index[inner], loop.space[inner], self._range(loop, inner), blocks, depth) as inside:
+            self._body(loop, some, stored, index, inside)
 
-    def _blocks(self, loop: Loop, totals: list[str], long: list[int]) -> dict[str, str]:
+    @contextmanager
+    def _innermost(
+        self, i: str, length: int, over: tuple[str, str, str], blocks: Mapping[str, str], depth: int
+    ) -> Iterator[int]:
+        """A context for the body of the innermost loop, which yields its depth; sums may have others for a block."""
+        first, last, comment = over
+        if blocks and length > BLOCK:
+            start, last = self._fresh("start"), f"np.uintp({last})"
+            self._line(depth, f"for {start} in range(np.uintp({first}), {last}, np.uintp({BLOCK})):", comment)
+            first, last, comment = start, f"min({start} + np.uintp({BLOCK}), {last})", ""
+            depth += 1
+        for block in blocks.values():
+            self._line(depth, f"{block} = {self._literal(0, np.dtype(np.float32))}")
+        self._line(depth, self._for(i, first, last), comment)
+        yield depth + 1
+        for total, block in blocks.items():
+            self._line(depth, f"{total} += {block}")
+
+    def _for(self, variable: str, first: str, last: str) -> str:
+        """The head of a loop."""
+        return f"for {variable} in range({last if first == '0' else f'{first}, {last}'}):"
+
+    def _body(self, loop: Loop, totals: list[str], stored: list[str], index: Index, depth: int) -> None:
+        """Print what is done with element `index`."""
+        for s, total in zip(loop.reductions, totals, strict=True):
+            self._line(depth, self._collect(s, total, self._term(s, index, depth)), s.phase)
+        for s, name in zip(loop.stores, stored, strict=True):
+            value, _ = self._value(s, index, depth)
+            self._line(depth, f"{self._element(name, s.shape, index)} = {value}", s.phase)
+
+    def _term(self, s: Symbol, index: Index, depth: int) -> str:
+        """What a reduction takes in of an element."""
+        return self._value(s.inputs[0], index, depth)[0]
+
+    def _collect(self, s: Symbol, total: str, value: str) -> str:
+        """The statement by which a reduction takes in a value."""
+        if s.function in COLLECT:
+            return COLLECT[s.function].format(total, value)
+        return f"{total} = {self._row(PAIRS[s.function], s.dtype)[0].format(total, value)}"
+
+    def _blocks(self, loop: Loop, totals: list[str], length: int) -> dict[str, str]:
         """For each float64 sum the name of its sum over a block, if the innermost loop is long enough for blocks."""
-        if not long or loop.space[long[-1]] < BLOCK // 16:
-            return {}
         wide = [total for s, total in zip(loop.reductions, totals, strict=True) if self._is_wide(s, loop)]
-        return {total: self._fresh(total.replace("_wide", "_block")) for total in wide}
+        return {total: self._fresh(f"{total.removesuffix('_wide')}_block") for total in wide if length >= BLOCK // 16}
 
     def _value(self, x: Any, index: Index, depth: int) -> Text:
         """The expression for element `index` of `x`; a statement that it needs is printed first."""
@@ -270,7 +345,7 @@ class Printer:
             return self._literal(dict(x.attributes)["fill_value"], x.dtype), ATOM
         if not index and x.size != 1:
             return self.names[x, ()], ATOM
-        index = _own_index(x.shape, index)
+        index = own_index(x.shape, index)
         if (x, index) in self.names:
             return self.names[x, index], ATOM
         if (x, ()) in self.names:
@@ -287,9 +362,7 @@ class Printer:
 
     def _constant(self, x: Any, index: Index) -> Text:
         """The expression for an element of a captured array."""
-        place = _own_index(x.shape, index)
-        name = self.captured[id(x)]
-        return self._element(name, x.shape, place) if place else name, ATOM
+        return self._element(self.captured[id(x)], x.shape, own_index(x.shape, index)), ATOM
 
     def _literal(self, value: Any, dtype: Any) -> str:
         """A number with its dtype: Numba would take a plain number for a float64."""
@@ -297,8 +370,7 @@ class Printer:
             return str(bool(value))
         if dtype.kind == "i" and math.isfinite(value) and value == int(value):
             return f"({int(value)})" if value < 0 else str(int(value))
-        text = {"inf": "np.inf", "-inf": "-np.inf", "nan": "np.nan"}.get(repr(float(value)), repr(float(value)))
-        return self._typed(text, dtype)
+        return self._typed(number_text(value), dtype)
 
     def _typed(self, text: str, dtype: Any) -> str:
         if self.typed and dtype == np.float32:
@@ -308,26 +380,33 @@ class Printer:
     def _expression(self, s: Symbol, index: Index, depth: int) -> Text:
         """The expression that computes element `index` of `s`."""
         if is_view(s):
-            return self._value(s.inputs[0], _inner_index(s, index), depth)
+            return self._value(s.inputs[0], inner_index(s, index), depth)
         if is_sum_of_one(s):
             return self._value(s.inputs[0], (), depth)
-        template, binds, wanted = OF_NUMBA.get(
-            s.function, (f"np.{s.function}({', '.join(['{}'] * len(s.inputs))})", ATOM, (CONDITION,) * len(s.inputs))
-        )
+        template, binds, wanted = self._row(s.function, s.dtype)
+        given = []
+        for position, tightly in enumerate(wanted):
+            text, binding = self._operand(s, position, index, depth)
+            given.append(text if binding >= tightly else f"({text})")
+        return template.format(*given), binds
+
+    def _row(self, function: str, dtype: Any) -> Row:
+        """How a function with a result of this dtype is written."""
+        if function == "astype":
+            return f"{dtype_name(dtype)}({{}})", ATOM, (CONDITION,)
+        return OF_NUMBA.get(function) or called(function, f"np.{function}")
+
+    def _operand(self, s: Symbol, position: int, index: Index, depth: int) -> Text:
+        """The expression for an input."""
+        x = s.inputs[position]
         # A comparison of a float32 array with a number is one of float32 numbers.
         dtype = s.dtype if s.dtype.kind != "b" else next((x.dtype for x in s.inputs if hasattr(x, "dtype")), s.dtype)
-        given = []
-        for x, tightly in zip(s.inputs, wanted, strict=True):
-            if isinstance(x, (bool, int, float, np.generic)):
-                given.append(self._literal(x, dtype))
-            else:
-                text, binding = self._value(x, index, depth)
-                if isinstance(x, Symbol) and x.weak and not s.weak and dtype == np.float32 and self.typed:
-                    text, binding = f"np.float32({text})", ATOM
-                given.append(text if binding >= tightly else f"({text})")
-        if s.function == "astype":
-            return f"{dtype_name(s.dtype)}({given[0]})", ATOM
-        return template.format(*given), binds
+        if isinstance(x, (bool, int, float, np.generic)):
+            return self._literal(x, dtype), ATOM
+        text, binds = self._value(x, index, depth)
+        if isinstance(x, Symbol) and x.weak and not s.weak and dtype == np.float32 and self.typed:
+            return f"np.float32({text})", ATOM
+        return text, binds
 
 
 def dtype_name(dtype: Any) -> str:
@@ -335,9 +414,16 @@ def dtype_name(dtype: Any) -> str:
     return f"np.{'bool_' if dtype == np.bool_ else dtype}"
 
 
+def number_text(value: Any, inf: str = "np.inf", nan: str = "np.nan") -> str:
+    """A number as text."""
+    return repr(float(value)).replace("inf", inf).replace("nan", nan)
+
+
 def _start(s: Symbol) -> Any:
     """The start value of a reduction."""
     start = START[s.function]
+    if s.dtype.kind == "b":
+        return start > 0
     if s.dtype.kind != "i" or np.isfinite(start):
         return start
     return np.iinfo(s.dtype).min if start < 0 else np.iinfo(s.dtype).max
@@ -361,6 +447,20 @@ def _broken(statement: str) -> list[str]:
     return [f"{name} = (", *(f"    {term}" for term in [*terms, expression[start:]]), ")"]
 
 
+def closed(lines: Sequence[str]) -> list[str]:
+    """Lines of a language with braces: each that ends with "{" gets its "}" where the indentation is back."""
+    found: list[str] = []
+    opened: list[str] = []
+    for line in [*lines, ""]:
+        indent = line[: len(line) - len(line.lstrip())]
+        while opened and len(indent) <= len(opened[-1]):
+            found.append(f"{opened.pop()}}}")
+        found.append(line)
+        if line.endswith("{"):
+            opened.append(indent)
+    return found[:-1]
+
+
 def _uses(plan: Plan) -> Counter[Symbol]:
     """The number of uses of each symbol; the uses of a view count for its input."""
     uses: Counter[Symbol] = Counter(plan.program.outputs)
@@ -380,14 +480,26 @@ def _uses(plan: Plan) -> Counter[Symbol]:
     return uses
 
 
-def _own_index(shape: Shape, index: Index) -> Index:
+def indices(space: Shape) -> Index:
+    """The names of the indices along the axes of a loop; "0" where there is nothing to count."""
+    several = sum(length != 1 for length in space) > 1
+    return tuple("0" if length == 1 else f"i{axis}" if several else "i" for axis, length in enumerate(space))
+
+
+def flat(name: str, shape: Shape, index: Index) -> str:
+    """The expression for element `index` of an array whose elements lie row by row."""
+    along = [(i, math.prod(shape[axis + 1 :])) for axis, i in enumerate(index) if i != "0"]
+    return f"{name}[{' + '.join(i if stride == 1 else f'{i} * {stride}' for i, stride in along) or '0'}]"
+
+
+def own_index(shape: Shape, index: Index) -> Index:
     """The part of a loop's index that belongs to an array of `shape`; () for a number."""
     if all(length == 1 for length in shape):
         return ()
     return tuple("0" if n == 1 else i for i, n in zip(index[len(index) - len(shape) :], shape, strict=True))
 
 
-def _inner_index(s: Symbol, index: Index) -> Index:
+def inner_index(s: Symbol, index: Index) -> Index:
     """The index of a view's element `index` in the array behind the view."""
     inner: Shape = s.inputs[0].shape
     if s.function == "broadcast_to":
