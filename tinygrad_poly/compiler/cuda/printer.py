@@ -13,6 +13,7 @@ from tinygrad_poly.compiler.cuda.expressions import CppPrinter, cpp_type
 from tinygrad_poly.compiler.cuda.functions import prelude
 from tinygrad_poly.compiler.loops.fuse import Loop, Plan
 from tinygrad_poly.compiler.loops.printer import START, WIDTH, closed, indices
+from tinygrad_poly.compiler.trace.program import in_order
 from tinygrad_poly.compiler.trace.symbols import Symbol
 from tinygrad_poly.engine.arrays import Shape
 
@@ -229,13 +230,8 @@ class CudaPrinter(CppPrinter):
 
     def _named_numbers(self, wanted: Iterable[Any]) -> None:
         """Statements for the named numbers that `wanted` need: a kernel sees no variables of another one."""
-        needed: set[Symbol] = set()
-        stack = list(wanted)
-        while stack:
-            s = stack.pop()
-            if isinstance(s, Symbol) and s not in needed and (s, ()) not in self.names:
-                needed.add(s)
-                stack += s.inputs
+        given = [s for s in wanted if isinstance(s, Symbol)]
+        needed = set(in_order(given, lambda s: (s, ()) in self.names))
         for stage in self.plan.stages:
             for s in stage.numbers:
                 if s in needed and self._needs_name(s, ()):

@@ -13,7 +13,7 @@ from tinygrad_poly.compiler.loops.layers import Layers, LayersPrinter
 from tinygrad_poly.compiler.loops.memory import Item, reused
 from tinygrad_poly.compiler.loops.numpy_runner import NEW, is_ufunc
 from tinygrad_poly.compiler.loops.printer import Index, Printer
-from tinygrad_poly.compiler.trace.program import Program
+from tinygrad_poly.compiler.trace.program import Program, in_order
 from tinygrad_poly.compiler.trace.symbols import Symbol, caller, is_elementwise
 
 
@@ -206,10 +206,11 @@ def _set_programs(plan: Plan, items: Sequence[Symbol | Group]) -> None:
             wanted |= _needs(item)
             known |= set() if is_view(item) else {item}  # loops read through a view
             continue
-        takes, inside = _inputs_and_computed(item, known)
+        inside = in_order(list(item.made), known.__contains__)
+        takes = {x for s in inside for x in s.inputs if isinstance(x, Symbol) and x in known}
         wanted |= takes
         known |= {s for s in item.made if s.size != 1 or _root(s) is s}
-        parts.append((item, sorted(takes, key=order.__getitem__), sorted(inside, key=order.__getitem__)))
+        parts.append((item, sorted(takes, key=order.__getitem__), inside))
     for group, before, computed in parts:
         gives = [s for s in dict.fromkeys(group.made) if s in wanted]
         group.program = Program(tuple(before), tuple(gives), tuple(computed))
@@ -222,21 +223,6 @@ def _item(item: Symbol | Group) -> Item:
         return Item(item.program.inputs, tuple(stores), writable=True, fresh=True)
     reads = tuple(x for x in item.inputs if isinstance(x, Symbol))
     return Item(reads, (item,), is_ufunc(item), fresh=is_elementwise(item.function) or item.function in NEW)
-
-
-def _inputs_and_computed(group: Group, known: set[Symbol]) -> tuple[set[Symbol], set[Symbol]]:
-    """The symbols that a group takes, and those that it computes."""
-    takes: set[Symbol] = set()
-    inside: set[Symbol] = set()
-    stack = list(group.made)
-    while stack:
-        s = stack.pop()
-        if s in known:
-            takes.add(s)
-        elif s not in inside:
-            inside.add(s)
-            stack += [x for x in s.inputs if isinstance(x, Symbol)]
-    return takes, inside
 
 
 def _needs(s: Symbol) -> set[Symbol]:

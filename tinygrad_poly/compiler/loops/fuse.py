@@ -149,12 +149,13 @@ def fuse(program: Program, carried: Iterable[Symbol] = (), calls: bool = False) 
         raise NotFusable(f"{len(program.instructions)} instructions are too many for one loop")
     changing = program.depending_on(carried)
     hoisted = _hoisted(program, changing) if changing else []
-    needed = _needed(program, hoisted) - {*program.inputs, *hoisted}
+    given = {*program.inputs, *hoisted}
+    needed = set(in_order(program.outputs, given.__contains__))
     reasons = {s: reason for s in program.instructions if s in needed and (reason := _no_part_of_a_loop(s))}
     called = next(iter(reasons.values()), "")
     if called and not calls:
         raise NotFusable(called)
-    sorting = _Sorting({*program.inputs, *hoisted})
+    sorting = _Sorting(given)
     spaces = _spaces(program, reasons)
     for s in program.instructions:
         if s in reasons or (called and s in needed and _is_faster_called(s, spaces[s])):
@@ -234,16 +235,16 @@ class _Sorting:
         return self._stage(number).loops.setdefault(space, Loop(space))
 
 
+def computed(loop: Loop, kept: Collection[Symbol]) -> set[Symbol]:
+    """The arrays that a loop computes element by element, when others are kept in memory."""
+    known = set(kept) - set(loop.stores)
+    wanted = [*loop.stores, *(s.inputs[0] for s in loop.reductions)]
+    return {s for s in in_order(wanted, lambda s: s.size == 1 or s in known) if s.function != "full"}
+
+
 def passes(loop: Loop, kept: Collection[Symbol]) -> int:
     """The number of NumPy calls that a loop replaces; each would read and write the memory once."""
-    found: set[Symbol] = set()
-    stack = [*loop.stores, *(s.inputs[0] for s in loop.reductions if s.inputs[0] not in kept)]
-    while stack:
-        s = stack.pop()
-        if s not in found and s.size != 1 and s.function not in ("input", "full"):
-            found.add(s)
-            stack += [x for x in s.inputs if isinstance(x, Symbol) and x not in kept]
-    return len(loop.reductions) + sum(not is_view(s) for s in found)
+    return len(loop.reductions) + sum(not is_view(s) for s in computed(loop, kept))
 
 
 def _no_part_of_a_loop(s: Symbol) -> str:
@@ -336,16 +337,3 @@ def _is_cheap(s: Symbol) -> bool:
     """Whether `s` is the result of at most two additions and multiplications of data."""
     computed = [x for x in in_order([s]) if x.function != "input"]
     return len(computed) <= 2 and all(x.function in CHEAP for x in computed)
-
-
-def _needed(program: Program, hoisted: list[Symbol]) -> set[Symbol]:
-    """The symbols that the outputs depend on, as far back as the hoisted ones."""
-    known, needed = set(hoisted), set()
-    stack = list(program.outputs)
-    while stack:
-        s = stack.pop()
-        if s not in needed:
-            needed.add(s)
-            if s not in known:
-                stack += [x for x in s.inputs if isinstance(x, Symbol)]
-    return needed

@@ -26,7 +26,7 @@ from tinygrad_poly.compiler.loops.printer import (
     dtype_name,
     own_index,
 )
-from tinygrad_poly.compiler.trace.program import Program
+from tinygrad_poly.compiler.trace.program import Program, in_order
 from tinygrad_poly.compiler.trace.symbols import Symbol
 from tinygrad_poly.engine.arrays import Shape
 
@@ -64,9 +64,10 @@ def layers(program: Program, carried: Collection[Symbol]) -> Layers:
     if points < elementary.SHORTEST or len(program.instructions) > fuse.LONGEST:
         raise NotFusable("there are no layers for many points")
     hoisted = [s for s in fuse._hoisted(program, program.depending_on(carried)) if not is_turned(s)]
-    needed = fuse._needed(program, hoisted) - {*program.inputs, *hoisted}
+    given = {*program.inputs, *hoisted}
+    needed = set(in_order(program.outputs, given.__contains__))
     uses = Counter(x for s in needed for x in s.inputs if isinstance(x, Symbol))
-    sorting = _Sorting({*program.inputs, *hoisted}, points, uses)
+    sorting = _Sorting(given, points, uses)
     for s in program.instructions:
         if s in needed:
             sorting.fuse(s)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tinygrad_poly.compiler.loops import elementary, numba_runner
-from tinygrad_poly.compiler.loops.fuse import Loop, Plan, is_short, is_view
+from tinygrad_poly.compiler.loops.fuse import Loop, Plan, computed, is_short, is_view
 from tinygrad_poly.compiler.trace.symbols import Symbol
 
 WORTH = 2_000_000
@@ -65,13 +65,12 @@ def shared_axis(loop: Loop, plan: Plan) -> int | None:
 
 def has_functions(loop: Loop, plan: Plan) -> bool:
     """Whether a loop calls functions of the C library, which take one element at a time."""
-    return any(_cost_of(s, loop) == FUNCTION for s in _computed(loop, plan))
+    return any(_cost_of(s, loop) == FUNCTION for s in computed(loop, _in_memory(plan)))
 
 
 def _cost(loop: Loop, plan: Plan) -> int:
     """The cost of one element of a loop."""
-    computed = _computed(loop, plan)
-    cost = sum(0 if is_view(s) or s.function == "full" else _cost_of(s, loop) for s in computed)
+    cost = sum(_cost_of(s, loop) for s in computed(loop, _in_memory(plan)) if not is_view(s))
     return cost + len(loop.stores) + sum(COSTS.get(s.function, 1) for s in loop.reductions)
 
 
@@ -79,20 +78,9 @@ def _cost_of(s: Symbol, loop: Loop) -> int:
     return FUNCTION if s.function in elementary.UNITS and is_short(loop.space) else COSTS.get(s.function, 1)
 
 
-def _computed(loop: Loop, plan: Plan) -> set[Symbol]:
-    """The symbols that a loop computes for each element."""
-    in_memory = {*plan.program.inputs, *plan.hoisted}
-    for stage in plan.stages:
-        in_memory.update(s for other in stage.loops.values() if other is not loop for s in other.stores)
-        in_memory.update(stage.calls)
-    found: set[Symbol] = set()
-    stack = [*loop.stores, *(s.inputs[0] for s in loop.reductions)]
-    while stack:
-        s = stack.pop()
-        if s not in found and s not in in_memory and s.size != 1:
-            found.add(s)
-            stack += [x for x in s.inputs if isinstance(x, Symbol)]
-    return found
+def _in_memory(plan: Plan) -> set[Symbol]:
+    stored = (s for stage in plan.stages for loop in stage.loops.values() for s in loop.stores)
+    return {*plan.program.inputs, *plan.hoisted, *stored, *(s for stage in plan.stages for s in stage.calls)}
 
 
 def thread_count() -> int:

@@ -71,15 +71,14 @@ def evaluated(
         compute: a symbol from the values of its inputs.
     """
     known = dict(values)
-    for s in in_order(wanted):
-        if s not in known:
-            result = compute(s, tuple(known[x] if isinstance(x, Symbol) else x for x in s.inputs))
-            known[s] = result.item() if s.weak else result  # a Python number promotes nothing, one of NumPy's would
+    for s in in_order(wanted, known.__contains__):
+        result = compute(s, tuple(known[x] if isinstance(x, Symbol) else x for x in s.inputs))
+        known[s] = result.item() if s.weak else result  # a Python number promotes nothing, one of NumPy's would
     return [known[s] for s in wanted]
 
 
-def in_order(outputs: Sequence[Symbol]) -> list[Symbol]:
-    """All symbols that `outputs` need, and the outputs, each after its inputs."""
+def in_order(outputs: Sequence[Symbol], known: Callable[[Symbol], bool] = lambda s: False) -> list[Symbol]:
+    """All symbols that `outputs` need, and the outputs, each after its inputs; without what is known."""
     found: list[Symbol] = []
     seen: set[Symbol] = set()
     stack = [(s, False) for s in reversed(outputs)]
@@ -87,7 +86,7 @@ def in_order(outputs: Sequence[Symbol]) -> list[Symbol]:
         s, inputs_done = stack.pop()
         if inputs_done:
             found.append(s)
-        elif s not in seen:
+        elif s not in seen and not known(s):
             seen.add(s)
             stack.append((s, True))
             stack += [(x, False) for x in reversed(s.inputs) if isinstance(x, Symbol)]
