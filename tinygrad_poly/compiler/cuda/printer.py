@@ -26,6 +26,9 @@ THREADS_OF_MANY_BLOCKS = 256
 TOGETHER = 16
 """How many values the threads of a block bring together at once."""
 
+Pairs = Sequence[tuple[Symbol, Symbol]]
+"""What is carried from step to step, and what takes its place."""
+
 PURPOSES = {
     "run": "The threads of one block share the elements, and each has all numbers.",
     "reduce": "Each block leaves its parts of what is reduced.",
@@ -147,9 +150,7 @@ class CudaPrinter(CppPrinter):
         found = self.memory | {s: place for place, s in places.items()}
         return self._printed([found[s] for s in self.plan.program.outputs])
 
-    def _steps_of_block(
-        self, numbers: list[tuple[Symbol, Symbol]], arrays: list[tuple[Symbol, Symbol]], loss: Symbol
-    ) -> None:
+    def _steps_of_block(self, numbers: Pairs, arrays: Pairs, loss: Symbol) -> None:
         scalars = ("first", "last", "next_log", "log_every")
         self.types |= dict.fromkeys(scalars, "long long")
         with self._kernel("run", longest(self.plan), variable={w for w, _ in numbers}):
@@ -169,9 +170,7 @@ class CudaPrinter(CppPrinter):
                 self._line(2, f"{self.names[w, ()]} = {next_value}")
             self._write_numbers({self.memory[w]: self.names[w, ()] for w, _ in numbers})
 
-    def _step_of_grid(
-        self, numbers: list[tuple[Symbol, Symbol]], arrays: list[tuple[Symbol, Symbol]], loss: Symbol
-    ) -> None:
+    def _step_of_grid(self, numbers: Pairs, arrays: Pairs, loss: Symbol) -> None:
         last = self._reduced()
         for counter in ("t", "next_log", "log_every", "logged"):
             self.types[counter] = "long long*"
@@ -234,10 +233,10 @@ class CudaPrinter(CppPrinter):
         needed = set(in_order(given, lambda s: (s, ()) in self.names))
         for stage in self.plan.stages:
             for s in stage.numbers:
-                if s in needed and self._needs_name(s, ()):
+                if s in needed and self._needs_name(s):
                     self._statement(s, (), 1)
 
-    def _move_arrays(self, arrays: list[tuple[Symbol, Symbol]], depth: int) -> None:
+    def _move_arrays(self, arrays: Pairs, depth: int) -> None:
         """Loops that replace arrays by their next values, one loop for all arrays of a shape."""
         for shape in dict.fromkeys(w.shape for w, _ in arrays):
             some = [(w, s) for w, s in arrays if w.shape == shape]

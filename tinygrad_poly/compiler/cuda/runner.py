@@ -85,12 +85,8 @@ class Launcher:
         for name, x in self.kernels.inputs.items():
             key = x if isinstance(x, Symbol) else id(x)
             if key in values:
-                found[name] = self.array(values[key], x.dtype)
+                found[name] = self.cupy.ascontiguousarray(self.cupy.asarray(values[key], x.dtype))
         return found
-
-    def array(self, value: Any, dtype: Any) -> Any:
-        """A value as kernels take it: a contiguous array on the device."""
-        return self.cupy.ascontiguousarray(self.cupy.asarray(value, dtype))
 
     def launch(self, arguments: Mapping[str, Any]) -> None:
         """Run all kernels, one after another, on the current stream."""

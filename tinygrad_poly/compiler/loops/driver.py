@@ -12,7 +12,7 @@ from tinygrad_poly.compiler.loops.fuse import Loop, Plan, Stage, is_sum_of_one, 
 from tinygrad_poly.compiler.loops.layers import Layers, LayersPrinter
 from tinygrad_poly.compiler.loops.memory import Item, reused
 from tinygrad_poly.compiler.loops.numpy_runner import NEW, is_ufunc
-from tinygrad_poly.compiler.loops.printer import Index, Printer
+from tinygrad_poly.compiler.loops.printer import Index, Printer, dtype_name
 from tinygrad_poly.compiler.trace.program import Program, in_order
 from tinygrad_poly.compiler.trace.symbols import Symbol, caller, is_elementwise
 
@@ -85,7 +85,7 @@ class Driver(Printer):
     def _rooms(self) -> Iterator[tuple[Symbol, str, str]]:
         """The arrays that every step or call overwrites: symbol, name, and the name of the array it reuses, or ""."""
         for s, before in reused([_item(x) for x in self.items], self.plan.program.outputs).items():
-            self.room[s] = self._named(s, (), self._wish(s, "v"))
+            self.room[s] = self._named(s, (), s.name or "v")
             yield s, self.room[s], self.room[before] if before is not None else ""
 
     def _call(self, s: Symbol, depth: int) -> None:
@@ -93,7 +93,7 @@ class Driver(Printer):
         if s in self.room:
             text = f"{text[:-1]}, out={self.room[s]})"
         else:
-            text = f"{self._named(s, (), self._wish(s, 'v'))} = {text}{'.item()' if s.size == 1 else ''}"
+            text = f"{self._named(s, (), s.name or 'v')} = {text}{'.item()' if s.size == 1 else ''}"
         self._line(depth, text, s.phase)
 
     def _group(self, group: Group, depth: int) -> None:
@@ -104,7 +104,7 @@ class Driver(Printer):
         # A number that Numba returned is Python's, whatever its dtype was.
         given = [self._typed(self.names[s, ()], s.dtype) if s.size == 1 else self.names[s, ()] for s in takes]
         made = [
-            self._named(s, (), self._wish(s, s.function if s.size == 1 and s.function == "sum" else "v")) for s in gives
+            self._named(s, (), s.name or (s.function if s.size == 1 and s.function == "sum" else "v")) for s in gives
         ]
         captured = dict.fromkeys(id(x) for s in group.program.instructions for x in s.inputs if id(x) in self.captured)
         arrays = {self.captured[i]: self.arrays[i] for i in captured}
@@ -239,7 +239,7 @@ def _root(x: Symbol) -> Symbol:
 def _literal(value: Any) -> str | None:
     """A value as source; None if it has no literal."""
     if isinstance(value, float):
-        return {"inf": "np.inf", "-inf": "-np.inf", "nan": "np.nan"}.get(repr(value), repr(value))
+        return repr(value).replace("inf", "np.inf").replace("nan", "np.nan")
     if value is None or isinstance(value, (bool, int, complex)):
         return repr(value)
     if isinstance(value, str):
@@ -247,13 +247,12 @@ def _literal(value: Any) -> str | None:
     if value is Ellipsis:
         return "..."
     if isinstance(value, np.dtype):
-        return f"np.{'bool_' if value == np.bool_ else value.name}"
+        return dtype_name(value)
     if isinstance(value, slice):
-        parts = [_literal(part) for part in (value.start, value.stop, value.step)]
-        return None if None in parts else f"slice({', '.join(map(str, parts))})"
-    if type(value) in (tuple, list):
-        parts = [_literal(part) for part in value]
-        opening, closing = "()" if type(value) is tuple else "[]"
-        comma = "," if len(parts) == 1 and type(value) is tuple else ""
-        return None if None in parts else f"{opening}{', '.join(map(str, parts))}{comma}{closing}"
-    return None
+        inside, form = [value.start, value.stop, value.step], "slice({})"
+    elif type(value) in (tuple, list):
+        inside, form = list(value), "[{}]" if type(value) is list else "({},)" if len(value) == 1 else "({})"
+    else:
+        return None
+    parts = [_literal(part) for part in inside]
+    return None if None in parts else form.format(", ".join(map(str, parts)))

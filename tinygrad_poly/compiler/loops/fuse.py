@@ -65,11 +65,15 @@ _GIVEN = _MADE | set(map(np.dtype, ("int32", "int16", "int8", "uint32", "uint16"
 
 @dataclass
 class Loop:
-    """A loop: reductions over one iteration space, and arrays of its shape that are stored."""
+    """A loop: reductions over one iteration space, and arrays of its shape that are stored.
+
+    One over the points of a network, see `layers.py`, has also sums over the points for each of their numbers: `rows`.
+    """
 
     space: Shape
     reductions: list[Symbol] = field(default_factory=list)
     stores: list[Symbol] = field(default_factory=list)
+    rows: list[Symbol] = field(default_factory=list)
 
 
 @dataclass
@@ -322,14 +326,9 @@ CHEAP = ("add", "subtract", "multiply", "negative")
 
 def _hoisted(program: Program, changing: set[Symbol]) -> list[Symbol]:
     """The symbols to compute before the first step: all that never change, unless computing is cheaper than reading."""
-    borders = {
-        x
-        for s in program.instructions
-        if s in changing
-        for x in s.inputs
-        if isinstance(x, Symbol) and x not in changing and x.function not in ("input", "full")
-    }
-    borders |= {s for s in program.outputs if s not in changing and s.function not in ("input", "full")}
+    read = (x for s in program.instructions if s in changing for x in s.inputs if isinstance(x, Symbol))
+    fixed = set(program.instructions) - changing
+    borders = {s for s in (*read, *program.outputs) if s in fixed and s.function != "full"}
     return [s for s in program.instructions if s in borders and not _is_cheap(s)]
 
 

@@ -8,9 +8,10 @@ The gradient xᵀ g is a sum over the points for each weight, a row of which is 
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -32,13 +33,6 @@ from tinygrad_poly.engine.arrays import Shape
 
 WIDEST = 16
 """How many numbers a point may have in a layer: so many terms are written into a loop."""
-
-
-@dataclass
-class Layer(Loop):
-    """A loop over points that also takes sums over the points, for each of their numbers: `rows`."""
-
-    rows: list[Symbol] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -147,13 +141,8 @@ class _Sorting(fuse._Sorting):
 
     def _row(self, s: Symbol, summed: Symbol, after: int) -> None:
         after = max(after, self.ready[summed])
-        loop = self._loop(summed.shape, after)
-        assert isinstance(loop, Layer)
-        loop.rows.append(s)
+        self._loop(summed.shape, after).rows.append(s)
         self.ready[s] = self.kept[s] = after + 1
-
-    def _loop(self, space: Shape, number: int) -> Loop:
-        return self._stage(number).loops.setdefault(space, Layer(space))
 
 
 def is_turned(s: Symbol) -> bool:
@@ -175,26 +164,25 @@ class LayersPrinter(Printer):
     """How many lines there are before the loop over the points, while one is printed, and how deep they are."""
     outer_depth = 0
 
-    def _has_points(self, s: Symbol) -> bool:
-        return bool(s.shape and s.shape[0] == self.plan.points)
+    def _in_columns(self, shape: Shape) -> bool:
+        """Whether the numbers of a point are a column in memory."""
+        return shape[:1] == (self.plan.points,) and math.prod(shape) != self.plan.points
 
     def _before_steps(self) -> None:
         for s in (*self.plan.program.inputs, *self.plan.hoisted):
-            if self._has_points(s) and s.size != self.plan.points:
+            if self._in_columns(s.shape):
                 self._line(1, f"{self.names[s, ()]} = np.ascontiguousarray({self.names[s, ()]}.T)")
 
     def _element(self, name: str, shape: Shape, index: Index) -> str:
-        turned = len(shape) == 2 and shape[0] == self.plan.points and shape[1] != 1
-        return super()._element(name, shape, index[::-1] if turned else index)
+        return super()._element(name, shape, index[::-1] if self._in_columns(shape) else index)
 
     def _loop(self, loop: Loop, depth: int) -> None:
-        self.rows = {s: self._array(s, depth) for s in getattr(loop, "rows", ())}
+        self.rows = {s: self._array(s, depth) for s in loop.rows}
         super()._loop(loop, depth)
         self.names |= {(s, ()): name for s, name in self.rows.items()}
 
     def _empty(self, s: Symbol) -> str:
-        turned = self._has_points(s) and s.size != self.plan.points
-        return f"np.empty({s.shape[::-1] if turned else s.shape}, {dtype_name(s.dtype)})"
+        return f"np.empty({s.shape[::-1] if self._in_columns(s.shape) else s.shape}, {dtype_name(s.dtype)})"
 
     def _elements(self, loop: Loop, totals: list[str], stored: list[str], depth: int) -> None:
         if loop.space[0] != self.plan.points:

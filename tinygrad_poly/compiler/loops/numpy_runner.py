@@ -10,7 +10,7 @@ import numpy as np
 
 from tinygrad_poly.compiler.loops.memory import Item, reused
 from tinygrad_poly.compiler.trace.program import Program
-from tinygrad_poly.compiler.trace.symbols import Symbol, call, caller, is_elementwise
+from tinygrad_poly.compiler.trace.symbols import Symbol, caller, is_elementwise
 
 NEW = ("sum", "prod", "max", "min", "matmul")
 """Functions that are not elementwise and whose result shares no memory with their inputs."""
@@ -29,19 +29,12 @@ class NumpyProgram:
     """
 
     def __init__(self, program: Program, constant: Mapping[Symbol, Any], changing: Sequence[Symbol]) -> None:
-        self._known: dict[Symbol, Any] = dict(constant)
         self._inputs = list(changing)
         self._outputs = list(program.outputs)
-        computed: list[Symbol] = []
-        found = set(changing)
-        for s in program.instructions:
-            if found.isdisjoint(x for x in s.inputs if isinstance(x, Symbol)):
-                given = tuple(self._known[x] if isinstance(x, Symbol) else x for x in s.inputs)
-                self._known[s] = call(s.function, given, s.attributes)
-            else:
-                found.add(s)
-                computed.append(s)
-        self._computed = _with_dots(computed, program.outputs)
+        moving = program.depending_on(changing)
+        fixed = [s for s in program.instructions if s not in moving]
+        self._known = dict(constant) | dict(zip(fixed, program.run(constant, fixed)))
+        self._computed = _with_dots([s for s in program.instructions if s in moving], program.outputs)
         self._names = {s: f"i{number}" for number, s in enumerate(changing)}
         self._namespace: dict[str, Any] = {}
 

@@ -110,7 +110,7 @@ class Printer:
         self.taken |= {"min", "add", "add_product", "product", *(f"i{axis}" for axis in range(64))}
         self.taken |= {*numba_runner.FAST.values(), *self.reserved}
         self.names: dict[tuple[Symbol, Index], str] = {}
-        self.parameters = [self._named(s, (), self._wish(s, "v")) for s in (*plan.program.inputs, *plan.hoisted)]
+        self.parameters = [self._named(s, (), s.name or "v") for s in (*plan.program.inputs, *plan.hoisted)]
         self.captured = {id(array): self._fresh(name) for name, array in (arrays or {}).items()}
         self.parameters += self.captured.values()
         self.uses = _uses(plan)
@@ -180,7 +180,7 @@ class Printer:
     def _stages(self, depth: int) -> None:
         for stage in self.plan.stages:
             for s in stage.numbers:
-                if self._needs_name(s, ()):
+                if self._needs_name(s):
                     self._statement(s, (), depth)
             for loop in stage.loops.values():
                 self._loop(loop, depth)
@@ -202,21 +202,18 @@ class Printer:
         self.taken.add(name)
         return name
 
-    def _wish(self, s: Symbol, otherwise: str) -> str:
-        return s.name or otherwise
-
     def _named(self, s: Symbol, index: Index, wish: str) -> str:
         self.names[s, index] = self._fresh(wish)
         return self.names[s, index]
 
-    def _needs_name(self, s: Symbol, index: Index) -> bool:
+    def _needs_name(self, s: Symbol) -> bool:
         return bool(s.name) or self.uses[s] > 1
 
     def _statement(self, s: Symbol, index: Index, depth: int) -> str:
         text, _ = self._expression(s, index, depth)
         if s.function == "getitem":
             return text  # the element itself has a name
-        name = self._named(s, index, self._wish(s, _power_name(s) or "v"))
+        name = self._named(s, index, s.name or _power_name(s) or "v")
         self._define(depth, name, text, s.dtype, s.phase)
         return name
 
@@ -241,14 +238,14 @@ class Printer:
         totals = [
             self._fresh(f"{wish}_wide") if self._is_wide(s, loop) else self._named(s, (), wish)
             for s in loop.reductions
-            for wish in [self._wish(s, s.function)]
+            for wish in [s.name or s.function]
         ]
         self._starts(loop, totals, depth)
         return totals, [self._array(s, depth) for s in loop.stores]
 
     def _array(self, s: Symbol, depth: int, name: str = "") -> str:
         """Print an empty array for what a loop stores; returns its name."""
-        name = name or self._fresh(self._wish(s, "v"))
+        name = name or self._fresh(s.name or "v")
         self._define(depth, name, self._empty(s), s.dtype)
         return name
 
@@ -264,7 +261,7 @@ class Printer:
         """Print the conversion of float64 sums to float32."""
         for s, total in zip(loop.reductions, totals, strict=True):
             if self._is_wide(s, loop):
-                self._line(depth, f"{self._named(s, (), self._wish(s, s.function))} = {dtype_name(s.dtype)}({total})")
+                self._line(depth, f"{self._named(s, (), s.name or s.function)} = {dtype_name(s.dtype)}({total})")
 
     def _is_wide(self, s: Symbol, loop: Loop) -> bool:
         """Whether a float32 sum is added up in float64: if it is long, or adds one element at a time."""
@@ -356,7 +353,7 @@ class Printer:
             name = self._named(x, index, f"{self.names[x, ()]}_{place}")
             self._define(depth, name, element, x.dtype)
             return name, ATOM
-        if self._needs_name(x, index):
+        if self._needs_name(x):
             return self._statement(x, index, depth), ATOM
         return self._expression(x, index, depth)
 

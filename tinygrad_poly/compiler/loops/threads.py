@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tinygrad_poly.compiler.loops import elementary, numba_runner
-from tinygrad_poly.compiler.loops.fuse import Loop, Plan, computed, is_short, is_view
+from tinygrad_poly.compiler.loops.fuse import SEVERAL_AT_A_TIME, Loop, Plan, computed, is_short, is_view
 from tinygrad_poly.compiler.trace.symbols import Symbol
 
 WORTH = 2_000_000
@@ -25,10 +25,8 @@ COSTS = {
     **dict.fromkeys(("divide", "reciprocal", "sqrt"), 20),
     **dict.fromkeys(("max", "min"), 100),
     **dict.fromkeys(elementary.UNITS, 50),
-    **dict.fromkeys(("exp2", "log2", "log10", "logaddexp", "logaddexp2"), FUNCTION),
-    **dict.fromkeys(("sin", "cos", "tan", "arcsin", "arccos", "arctan", "arctan2"), FUNCTION),
-    **dict.fromkeys(("sinh", "cosh", "arcsinh", "arccosh", "arctanh"), FUNCTION),
-    **dict.fromkeys(("power", "float_power", "cbrt", "hypot", "remainder", "fmod", "nextafter"), FUNCTION),
+    **dict.fromkeys((*SEVERAL_AT_A_TIME, "logaddexp", "logaddexp2"), FUNCTION),
+    **dict.fromkeys(("float_power", "hypot", "remainder", "fmod", "nextafter"), FUNCTION),
 }
 
 COMMENT = "one part for each thread"

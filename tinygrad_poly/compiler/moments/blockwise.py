@@ -15,6 +15,7 @@ numbers of points: what differs does. A length that happens to be equal to their
 """
 
 import math
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -23,7 +24,7 @@ import numpy as np
 
 from tinygrad_poly.compiler.trace.program import in_order
 from tinygrad_poly.compiler.trace.simplify import constant_value
-from tinygrad_poly.compiler.trace.symbols import Symbol, constant, is_elementwise, record
+from tinygrad_poly.compiler.trace.symbols import Symbol, constant, full_index, is_elementwise, record
 from tinygrad_poly.derivatives.indexing import put
 from tinygrad_poly.engine.arrays import Shape, is_floating
 from tinygrad_poly.engine.errors import DataError
@@ -316,15 +317,9 @@ def _put(s: Symbol, axis: int | None, inputs: list[Value]) -> Parts:
 
 def _keeps(index: Any, axis: int, ndim: int) -> bool:
     """Whether an index of integers and slices keeps the whole of `axis`, counted from the last."""
-    entries = list(index) if isinstance(index, tuple) else [index]
-    entries = [part for part in entries if part is not None]
-    if not all(part is Ellipsis or isinstance(part, (int, np.integer, slice)) for part in entries):
-        return False
-    if Ellipsis in entries:
-        at = entries.index(Ellipsis)
-        entries[at : at + 1] = [slice(None)] * (ndim - len(entries) + 1)
-    entries += [slice(None)] * (ndim - len(entries))
-    return bool(entries[axis] == slice(None))
+    entries = tuple(part for part in (index if isinstance(index, tuple) else (index,)) if part is not None)
+    found = full_index((sys.maxsize,) * ndim, entries)  # a slice that ends somewhere does not take so many
+    return found is not None and bool(found[axis] == slice(None))
 
 
 def _joined(s: Symbol, axis: int | None, inputs: list[Value]) -> Parts:
