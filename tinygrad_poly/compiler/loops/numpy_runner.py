@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_poly.compiler.loops.fuse import Plan
 from tinygrad_poly.compiler.loops.memory import Item, reused
+from tinygrad_poly.compiler.loops.printer import Printer
 from tinygrad_poly.compiler.trace.program import Program
 from tinygrad_poly.compiler.trace.symbols import Symbol, caller, is_elementwise
 
@@ -29,94 +31,81 @@ class NumpyProgram:
     """
 
     def __init__(self, program: Program, constant: Mapping[Symbol, Any], changing: Sequence[Symbol]) -> None:
-        self._inputs = list(changing)
-        self._outputs = list(program.outputs)
-        moving = program.depending_on(changing)
-        fixed = [s for s in program.instructions if s not in moving]
-        self._known = dict(constant) | dict(zip(fixed, program.run(constant, fixed)))
-        self._computed = _with_dots([s for s in program.instructions if s in moving], program.outputs)
-        self._names = {s: f"i{number}" for number, s in enumerate(changing)}
-        self._namespace: dict[str, Any] = {}
+        self._printer = _Calls(program, constant, changing)
 
     def steps(self, rates: Sequence[Symbol] = ()) -> Callable[..., tuple[Any, ...]]:
         """`run(first, last, log_every, losses, *inputs)`: each step replaces inputs by outputs; the last is a loss.
 
         The last inputs may be `rates`, of which it takes a list with one for each step.
         """
-        inputs = ", ".join(self._names[s] for s in self._inputs[: len(self._inputs) - len(rates)])
-        each = [self._names[s] for s in rates]
-        calls = [f"        {line}" for line in self._calls()]
-        *updated, loss = (self._operand(s) for s in self._outputs)
-        return self._run(
-            [
-                f"def run(first, last, log_every, losses, {', '.join([inputs, *(f'{name}_of' for name in each)])}):",
-                "    k = 0",
-                "    for t in range(first, last):",
-                *(f"        {name} = {name}_of[t - first]" for name in each),
-                *calls,
-                "        if t % log_every == log_every - 1:",
-                f"            losses[k] = {loss}",
-                "            k += 1",
-                f"        {inputs}, = {', '.join(updated)},",
-                f"    return ({inputs},)",
-            ]
-        )
+        inputs = self._printer.plan.program.inputs
+        return self._run(self._printer.steps(inputs[: len(inputs) - len(rates)], rates))
 
     def once(self) -> Callable[..., tuple[Any, ...]]:
         """The function `run(*inputs)`, which returns the outputs."""
-        calls = [f"    {line}" for line in self._calls()]
-        outputs = ", ".join(self._operand(s) for s in self._outputs)
-        inputs = ", ".join(self._names[s] for s in self._inputs)
-        return self._run([f"def run({inputs}):", *calls, f"    return ({outputs},)"])
+        return self._run(self._printer.once())
 
-    def _run(self, lines: Sequence[str]) -> Callable[..., tuple[Any, ...]]:
-        # All names in these lines were made here; what they stand for is in the namespace.
-        exec(compile("\n".join(lines), "<compiled for NumPy>", "exec"), self._namespace)
-        return one_at_a_time(self._namespace["run"])
+    def _run(self, source: str) -> Callable[..., tuple[Any, ...]]:
+        # All names in the source were made here; what they stand for is bound.
+        exec(compile(source, "<compiled for NumPy>", "exec"), self._printer.bound)
+        return one_at_a_time(self._printer.bound["run"])
 
-    def _calls(self) -> list[str]:
-        memory = _memory(self._computed, self._outputs)
-        lines = []
-        for number, (s, inputs) in enumerate(self._computed.items()):
+
+class _Calls(Printer):
+    """A printer of calls of NumPy; functions, constants and memory are bound to names."""
+
+    def __init__(self, program: Program, constant: Mapping[Symbol, Any], changing: Sequence[Symbol]) -> None:
+        moving = program.depending_on(changing)
+        fixed = [s for s in program.instructions if s not in moving]
+        computed = tuple(s for s in program.instructions if s in moving)
+        super().__init__(Plan(Program(tuple(changing), program.outputs, computed), (), ()))
+        self.known = dict(constant) | dict(zip(fixed, program.run(constant, fixed)))
+        self.computed = _with_dots(computed, program.outputs)
+        self.names_of_values: dict[int, str] = {}
+        self.names |= {(s, ()): self._bound(self.known[s], "c") for s in program.outputs if s in self.known}
+
+    def _stages(self, depth: int) -> None:
+        memory = _memory(self.computed, self.plan.program.outputs)
+        for number, (s, inputs) in enumerate(self.computed.items()):
             function = self._function(s)
-            if function == "dot_in_rows":
+            if function is dot_in_rows:
                 given = [self._rows(x, memory) for x in inputs]
             else:
-                given = [self._operand(x) for x in inputs]
+                given = [self._given(x) for x in inputs]
             if s in memory:
                 # By position is faster, and deprecated for these two.
                 out = "out=" if s.function in ("maximum", "minimum") else ""
-                given.append(out + self._value(memory[s], f"m{id(memory[s])}"))
-            self._names[s] = f"v{number}"
+                given.append(out + self._bound(memory[s], "m"))
             # A Python number promotes nothing, one of NumPy's would.
             weak = ".item()" if s.weak else ""
-            lines.append(f"v{number} = {function}({', '.join(given)}){weak}")
-        return lines
+            call = f"{self._bound(function, 'f')}({', '.join(given)}){weak}"
+            self._line(depth, f"{self._named(s, (), f'v{number}')} = {call}")
 
-    def _operand(self, x: Any) -> str:
-        if isinstance(x, Symbol) and x in self._names:
-            return self._names[x]
-        return self._value(self._known[x] if isinstance(x, Symbol) else x, f"c{id(x)}")
+    def _given(self, x: Any) -> str:
+        if isinstance(x, Symbol) and (x, ()) in self.names:
+            return self.names[x, ()]
+        return self._bound(self.known[x] if isinstance(x, Symbol) else x, "c")
 
     def _rows(self, x: Any, memory: Mapping[Symbol, Any]) -> str:
         """An array as rows; computed once for an array that never moves."""
-        array = memory.get(x, self._known.get(x)) if isinstance(x, Symbol) else x
+        array = memory.get(x, self.known.get(x)) if isinstance(x, Symbol) else x
         if array is None:
-            return f"{self._value(in_rows, 'in_rows')}({self._operand(x)})"
-        return self._value(in_rows(array), f"r{id(array)}")
+            return f"{self._bound(in_rows, 'f')}({self._given(x)})"
+        return self._bound(in_rows(array), "r")
 
-    def _value(self, value: Any, name: str) -> str:
-        self._namespace[name] = value
-        return name
+    def _bound(self, value: Any, wish: str) -> str:
+        """The name of a value."""
+        if id(value) not in self.names_of_values:
+            name = self.names_of_values[id(value)] = self._fresh(f"{wish}{len(self.bound)}")
+            self.bound[name] = value
+        return self.names_of_values[id(value)]
 
-    def _function(self, s: Symbol) -> str:
+    def _function(self, s: Symbol) -> Callable[..., Any]:
+        if self.computed[s] is not s.inputs:
+            return np.vdot if s.inputs[0].size <= ROW else dot_in_rows
         if is_ufunc(s):
-            return self._value(getattr(np, s.function), s.function)
-        if self._computed[s] is not s.inputs:
-            return self._value(np.vdot, "dot") if s.inputs[0].size <= ROW else self._value(dot_in_rows, "dot_in_rows")
-        if _is_total(s):
-            return self._value(partial(np.add.reduce, axis=None), "total")
-        return self._value(caller(s.function, s.attributes), f"f{id(s)}")
+            return getattr(np, s.function)
+        return partial(np.add.reduce, axis=None) if _is_total(s) else caller(s.function, s.attributes)
 
 
 def one_at_a_time(run: Callable[..., tuple[Any, ...]]) -> Callable[..., tuple[Any, ...]]:
