@@ -53,7 +53,8 @@ def test_slopes_are_what_differences_tend_to(case):
             Exact.of(i.array()) + Exact.of(np.array(w).reshape(i.shape)) * (step if i.requires_grad else 0)
             for i, w in zip(program.inputs, problem.directions, strict=True)
         ]
-        y = program.run([Jet(x) for x in given_]).value
+        jets = [Jet(np.stack([x.numerators, 0 * x.numerators], -1)[..., None, :], x.denominator) for x in given_]
+        y = program.run(jets)[..., 0, 0]
         return sum((a * Fraction(v) for a, v in zip(y.fractions(), problem.cotangent, strict=True)), Fraction(0))
 
     base = moved(0)

@@ -9,93 +9,56 @@ from __future__ import annotations
 import functools
 import math
 import operator
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from tinygrad_poly.checking.programs import Problem, Shape
 from tinygrad_poly.checking.rationals import Exact, Library
 
-_SPLITS = {"": [("", "")], "s": [("s", ""), ("", "s")], "t": [("t", ""), ("", "t")],
-           "st": [("st", ""), ("s", "t"), ("t", "s"), ("", "st")]}  # fmt: skip
-"""The product rule: the parts of two factors that make a part of the product."""
 
+class Jet(Exact):
+    """Values x with their slopes s by every input number, their tangents t along w, and the slopes of those.
 
-class Jet:
-    """A value with its slopes s with respect to every input number, its tangent t along w, and the slopes st of that.
-
-    Slopes have one axis more than the value, in front. A part that is not there stands for zeros.
+    An element is (x + Σ sᵢ εᵢ) + (t + Σ uᵢ εᵢ) δ with εᵢ εⱼ = δ² = 0. The factors of 1 and εᵢ, and of 1 and δ, are two
+    axes behind those of the values.
     """
 
-    __slots__ = ("parts", "value")
+    __slots__ = ()
 
-    def __init__(self, value: Exact, **parts: Exact) -> None:
-        self.value = value
-        self.parts = {"": value, **parts}
+    def __mul__(self, other: Any) -> Self:
+        a, b = self.numerators, other.numerators
+        one = _product(a[..., 0], b[..., 0])
+        delta = _product(a[..., 0], b[..., 1]) + _product(a[..., 1], b[..., 0])
+        return type(self)(np.stack([one, delta], -1), self.denominator * other.denominator)
 
-    @classmethod
-    def _of(cls, parts: dict[str, Exact]) -> Jet:
-        return cls(parts.pop(""), **parts)
+    def __matmul__(self, other: Jet) -> Self:
+        return (self[:, :, None] * other[None]).sum((-2,))
 
-    def _each(self, on_value: Callable[[Exact, int], Exact]) -> Jet:
-        """Apply a linear operation to all parts; it is told how many extra axes stand in front."""
-        return self._of({k: on_value(part, "s" in k) for k, part in self.parts.items()})
+    def __pow__(self, n: int) -> Self:
+        if n:
+            return functools.reduce(operator.mul, [self] * n)
+        ones = type(self)(self.numerators * 0)
+        ones.numerators[..., 0, 0] = 1
+        return ones
 
-    def __add__(self, other: Jet) -> Jet:
-        value = self.value + other.value
-        terms = {k: [jet.parts[k] for jet in (self, other) if k in jet.parts] for k in _SPLITS}
-        return self._of({k: _total(value.shape, "s" in k, of) for k, of in terms.items() if of})
-
-    def __neg__(self) -> Jet:
-        return self._each(lambda part, front: -part)
-
-    def __sub__(self, other: Jet) -> Jet:
-        return self + -other
-
-    def _product(self, other: Jet, times: Callable[..., Exact]) -> Jet:
-        a, b = self.parts, other.parts
-        shape = times(self.value, other.value, 0, 0).shape
-        terms = {
-            k: [times(a[i], b[j], "s" in i, "s" in j) for i, j in splits if i in a and j in b]
-            for k, splits in _SPLITS.items()
-        }
-        return self._of({k: _total(shape, "s" in k, of) for k, of in terms.items() if of})
-
-    def __mul__(self, other: Jet) -> Jet:
-        return self._product(other, _times)
-
-    def __matmul__(self, other: Jet) -> Jet:
-        return self._product(other, lambda a, b, *_: a @ b)
-
-    def __pow__(self, n: int) -> Jet:
-        if n == 0:
-            return type(self)(Library.ones_like(self.value))
-        return functools.reduce(operator.mul, [self] * n)
-
-    def sum(self, axes: Any = None, keep: bool = False) -> Jet:
+    def sum(self, axes: Any = None, keep: bool = False) -> Self:
         """The sum over `axes`, counted from the end."""
-        if axes is None:
-            axes = tuple(range(-self.value.ndim, 0))
-        return self._each(lambda part, front: part.sum(axes, keep)) if axes else self
+        return super().sum(tuple(range(self.ndim - 2)) if axes is None else tuple(a - 2 for a in axes), keep)
 
-    def mean(self, axes: Any = None, keep: bool = False) -> Jet:
+    def mean(self, axes: Any = None, keep: bool = False) -> Self:
         """The mean over `axes`, counted from the end."""
-        shape = self.value.shape
-        n = math.prod(shape if axes is None else [shape[axis] for axis in axes])
-        return self.sum(axes, keep)._each(lambda part, front: part / n)
+        shape: Shape = self.shape[:-2]
+        return self.sum(axes, keep) / math.prod(shape if axes is None else [shape[a] for a in axes])
 
-    def reshape(self, shape: Shape) -> Jet:
+    def reshape(self, shape: Shape) -> Self:
         """The same numbers in another shape."""
-        return self._each(lambda part, front: part.reshape(part.shape[:front] + shape))
+        return super().reshape((*shape, *self.shape[-2:]))
 
-    def permute(self, axes: Shape) -> Jet:
+    def permute(self, axes: Shape) -> Self:
         """The dimensions, counted from the end, in another order."""
-        return self._each(lambda part, front: Library.permute_dims(part, tuple(range(front)) + axes))
-
-    def __getitem__(self, rows: list[int]) -> Jet:
-        return self._each(lambda part, front: part[(slice(None),) * front + (np.array(rows, int),)])
+        return self._with(self.numerators.transpose(*(a - 2 for a in axes), -2, -1))
 
 
 class Majorant(Jet):
@@ -103,26 +66,14 @@ class Majorant(Jet):
 
     __slots__ = ()
 
-    def __neg__(self) -> Majorant:
+    def __neg__(self) -> Self:
         return self
 
 
-def _lifted(part: Exact, front: int, ndim: int) -> Exact:
-    """`part` with axes of length 1 inserted between the extra axes in front and its own."""
-    missing = ndim - (part.ndim - front)
-    return part.reshape(part.shape[:front] + (1,) * missing + part.shape[front:]) if front and missing else part
-
-
-def _times(a: Exact, b: Exact, front_a: int, front_b: int) -> Exact:
-    ndim = max(a.ndim - front_a, b.ndim - front_b)
-    return _lifted(a, front_a, ndim) * _lifted(b, front_b, ndim)
-
-
-def _total(shape: Shape, front: int, terms: list[Exact]) -> Exact:
-    """The sum of the terms, in the shape of the value behind the extra axes."""
-    total = functools.reduce(operator.add, [_lifted(term, front, len(shape)) for term in terms])
-    full = total.shape[:front] + shape
-    return total if total.shape == full else Library.broadcast_to(total, full)
+def _product(a: Any, b: Any) -> Any:
+    """The product rule: (x + Σ sᵢ εᵢ) (y + Σ tᵢ εᵢ) = x y + Σ (x tᵢ + sᵢ y) εᵢ."""
+    x, y = a[..., :1], b[..., :1]
+    return np.concatenate([x * y, x * b[..., 1:] + a[..., 1:] * y], -1)
 
 
 @dataclass(frozen=True)
@@ -146,29 +97,30 @@ def answers(problem: Problem, *, positive: bool = False) -> Answers:
     [[Fraction(8, 1)], [Fraction(12, 1)], [Fraction(12, 1)]]
     """
     program = problem.program
-    sign: Callable[[Exact], Exact] = abs if positive else lambda x: x
-    kind = Majorant if positive else Jet
-    ends = np.cumsum([math.prod(i.shape) if i.requires_grad else 0 for i in program.inputs])
-    jets, start = [], 0
-    for given, direction, end in zip(program.inputs, problem.directions, ends.tolist(), strict=True):
-        parts = {}
-        if given.requires_grad:
-            slopes = np.full((ends[-1], end - start), 0, dtype=object)
-            slopes[range(start, end), range(end - start)] = 1
-            tangent = sign(Exact.of(np.array(direction).reshape(given.shape)))
-            parts = {"s": Exact(slopes.reshape(ends[-1], *given.shape)), "t": tangent}
-        jets.append(kind(sign(Exact.of(given.array())), **parts))
-        start = end
-    y = program.run(jets)
-    v = sign(Exact.of(np.array(problem.cotangent))).reshape(y.value.shape)
 
-    def weighted(slopes: Exact | None) -> tuple[Exact, ...]:
-        if slopes is None:
-            return tuple(Library.zeros(i.shape) for i in program.inputs)
-        found = (slopes * v).reshape((slopes.shape[0], v.size)).sum(1)
+    def numbers(given: Any, shape: Shape) -> Exact:
+        array = np.array(given).reshape(shape)
+        return Exact.of(abs(array) if positive else array)
+
+    sizes = [math.prod(i.shape) if i.requires_grad else 0 for i in program.inputs]
+    ends = np.cumsum(sizes).tolist()
+    jets = []
+    for i, w, size, end in zip(program.inputs, problem.directions, sizes, ends, strict=True):
+        jet = (Majorant if positive else Jet)(np.full((*i.shape, 1 + ends[-1], 2), 0, object))
+        jet[..., 0, 0] = numbers(i.numbers, i.shape)
+        if i.requires_grad:
+            jet[..., 0, 1] = numbers(w, i.shape)
+            jet[..., end - size + 1 : end + 1, 0] = Exact(np.eye(size, dtype=int).reshape(*i.shape, size))
+        jets.append(jet)
+    y = program.run(jets)
+    v = numbers(problem.cotangent, (*y.shape[:-2], 1, 1))
+    slopes = Exact.__mul__(y, v).sum()
+
+    def by_inputs(k: int) -> tuple[Exact, ...]:
+        by_all = Exact(slopes.numerators[1:, k], slopes.denominator)
         return tuple(
-            found[end - math.prod(i.shape) : end].reshape(i.shape) if i.requires_grad else Library.zeros(i.shape)
-            for i, end in zip(program.inputs, ends.tolist(), strict=True)
+            by_all[end - size : end].reshape(i.shape) if i.requires_grad else Library.zeros(i.shape)
+            for i, size, end in zip(program.inputs, sizes, ends, strict=True)
         )
 
-    return Answers(y.value, weighted(y.parts.get("s")), weighted(y.parts.get("st")))
+    return Answers(Exact(y.numerators[..., 0, 0], y.denominator), by_inputs(0), by_inputs(1))

@@ -7,7 +7,7 @@ import operator
 from collections.abc import Callable
 from fractions import Fraction
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -28,8 +28,7 @@ class Exact:
     dtype = np.dtype(np.float64)
 
     def __init__(self, numerators: Any, denominator: int = 1) -> None:
-        is_array = isinstance(numerators, np.ndarray)
-        self.numerators: Any = numerators if is_array else np.array(numerators, dtype=object)
+        self.numerators: Any = np.asarray(numerators, dtype=object)
         self.denominator = denominator
 
     @staticmethod
@@ -56,59 +55,61 @@ class Exact:
     size = property(lambda self: self.numerators.size, doc="The number of elements.")
 
     @property
-    def mT(self) -> Exact:  # noqa: N802
+    def mT(self) -> Self:  # noqa: N802
         """The matrix, or each of a stack, transposed."""
-        return Exact(np.swapaxes(self.numerators, -1, -2), self.denominator)
+        return self._with(np.swapaxes(self.numerators, -1, -2))
+
+    def _with(self, numerators: Any, denominator: int = 1) -> Self:
+        """An array of this class with other numerators, and its denominator times another."""
+        return type(self)(numerators, self.denominator * denominator)
 
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Exact) or self.shape != other.shape:
-            return False
-        return not np.any(np.asarray((self - other).numerators, dtype=object) != 0)
+        return isinstance(other, Exact) and self.shape == other.shape and self.fractions() == other.fractions()
 
     __hash__ = None  # type: ignore[assignment]
 
-    def __abs__(self) -> Exact:
-        return Exact(np.abs(self.numerators), self.denominator)
+    def __abs__(self) -> Self:
+        return self._with(np.abs(self.numerators))
 
-    def __neg__(self) -> Exact:
-        return Exact(-self.numerators, self.denominator)
+    def __neg__(self) -> Self:
+        return self._with(-self.numerators)
 
     def _over(self, denominator: int) -> Any:
         """The numerators over a multiple of the denominator."""
-        return self.numerators * (denominator // self.denominator)
+        factor = denominator // self.denominator
+        return self.numerators if factor == 1 else self.numerators * factor
 
-    def __add__(self, other: Any) -> Exact:
+    def __add__(self, other: Any) -> Self:
         other = _exact(other)
-        if self.denominator == other.denominator:
-            return Exact(self.numerators + other.numerators, self.denominator)
         denominator = math.lcm(self.denominator, other.denominator)
-        return Exact(self._over(denominator) + other._over(denominator), denominator)
+        return type(self)(self._over(denominator) + other._over(denominator), denominator)
 
     __radd__ = __add__
 
-    def __sub__(self, other: Any) -> Exact:
+    def __sub__(self, other: Any) -> Self:
         return self + -_exact(other)
 
-    def __rsub__(self, other: Any) -> Exact:
-        return _exact(other) - self
+    def __rsub__(self, other: Any) -> Self:
+        return -self + _exact(other)
 
-    def __mul__(self, other: Any) -> Exact:
+    def __mul__(self, other: Any) -> Self:
         other = _exact(other)
-        return Exact(self.numerators * other.numerators, self.denominator * other.denominator)
+        return self._with(self.numerators * other.numerators, other.denominator)
 
     __rmul__ = __mul__
 
-    def __truediv__(self, other: float | Fraction) -> Exact:
-        return self * (1 / Fraction(other))
+    def __truediv__(self, other: float | Fraction) -> Self:
+        by = 1 / Fraction(other)
+        return self._with(self.numerators * by.numerator, by.denominator)
 
-    def __matmul__(self, other: Exact) -> Exact:
-        return Exact(self.numerators @ other.numerators, self.denominator * other.denominator)
+    def __matmul__(self, other: Any) -> Self:
+        return self._with(self.numerators @ other.numerators, other.denominator)
 
-    def __pow__(self, n: int) -> Exact:
-        return Exact(self.numerators**n, self.denominator**n)
+    def __pow__(self, n: int) -> Self:
+        return type(self)(self.numerators**n, self.denominator**n)
 
-    def __getitem__(self, index: Any) -> Exact:
-        return Exact(self.numerators[index], self.denominator)
+    def __getitem__(self, index: Any) -> Self:
+        return self._with(self.numerators[index])
 
     def __setitem__(self, index: Any, value: Exact) -> None:
         self._written(operator.setitem, index, value)
@@ -116,16 +117,16 @@ class Exact:
     def _written(self, write: Callable[[Any, Any, Any], None], index: Any, value: Exact) -> None:
         """Write with a denominator with which both can be written."""
         denominator = math.lcm(self.denominator, value.denominator)
-        self.numerators, self.denominator = np.asarray(self._over(denominator), dtype=object), denominator
+        self.numerators, self.denominator = np.array(self._over(denominator), dtype=object), denominator
         write(self.numerators, index, value._over(denominator))
 
-    def sum(self, axis: Any = None, keepdims: bool = False) -> Exact:
+    def sum(self, axis: Any = None, keepdims: bool = False) -> Self:
         """The sum over `axis`."""
-        return Exact(self.numerators.sum(axis=axis, keepdims=keepdims), self.denominator)
+        return self._with(self.numerators.sum(axis=axis, keepdims=keepdims))
 
-    def reshape(self, shape: Shape) -> Exact:
+    def reshape(self, shape: Shape) -> Self:
         """The same numbers in another shape."""
-        return Exact(self.numerators.reshape(shape), self.denominator)
+        return self._with(self.numerators.reshape(shape))
 
     def __array_namespace__(self) -> Any:
         return Library
@@ -134,8 +135,8 @@ class Exact:
 Library: Any = SimpleNamespace(
     sum=Exact.sum,
     reshape=Exact.reshape,
-    permute_dims=lambda array, axes: Exact(array.numerators.transpose(axes), array.denominator),
-    broadcast_to=lambda array, shape: Exact(np.broadcast_to(array.numerators, shape), array.denominator),
+    permute_dims=lambda array, axes: array._with(array.numerators.transpose(axes)),
+    broadcast_to=lambda array, shape: array._with(np.broadcast_to(array.numerators, shape)),
     zeros=lambda shape, dtype=None: Exact(np.full(shape, 0, dtype=object)),
     ones_like=lambda array: Exact(np.full(array.shape, 1, dtype=object)),
     zeros_like=lambda array: Library.zeros(array.shape),
