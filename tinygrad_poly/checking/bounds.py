@@ -8,8 +8,10 @@ sizes and what underflow loses.
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Sequence
+import operator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -20,6 +22,7 @@ from tinygrad_poly.checking.programs import OPERANDS, Instruction, Problem
 UNIT = {"float32": Fraction(1, 2**24), "float64": Fraction(1, 2**53)}
 SMALLEST = {"float32": Fraction(1, 2**149), "float64": Fraction(1, 2**1074)}
 LARGEST = {"float32": float(np.finfo("float32").max), "float64": float(np.finfo("float64").max)}
+PRODUCTS = ("multiply", "matmul")
 _LOST_TWICE = 2.0**-149
 """An upper bound of the unit that losses are counted in."""
 _SLACK = 1 + 2.0**-20
@@ -61,16 +64,16 @@ class Estimate:
 
     def power(self, n: int) -> Estimate:
         """The product of n such elements."""
-        result = Estimate(0, 1.0)
-        for k in range(n):
-            result = result * self if k else self
-        return result
+        return functools.reduce(operator.mul, [self] * n) if n else Estimate(0, 1.0)
 
 
-def added(estimates: Sequence[Estimate]) -> Estimate:
-    """The sum of several arrays, in any order."""
-    most = max(e.roundings for e in estimates) + len(estimates) - 1
-    return Estimate(most, sum(e.size for e in estimates), sum(e.lost for e in estimates))
+def added(estimates: Iterable[Estimate | None]) -> Estimate | None:
+    """The sum of several arrays, in any order; None stands for zeros."""
+    terms = [e for e in estimates if e is not None]
+    if not terms:
+        return None
+    most = max(e.roundings for e in terms) + len(terms) - 1
+    return Estimate(most, sum(e.size for e in terms), sum(e.lost for e in terms))
 
 
 @dataclass(frozen=True)
@@ -98,112 +101,100 @@ def allowed(estimate: Estimate | None, dtype: str) -> tuple[Fraction, Fraction]:
 
 
 class _Passes:
-    """The estimates of one program, from four passes over it: two forwards, two backwards."""
+    """The estimates of one program, from four passes over it: two forwards, two backwards. None stands for zeros."""
 
     def __init__(self, problem: Problem) -> None:
-        program = problem.program
-        self.shapes = program.shapes
+        inputs, instructions = problem.program.inputs, problem.program.instructions
+        self.shapes = problem.program.shapes
         self.sizes = [math.prod(shape) for shape in self.shapes]
-        self.values = [Estimate(0, _largest(i.numbers)) for i in program.inputs]
-        tangents = [
+        self.values = [Estimate(0, _largest(i.numbers)) for i in inputs]
+        self.tangents = [
             Estimate(0, _largest(w)) if i.requires_grad else None
-            for i, w in zip(program.inputs, problem.directions, strict=True)
+            for i, w in zip(inputs, problem.directions, strict=True)
         ]
-        for instruction in program.instructions:
+        for instruction in instructions:
             self.values.append(self._value(instruction))
-            moves = [self._push(instruction, p, t) for p, i in self._operands(instruction) if (t := tangents[i])]
-            tangents.append(added([m for m in moves if m]) if any(moves) else None)
-        cotangents: list[list[Estimate]] = [[] for _ in self.values]
-        seconds: list[list[Estimate]] = [[] for _ in self.values]
+            moves = [self._push(instruction, p, t) for p, i in _operands(instruction) if (t := self.tangents[i])]
+            self.tangents.append(added(moves))
         self.cotangents: list[Estimate | None] = [None] * len(self.values)
         self.seconds: list[Estimate | None] = [None] * len(self.values)
-        cotangents[-1].append(Estimate(0, _largest(problem.cotangent)))
+        parts: list[list[Estimate | None]] = [[] for _ in self.values]
+        bent: list[list[Estimate | None]] = [[] for _ in self.values]
+        parts[-1].append(Estimate(0, _largest(problem.cotangent)))
         for y in range(len(self.values) - 1, -1, -1):
-            g = self.cotangents[y] = added(cotangents[y]) if cotangents[y] and tangents[y] else None
-            h = self.seconds[y] = added(seconds[y]) if seconds[y] else None
-            if y < len(program.inputs):
-                continue
-            instruction = program.instructions[y - len(program.inputs)]
-            for position, i in self._operands(instruction):
-                if tangents[i] is None:
-                    continue
-                for passed, into in ((g, cotangents), (h, seconds)):
-                    if passed and (part := self._pull(instruction, position, y, passed)):
-                        into[i].append(part)
-                if g and (part := self._bend(instruction, position, y, g, tangents)):
-                    seconds[i].append(part)
-        self.tangents = tangents
+            g = self.cotangents[y] = added(parts[y]) if self.tangents[y] else None
+            h = self.seconds[y] = added(bent[y])
+            instruction = instructions[y - len(inputs)] if y >= len(inputs) else ()
+            for position, i in _operands(instruction):
+                if self.tangents[i]:
+                    parts[i].append(self._pull(instruction, position, y, g))
+                    bent[i] += self._pull(instruction, position, y, h), self._bend(instruction, position, y, g)
 
-    @staticmethod
-    def _operands(instruction: Instruction) -> list[tuple[int, int]]:
-        return list(enumerate(instruction[1 : 1 + OPERANDS[instruction[0]]]))
+    def _value(self, instruction: Instruction) -> Estimate:
+        name, i, *rest = instruction
+        value: Estimate | None = self.values[i]
+        if name == "power":
+            value = self.values[i].power(rest[0])
+        elif name in ("add", "subtract"):
+            value = added([value, self.values[rest[0]]])
+        else:
+            value = self._push(instruction, 0, self.values[i])
+        assert value
+        return value
+
+    def _push(self, instruction: Instruction, position: int, e: Estimate) -> Estimate | None:
+        """The change of the result when one operand changes: the linear part of the operation."""
+        name, i, *_ = instruction
+        if name in ("sum", "mean"):
+            e = e.total(self._reduced(instruction))
+        moved = self._times_slope(instruction, position, e)
+        return moved.total(self.shapes[i][1]) if moved and name == "matmul" else moved
+
+    def _pull(self, instruction: Instruction, position: int, y: int, g: Estimate | None) -> Estimate | None:
+        """The cotangent of one operand, from the result's."""
+        moved = g and self._times_slope(instruction, position, g)
+        return moved and moved.total(self._repeats(instruction, position, y))
+
+    def _bend(self, instruction: Instruction, position: int, y: int, g: Estimate | None) -> Estimate | None:
+        """The part of an operand's second cotangent that comes from the change of the slopes."""
+        name, i, *rest = instruction
+        t = self.tangents[instruction[2 - position] if name in PRODUCTS else i]
+        if not t or not g:
+            return None
+        if name == "power":
+            return self._power_slope(i, rest[0], t * g, 2)
+        return (t * g).total(self._repeats(instruction, position, y)) if name in PRODUCTS else None
+
+    def _times_slope(self, instruction: Instruction, position: int, e: Estimate) -> Estimate | None:
+        """`e` times the slope of the result by one operand."""
+        name, i, *rest = instruction
+        if name in PRODUCTS:
+            return e * self.values[instruction[2 - position]]
+        if name == "power":
+            return self._power_slope(i, rest[0], e, 1)
+        return e.times(1 / self._reduced(instruction)) if name == "mean" else e
+
+    def _power_slope(self, i: int, n: int, e: Estimate, order: int) -> Estimate | None:
+        """`e` times the slope of xⁿ, or times the slope of that slope."""
+        return e * self.values[i].power(n - order).times(n * (n - 1) ** (order - 1)) if n >= order else None
 
     def _reduced(self, instruction: Instruction) -> int:
         """The number of elements that are added up for one element of a sum or mean."""
         _, i, axes, _ = instruction
         shape = self.shapes[i]
-        return self.sizes[i] if axes is None else math.prod(shape[axis] for axis in axes)
-
-    def _value(self, instruction: Instruction) -> Estimate:
-        name, i, *rest = instruction
-        a = self.values[i]
-        if name in ("add", "subtract"):
-            return added([a, self.values[rest[0]]])
-        if name == "power":
-            return a.power(rest[0])
-        moved = self._push(instruction, 0, a)
-        assert moved is not None
-        return moved
-
-    def _push(self, instruction: Instruction, position: int, e: Estimate) -> Estimate | None:
-        """The change of the result when one operand changes: the linear part of the operation."""
-        name, i, *rest = instruction
-        if name in ("multiply", "matmul"):
-            product = e * self.values[instruction[2 - position]]
-            return product.total(self.shapes[i][1]) if name == "matmul" else product
-        if name == "sum":
-            return e.total(self._reduced(instruction))
-        if name == "mean":
-            return e.total(self._reduced(instruction)).times(1 / self._reduced(instruction))
-        if name == "power":
-            return self._slope(i, rest[0], e, 1)
-        return e
-
-    def _pull(self, instruction: Instruction, position: int, y: int, g: Estimate) -> Estimate | None:
-        """The cotangent of one operand, from the result's."""
-        name, _, *rest = instruction
-        if name == "sum":
-            return g
-        if name == "mean":
-            return g.times(1 / self._reduced(instruction))
-        if name == "take":
-            return g.total(len(rest[0]))
-        moved = self._push(instruction, position, g) if name != "matmul" else g * self.values[instruction[2 - position]]
-        return moved and moved.total(self._repeats(instruction, position, y))
-
-    def _bend(
-        self, instruction: Instruction, position: int, y: int, g: Estimate, tangents: Sequence[Estimate | None]
-    ) -> Estimate | None:
-        """The part of an operand's second cotangent that comes from the change of the slopes."""
-        name, i, *rest = instruction
-        t = tangents[instruction[2 - position] if name in ("multiply", "matmul") else i]
-        if t is None:
-            return None
-        if name in ("multiply", "matmul"):
-            return (t * g).total(self._repeats(instruction, position, y))
-        return self._slope(i, rest[0], t * g, 2) if name == "power" else None
-
-    def _slope(self, i: int, n: int, e: Estimate, order: int) -> Estimate | None:
-        """`e` times the slope of xⁿ, or times the slope of that slope."""
-        if n < order:
-            return None
-        return e * self.values[i].power(n - order).times(n * (n - 1) ** (order - 1))
+        return math.prod(shape if axes is None else [shape[axis] for axis in axes])
 
     def _repeats(self, instruction: Instruction, position: int, y: int) -> int:
-        """The number of elements of the result in which one element of the operand is used."""
-        if instruction[0] == "matmul":
+        """The number of elements of the result in which one element of the operand is used, at most."""
+        name, _, *rest = instruction
+        if name == "matmul":
             return self.shapes[y][1 - position]
-        return self.sizes[y] // max(self.sizes[instruction[1 + position]], 1)
+        return len(rest[0]) if name == "take" else self.sizes[y] // max(self.sizes[instruction[1 + position]], 1)
+
+
+def _operands(instruction: Instruction) -> list[tuple[int, int]]:
+    """The operands of an instruction, each with its position; an input has none."""
+    return list(enumerate(instruction[1 : 1 + OPERANDS[instruction[0]]])) if instruction else []
 
 
 def estimate(problem: Problem) -> Estimates:
@@ -217,9 +208,7 @@ def estimate(problem: Problem) -> Estimates:
     """
     passes = _Passes(problem)
     count = len(problem.program.inputs)
-    every = [
-        e for each in (passes.values, passes.tangents, passes.cotangents, passes.seconds) for e in each if e is not None
-    ]
+    every = [e for e in (*passes.values, *passes.tangents, *passes.cotangents, *passes.seconds) if e is not None]
     largest = Estimate(max(e.roundings for e in every), max(e.size for e in every), max(e.lost for e in every))
     return Estimates(passes.values[-1], tuple(passes.cotangents[:count]), tuple(passes.seconds[:count]), largest)
 
