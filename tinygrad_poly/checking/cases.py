@@ -52,14 +52,12 @@ class Case:
     @cached_property
     def parts(self) -> list[tuple[str, Exact, Exact, Estimate | None]]:
         """The answers to compare: for each its name, G, Ĝ and its estimate (None where it is 0)."""
-        parts: list[tuple[str, Exact, Exact, Estimate | None]] = [
-            ("value", self.exact.value, self.majorants.value, self.estimates.value)
-        ]
+        found: Any = self.exact, self.majorants, self.estimates
+        inputs = self.problem.program.inputs
+        parts = [("value", *(answers.value for answers in found))]
         for what, name in (("gradient", "gradients"), ("second gradient", "seconds")):
-            columns = [getattr(source, name) for source in (self.exact, self.majorants, self.estimates)]
-            for i, (given, G, size, count) in enumerate(zip(self.problem.program.inputs, *columns, strict=True)):
-                if given.requires_grad:
-                    parts.append((f"{what} of input {i}", G, size, count))
+            columns = zip(inputs, *(getattr(answers, name) for answers in found), strict=True)
+            parts += [(f"{what} of input {i}", *of) for i, (given, *of) in enumerate(columns) if given.requires_grad]
         return parts
 
 
@@ -90,13 +88,8 @@ def largest_ratio(found: Any, exact: Exact, majorant: Exact, count: Estimate | N
             # Too close for floating point to decide.
             limit = slope * Fraction(size, majorant.denominator) + loss
             error = Fraction(difference, d * exact.denominator)
-            ratio = math.inf if not limit else _rounded_up(error / limit)
+            ratio = float(min(error / limit, Fraction(10**300))) if limit else math.inf
+            ratio = max(ratio, math.nextafter(1, 2)) if error > limit else ratio
         if ratio > worst:
             worst, at = ratio, k
     return worst, at
-
-
-def _rounded_up(ratio: Fraction) -> float:
-    """The ratio as a float, above 1 exactly where the ratio is."""
-    number = float(ratio) if ratio < 10**300 else math.inf
-    return math.nextafter(1, 2) if ratio > 1 >= number else number
