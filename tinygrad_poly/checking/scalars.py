@@ -58,15 +58,12 @@ class Field:
 
     def number(self, x: Any) -> Any:
         """A Python or NumPy number as a number of this field."""
-        if isinstance(x, Fraction):
-            return self.mp.mpf(x.numerator) / x.denominator if self.mp else x
         if isinstance(x, (int, np.integer, np.bool_)):
             return self.mp.mpf(int(x)) if self.mp else Fraction(int(x))
-        if isinstance(x, np.longdouble):
-            return self.number(Fraction(*x.as_integer_ratio()))
         if not math.isfinite(x):
             raise TypeError(f"there is no exact arithmetic with {x}")
-        return self.mp.mpf(float(x)) if self.mp else Fraction(float(x))
+        n, d = x.as_integer_ratio()
+        return self.mp.mpf(n) / d if self.mp else Fraction(n, d)
 
     def constant(self, x: Any) -> Any:
         """A number of the function's own, which may have been rounded when it was written down."""
@@ -80,10 +77,7 @@ class Field:
     def array(self, numbers: Any, active: bool) -> Any:
         """An array of floats as an array of scalars, which gradients are wanted of if they are `active`."""
         numbers = np.asarray(numbers)
-        scalars = np.empty(numbers.shape, object)
-        flat = [Scalar(self, self.number(x), () if active else None) for x in numbers.ravel()]
-        scalars.ravel()[:] = flat
-        return scalars
+        return _objects([Scalar(self, self.number(x), () if active else None) for x in numbers.ravel()], numbers.shape)
 
     def values(self, array: Any) -> Any:
         """The numbers in an array of scalars, in which there may be plain ones."""
@@ -149,19 +143,6 @@ class Scalar:
             return Scalar(self.field, self.field.constant(x), None)
         return None
 
-    def __pow__(self, other: Any) -> Any:
-        b = self._other(other)
-        if b is None:
-            return NotImplemented
-        x, n = self.value, b.value
-        if b.links is None and n == int(n):
-            n = int(n)
-            return self._of(x**n, (self, n * x ** (n - 1) if n else 0))
-        if x < 0:
-            raise TypeError("a negative number to a broken power")
-        y = self._mp.power(x, n)
-        return self._of(y, (self, n * self._mp.power(x, n - 1)), (b, y * self._mp.log(x) if b.links is not None else 0))
-
     def __neg__(self) -> Scalar:
         return self._of(-self.value, (self, -1))
 
@@ -190,60 +171,71 @@ class Scalar:
         """The functions of `SLOPES`, which NumPy calls by name; and what an array without dimensions has."""
         if name.startswith("_"):
             raise AttributeError(name)
-        if name in SLOPES:
+        if name not in SLOPES:
+            return getattr(_objects([self], ()), name)
 
-            def function() -> Scalar:
-                x = self.value
-                if name == "sqrt" and self.field.mp is None and (root := _root(x)) is not None:
-                    return self._of(root, (self, 1 / (2 * root) if self.links is not None else 0))
-                y = COMPUTED[name](self._mp, x) if name in COMPUTED else getattr(self._mp, NAMES.get(name, name))(x)
-                if not isinstance(y, self._mp.mpf):
-                    raise TypeError(f"{name} of {self._mp.nstr(x, 5)} is no real number")
-                return self._of(y, (self, SLOPES[name](self._mp, x, y) if self.links is not None else 0))
+        def function() -> Scalar:
+            x, exact = self.value, self.field.mp is None
+            if name == "sqrt" and exact and (root := _root(x)) is not None:
+                return self._of(root, (self, 1 / (2 * root)))
+            mp = self._mp
+            y = COMPUTED[name](mp, x) if name in COMPUTED else getattr(mp, name.replace("arc", "a"))(x)
+            if not isinstance(y, mp.mpf):
+                raise TypeError(f"{name} of {mp.nstr(x, 5)} is no real number")
+            return self._of(y, (self, SLOPES[name](mp, x, y) if self.links is not None else 0))
 
-            return function
-        box = np.empty((), object)
-        box[()] = self
-        return getattr(box, name)
+        return function
 
 
-def _operator(rule: Callable[[Any, Any], tuple[Any, Any, Any]]) -> Callable[[Scalar, Any], Any]:
-    """The method of an operator, whose rule returns the result and its slopes by both numbers."""
+def _power(a: Scalar, b: Scalar) -> Scalar:
+    x, n = a.value, b.value
+    if b.links is None and n == int(n):
+        n = int(n)
+        return a._of(x**n, (a, n * x ** (n - 1) if n else 0))
+    if x < 0:
+        raise TypeError("a negative number to a broken power")
+    mp = a._mp
+    y = mp.power(x, n)
+    return a._of(y, (a, n * mp.power(x, n - 1)), (b, y * mp.log(x) if b.links is not None else 0))
 
-    def method(a: Scalar, other: Any) -> Any:
-        a.field.check()
-        b = a._other(other)
-        if b is None:
-            return NotImplemented
-        y, da, db = rule(a.value, b.value)
-        return a._of(y, (a, da), (b, db))
+
+def _divided(a: Scalar, b: Scalar) -> Scalar:
+    return a._of(a.value / b.value, (a, 1 / b.value), (b, -a.value / (b.value * b.value)))
+
+
+OPERATORS: dict[str, Callable[[Scalar, Scalar], Scalar]] = {
+    "add": lambda a, b: a._of(a.value + b.value, (a, 1), (b, 1)),
+    "sub": lambda a, b: a._of(a.value - b.value, (a, 1), (b, -1)),
+    "mul": lambda a, b: a._of(a.value * b.value, (a, b.value), (b, a.value)),
+    "truediv": _divided,
+    "pow": _power,
+}
+
+
+def _operator(name: str, reflected: bool) -> Callable[[Scalar, Any], Any]:
+    """The method of an operator. Errors in sums and products are put off: products of matrices use these."""
+    rule, put_off = OPERATORS[name], name in ("add", "mul")
+
+    def method(scalar: Scalar, other: Any) -> Any:
+        field = scalar.field
+        if put_off and field.failed is not None:
+            return scalar
+        field.check()
+        try:
+            x = scalar._other(other)
+            return NotImplemented if x is None else rule(x, scalar) if reflected else rule(scalar, x)
+        except Exception as error:
+            if not put_off:
+                raise
+            field.failed = error.with_traceback(None)  # which would keep the numbers of all these calls
+            return scalar
 
     return method
 
 
-def _without_errors(method: Callable[[Scalar, Any], Any]) -> Callable[[Scalar, Any], Any]:
-    """The method of an operator that products of matrices use: its errors are put off."""
+def _comparison(name: str) -> Callable[[Scalar, Any], Any]:
+    compare = getattr(operator, name)
 
-    def deferring(a: Scalar, other: Any) -> Any:
-        if a.field.failed is None:
-            try:
-                return method(a, other)
-            except Exception as error:
-                a.field.failed = error.with_traceback(None)  # which would keep the numbers of all these calls
-        return a
-
-    return deferring
-
-
-def _reflected(name: str) -> Callable[[Scalar, Any], Any]:
-    def method(b: Scalar, other: Any) -> Any:
-        a = b._other(other)
-        return NotImplemented if a is None else getattr(a, name)(b)
-
-    return method
-
-
-def _comparison(compare: Callable[[Any, Any], bool]) -> Callable[[Scalar, Any], Any]:
     def method(a: Scalar, other: Any) -> Any:
         a.field.check()
         if isinstance(other, float) and not math.isfinite(other):
@@ -258,20 +250,11 @@ def _comparison(compare: Callable[[Any, Any], bool]) -> Callable[[Scalar, Any], 
     return method
 
 
-OPERATORS: dict[str, Callable[[Any, Any], tuple[Any, Any, Any]]] = {
-    "add": lambda a, b: (a + b, 1, 1),
-    "sub": lambda a, b: (a - b, 1, -1),
-    "mul": lambda a, b: (a * b, b, a),
-    "truediv": lambda a, b: (a / b, 1 / b, -a / (b * b)),
-}
-for _name, _rule in OPERATORS.items():
-    setattr(Scalar, f"__{_name}__", _operator(_rule))
-for _name in (*OPERATORS, "pow"):
-    setattr(Scalar, f"__r{_name}__", _reflected(f"__{_name}__"))
-for _name in ("add", "radd", "mul", "rmul"):
-    setattr(Scalar, f"__{_name}__", _without_errors(getattr(Scalar, f"__{_name}__")))
+for _name in OPERATORS:
+    setattr(Scalar, f"__{_name}__", _operator(_name, False))
+    setattr(Scalar, f"__r{_name}__", _operator(_name, True))
 for _name in ("lt", "le", "gt", "ge", "eq", "ne"):
-    setattr(Scalar, f"__{_name}__", _comparison(getattr(operator, _name)))
+    setattr(Scalar, f"__{_name}__", _comparison(_name))
 
 
 def _root(x: Fraction) -> Fraction | None:
@@ -307,10 +290,9 @@ SLOPES: dict[str, Callable[[Any, Any, Any], Any]] = {
 }
 """For each function y = f(x) its slope, from mpmath's functions m."""
 
-NAMES = {f"arc{name}": f"a{name}" for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh")}
 COMPUTED: dict[str, Callable[[Any, Any], Any]] = {
     "exp2": lambda m, x: m.power(2, x),
     "log2": lambda m, x: m.log(x) / m.log(2),
     "cbrt": lambda m, x: m.sign(x) * m.cbrt(abs(x)),
 }
-"""Functions that mpmath has under another name, or not."""
+"""Functions that mpmath has otherwise, or not."""
