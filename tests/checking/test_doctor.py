@@ -130,3 +130,25 @@ def test_an_error_inside_of_a_product_of_matrices_frees_no_number_twice(product)
     # Held by the tape, by the loop and by the call, by what was computed from it, and by an array.
     held = [sys.getrefcount(x) - 3 - used[x.place] - (x.place < given) for x in field.tape]
     assert held == [0] * len(field.tape)
+
+
+def caught(x):
+    try:
+        return np.log(x)
+    except Exception:
+        return 0.0
+
+
+@pytest.mark.parametrize(
+    ("loss", "gradient", "at"),
+    [
+        (caught, lambda x: 1 / x, 1.5),
+        (lambda x: np.exp(x) if isinstance(x, float) else 2 * x, np.exp, 1.5),
+        (lambda x: np.exp(np.sum(x.var(0))), lambda x: np.exp(x.var(0)) * 2 / 3 * (x - x.mean(0)), X),
+    ],
+    ids=["catches the error", "asks for the type", "a method of another meaning"],
+)
+def test_an_oracle_that_computes_another_value_is_not_believed(loss, gradient, at):
+    assert check_gradients(loss, gradient, at).verdict == "pass"
+    assert check_gradients(loss, gradient, at, oracle="tape").verdict != "fail"
+    assert check_gradients(loss, lambda x: 2 * gradient(x), at).verdict == "fail"

@@ -43,7 +43,7 @@ def check_gradients(
         oracle: "auto" takes the first that can: "exact", "high precision", "tape", "finite differences".
         cotangent: of an array as result; random by default.
         time_budget: in seconds, for the check, and as much again to find out what is wrong. What it leaves no time for
-            is left out, and the report says so. At the least, a loss is called six times by the tape, and about
+            is left out, and the report says so. At the least, a loss is called seven times by the tape, and about
             twenty times by finite differences.
 
     Raises:

@@ -13,7 +13,7 @@ import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, partialmethod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -69,13 +69,9 @@ class _Numpys(Tensor):
 
     __slots__ = ()
 
-    def max(self, axis: Any = None, keepdims: bool = False) -> Any:
-        """The largest numbers, without their indices."""
-        return self.amax(axis, keepdims)
 
-    def min(self, axis: Any = None, keepdims: bool = False) -> Any:
-        """The smallest numbers, without their indices."""
-        return self.amin(axis, keepdims)
+for _name in ("cumsum", "dot", "max", "min", "repeat", "std", "var"):
+    setattr(_Numpys, _name, partialmethod(getattr(np, _name)))
 
 
 def like_numpy(x: Any) -> None:

@@ -66,10 +66,11 @@ class Function:
             return np.float64
         started = time.perf_counter()
         try:
-            self.number({}, WIDE)
+            found = self.number({}, WIDE)
+            quick = not many or time.perf_counter() - started < max(5e-4, 1.5 * self.seconds)
+            self.believe({}, found, "in wide numbers")
         except Exception:  # what has no wide numbers, such as LAPACK
             return np.float64
-        quick = not many or time.perf_counter() - started < max(5e-4, 1.5 * self.seconds)
         return WIDE if quick else np.float64
 
     def terms(self, arrays: Arrays, dtype: Any) -> Any:
@@ -81,6 +82,20 @@ class Function:
     def number(self, arrays: Arrays, dtype: Any) -> float:
         """The sum of the terms."""
         return self.terms(arrays, dtype).sum()  # type: ignore[no-any-return]
+
+    def believe(self, arrays: Arrays, found: Any, where: str) -> None:
+        """Refuse an oracle whose numbers are treated as something else: the function computes another value there.
+
+        It may catch the error that says that they can do no more, ask for their type, or call methods that mean
+        something else on them, such as `x.var()` on tensors. What a rounding of the arguments explains is none.
+        """
+        found, own = float(floats(found)), self.number(arrays, np.float64)
+        off = abs(found - own)
+        if off > 1e-9 + 1e-6 * abs(own):
+            near = {i: x * (1 + 2.0**-50) for i, x in enumerate(self.arguments.leaves) if floating(x)}
+            near |= {i: x * (1 - 2.0**-50) for i, x in arrays.items()}
+            if off > 1e3 * abs(self.number(near, np.float64) - own):
+                raise NoOracleError(f"the function computes {found:.6g} {where}, and {own:.6g} in floats")
 
 
 def scalar_run(
@@ -110,6 +125,7 @@ def exactly(f: Function, arrays: Arrays, field: Field) -> Truth:
         if result.shape != np.shape(f.cotangent):
             raise NoOracleError("the function's result has another shape in exact arithmetic")
         gradients = field.gradient(result, f.cotangent, inputs)
+        f.believe(arrays, np.sum(field.values(result) * f.cotangent), "in exact arithmetic")
     except OutOfTimeError:
         spent = len(field.tape)
         raise NoOracleError(f"exact arithmetic was stopped by the time budget after {spent:,} operations") from None
@@ -149,6 +165,8 @@ def by_tape(f: Function, arrays: Arrays, rough: bool = False) -> Truth:
             raise NoOracleError(f"the function reads numbers off the tape{line}")
         if read or library_of(result) != "tensor":
             raise NoOracleError(f"the function left the tape{line}")
+        if moved is arrays:
+            f.believe(arrays, np.sum(as_array(result) * f.cotangent), "on tensors")
         if not recorded:
             return [np.zeros(x.shape) for x in leaves]
         v = made_by("tensor", np.asarray(np.broadcast_to(f.cotangent, result.shape), dtype), False)
