@@ -51,6 +51,11 @@ def test_what_says_nothing_is_inconclusive_with_the_reason(loss, gradient, said)
     assert said in str(report)
 
 
+@pytest.mark.parametrize("number", [np.nan, np.inf])
+def test_an_argument_that_is_not_finite_is_inconclusive(number):
+    assert "not finite" in str(check_gradients(square, twice, np.array([1.0, number])))
+
+
 def test_a_gradient_of_whole_numbers_is_wrong_beside_them_and_is_told_so():
     report = check_gradients(square, lambda x: (2 * x).astype(int), X)
     assert report.verdict == "fail"

@@ -152,3 +152,38 @@ def test_an_oracle_that_computes_another_value_is_not_believed(loss, gradient, a
     assert check_gradients(loss, gradient, at).verdict == "pass"
     assert check_gradients(loss, gradient, at, oracle="tape").verdict != "fail"
     assert check_gradients(loss, lambda x: 2 * gradient(x), at).verdict == "fail"
+
+
+class Layer:
+    def __init__(self, power=2):
+        self.power = power
+
+    def forward(self, x):
+        self.x = x
+        return np.tanh(x)
+
+    def backward(self, dout):
+        return dout * (1 - np.tanh(self.x) ** self.power)
+
+
+RIGHT, WRONG = Layer(), Layer(3)
+
+
+@pytest.mark.parametrize(
+    ("loss", "right", "wrong", "args", "cotangent"),
+    [
+        (np.multiply, lambda dout, a, b: (dout * b, dout * a), lambda dout, a, b: (dout * b, a), (X, X + 1), None),
+        (np.multiply, lambda *args, g: args[1] * g, lambda *args, g: args[0] * g, (X, X + 1), None),
+        (np.max, lambda v: 1.0 * (v == v.max()), lambda v: 1.0 * (v >= 2), (X,), None),
+        (RIGHT.forward, RIGHT.backward, WRONG.backward, (X,), None),
+        (lambda x: RIGHT.forward(x), lambda x, g: RIGHT.backward(g), lambda x, g: -RIGHT.backward(g), (X,), None),
+        (np.sin, np.cos, np.sin, (X,), None),
+        (lambda x: x[None] @ x[:, None], lambda x: 2 * x, lambda x: x, (X,), None),
+        (lambda x: x[::-1] ** 2, lambda x: 2 * x * X[::-1], lambda x: 2 * x * X, (X,), X),
+    ],
+    ids=["first", "any arguments", "an argument", "a layer", "kept", "of each element", "of one number", "given"],
+)
+def test_a_gradient_takes_the_cotangent_in_many_ways(loss, right, wrong, args, cotangent):
+    assert check_gradients(loss, right, *args, cotangent=cotangent).verdict == "pass"
+    loss = WRONG.forward if wrong == WRONG.backward else loss
+    assert check_gradients(loss, wrong, *args, cotangent=cotangent).verdict == "fail"

@@ -33,9 +33,10 @@ def check_gradients(
             Or an operation: an `autograd.Function` of the engine's or torch's, or a row of the derivative table.
         manual_gradient: a function of the same arguments; it takes the cotangent too where a parameter has one of the
             names in `COTANGENTS` (`g`, `v`, `dout`, `grad_output` …), or one parameter more than the loss. Without, for
-            an array as result, it returns the Jacobian. Or the gradient itself: an array, a number, a dict by argument
-            name, a tuple or list for several arguments. Or an `autograd.Function`, whose `backward` is meant; or None,
-            for what the loss, an operation, says of itself. Then second derivatives and float32 are checked too.
+            an array as result, it returns the Jacobian, or the derivative of each element. Or the gradient itself: an
+            array, a number, a dict by argument name, a tuple or list for several arguments. Or an `autograd.Function`,
+            whose `backward` is meant; or None, for what the loss, an operation, says of itself. Then second derivatives
+            and float32 are checked too.
         args: numbers, lists, arrays, columns, tensors, and containers of them.
         wrt: the names or positions of the arguments to differentiate by. By default a dict's keys say so, a tuple is
             of the first arguments with floats, and anything else of the first.
@@ -43,7 +44,7 @@ def check_gradients(
         oracle: "auto" takes the first that can: "exact", "high precision", "tape", "finite differences".
         cotangent: of an array as result; random by default.
         time_budget: in seconds, for the check, and as much again to find out what is wrong. What it leaves no time for
-            is left out, and the report says so. At the least, a loss is called seven times by the tape, and about
+            is left out, and the report says so. At the least, a loss is called eight times by the tape, and about
             twenty times by finite differences.
 
     Raises:
@@ -204,10 +205,9 @@ def examine(patient: Patient, names: Sequence[str]) -> GradientReport:
         report.reason = "" if known else "the loss is not finite at these arguments: check at others"
         if not known:
             return report
-    again = third = patient.answer(arrays)
+    again, third = patient.again()
     if not all(np.array_equal(a, b, equal_nan=True) for a, b in zip(patient.claimed, again)):
         report.reason = "the gradient is random, or keeps something from call to call: two calls differ"
-        third = patient.answer(arrays)
     elif patient.writes:
         report.reason = "the gradient changes its arguments: let it write into copies"
     report.findings = truth.findings or compared(patient, arrays, patient.claimed, truth)

@@ -282,8 +282,8 @@ def first_digits(arguments: Arguments) -> int:
 
 def extent(arguments: Arguments) -> float:
     """The power of ten that the largest argument has, or one over the smallest."""
-    held = [x for x in arguments.leaves if floating(x)]
-    return float(max((np.abs(np.log10(np.abs(x[x != 0]))).max(initial=0.0) for x in held), default=0.0))
+    held = [x[(x != 0) & np.isfinite(x)] for x in arguments.leaves if floating(x)]
+    return float(max((np.abs(np.log10(np.abs(x))).max(initial=0.0) for x in held), default=0.0))
 
 
 def slope_of(f: Function, arrays: Arrays, leaf: int, at: Any, noise: float | None = None) -> Slope:

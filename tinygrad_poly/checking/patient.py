@@ -58,12 +58,16 @@ class Patient:
         self.arguments.beside = beside = Surroundings(loss, claim)
         self.loss, self.claim = loss, _ = beside.reading(loss), beside.reading(claim)
         self.library, self.result = self._first_call(library)
-        v = self.random.standard_normal(self.result.shape) if self.result.shape else 1.0
+        owner = getattr(self.loss, "__self__", self.loss)
+        self.after_loss = self.of_layer = getattr(self.claim, "__self__", None) is owner
+        self.passes_cotangent = self._cotangent_parameter()
+        self.given_cotangent, plain = cotangent is not None, self.passes_cotangent is None and self.result.size == 1
+        draw = self.random.standard_normal if self.result.shape and not plain else np.ones
+        v = draw(self.result.shape)
         self.cotangent = np.asarray(v if cotangent is None else as_array(cotangent), np.float64)
         if self.cotangent.shape != self.result.shape:
             raise ShapeError(f"the cotangent has shape {self.cotangent.shape}, but the result has {self.result.shape}")
         self.function = Function(loss, self.arguments, self.library, self.cotangent, self.seconds)
-        self.passes_cotangent = self._cotangent_parameter()
         self.claimed = self._first_answer(claim_library)
 
     def begin(self) -> None:
@@ -111,19 +115,33 @@ class Patient:
         return (found if found != "numpy" else library), array
 
     def _cotangent_parameter(self) -> str | int | None:
-        """The way the gradient function takes the cotangent: by a name, as its last argument (1), or not at all."""
+        """The way the gradient function takes the cotangent: by a name, at a place among the arguments, or not at all.
+
+        A method of the loss's own object may take nothing else, as `layer.backward(dout)` beside `layer.forward`.
+        """
         try:
             parameters = list(inspect.signature(self.claim).parameters.values()) if callable(self.claim) else []
         except (TypeError, ValueError):
-            return None
-        named = [p.name for p in parameters if p.name in COTANGENTS and p.name not in self.arguments.names]
-        required = [p for p in parameters if p.kind in (0, 1) and p.default is p.empty]
-        return named[0] if named else 1 if len(required) == len(self.arguments.names) + 1 else None
+            parameters = []
+        count, places = len(self.arguments.names), [p for p in parameters if p.kind in (0, 1)]
+        named = [p for p in parameters if p.name in COTANGENTS and p.name not in self.arguments.names]
+        others = sum(p not in named[:1] for p in places)
+        others = count if any(p.kind == p.VAR_POSITIONAL for p in parameters) else others
+        self.of_layer &= not others and count > 0
+        if named and (self.of_layer or others >= count):
+            place = places.index(named[0]) if named[0] in places else count
+            return place if place < count else named[0].name
+        return count if sum(p.default is p.empty for p in places) == count + 1 else None
 
     def _call_claim(self, args: Sequence[Any], v: Any) -> Any:
+        if self.after_loss:
+            _quietly(self.loss, *args)
+        given = [] if self.of_layer else list(args)
         if isinstance(self.passes_cotangent, str):
-            return _quietly(self.claim, *args, **{self.passes_cotangent: v})
-        return _quietly(self.claim, *args, *([v] if self.passes_cotangent else []))
+            return _quietly(self.claim, *given, **{self.passes_cotangent: v})
+        if self.passes_cotangent is not None:
+            given.insert(self.passes_cotangent, v)
+        return _quietly(self.claim, *given)
 
     def _raw_answer(self, library: str, arrays: Arrays, dtype: Any = None) -> Any:
         if not callable(self.claim):
@@ -150,18 +168,34 @@ class Patient:
         return self._contracted(self.arguments.matched(answer))
 
     def _contracted(self, gradients: list[Any]) -> list[Any]:
-        """Gradients, where a claim that takes no cotangent may have been a Jacobian."""
+        """Gradients, where a claim that takes no cotangent may have been a Jacobian, or the diagonal of one."""
         if not self.result.shape or self.passes_cotangent is not None:
             return gradients
         shapes = [self.result.shape + x.shape for x in self.arguments.values().values()]
         v, n = self.cotangent, self.result.ndim
-        return [np.tensordot(v, g, n) if g.shape == full else g for g, full in zip(gradients, shapes)]
+        found = [np.tensordot(v, g, n) if g.shape == full else g for g, full in zip(gradients, shapes)]
+        alike = not self.given_cotangent and len(found) == 1 and v.shape + found[0].shape == shapes[0] == 2 * v.shape
+        return [v * found[0]] if alike and found[0] is gradients[0] else found
 
     def answer(self, arrays: Arrays, dtype: Any = None) -> list[Any]:
         """The claimed gradient at these arrays."""
         if self.diagnosing and self.late:
             raise NoOracleError("there is no time left")
         return self._contracted(self.arguments.matched(self._raw_answer(self.claim_library, arrays, dtype)))
+
+    def again(self) -> tuple[list[Any], list[Any]]:
+        """The claimed gradient twice more; the loss is called before it from here on, if it reads what that keeps."""
+        arrays, second = self.arguments.values(), []
+        with suppress(Exception):  # what the loss keeps may be an oracle's numbers, or of other arguments
+            self.loss(*self.arguments.build(self.library, {i: 1.125 * x for i, x in arrays.items()}))
+        with suppress(Exception):
+            second = self.answer(arrays)
+            if self.after_loss or all(map(_same, self.claimed, second)):
+                return second, second
+        self.after_loss = True
+        third = self.answer(arrays)
+        self.after_loss = all(map(_same, self.claimed, third))
+        return (third, third) if self.after_loss else (second or self.answer(arrays), third)
 
     def formula(self, arrays: Arrays, digits: int, like: Field, jitter: float = 0.0) -> list[Any] | None:
         """The claimed gradient in a field's arithmetic; None where it does not run there."""
