@@ -187,3 +187,14 @@ def test_a_gradient_takes_the_cotangent_in_many_ways(loss, right, wrong, args, c
     assert check_gradients(loss, right, *args, cotangent=cotangent).verdict == "pass"
     loss = WRONG.forward if wrong == WRONG.backward else loss
     assert check_gradients(loss, wrong, *args, cotangent=cotangent).verdict == "fail"
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_lapack_rounds_is_no_mistake_and_no_excuse(seed):
+    def logdet(M):  # the product squares the condition of M, which its own roundings do not show
+        return 2 * np.sum(np.log(np.diag(np.linalg.cholesky(M @ M.T))))
+
+    M = np.random.default_rng(seed).standard_normal((4, 4))
+    M[0] = M[1] + 0.01 * M[0]
+    assert check_gradients(logdet, lambda M: 2 * np.linalg.inv(M).T, M).verdict == "pass"
+    assert check_gradients(logdet, lambda M: (2 + 1e-6) * np.linalg.inv(M).T, M).verdict == "fail"
