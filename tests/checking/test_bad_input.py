@@ -94,6 +94,22 @@ def test_what_makes_no_sense_is_an_error_that_says_so(loss, gradient, error, sai
         check_gradients(loss, gradient, X)
 
 
+@pytest.mark.parametrize(
+    ("argument", "gradient", "said"),
+    [
+        (True, twice, "x is bool"),
+        (2 + 1j, twice, "x is complex"),
+        (object(), 1.0, "x is object"),
+        (np.ma.masked_less(X, 2), twice, "the mask of a masked array would be lost"),
+        ({"a": X, "b": X}, {"a": X}, "the argument and its gradient must have the same structure"),
+    ],
+    ids=["bool", "complex", "object", "masked", "key"],
+)
+def test_an_argument_that_cannot_be_differentiated_by_is_refused_with_what_it_is(argument, gradient, said):
+    with pytest.raises(TypeError, match=re.escape(said)):
+        check_gradients(lambda x: 1.0, gradient, argument)
+
+
 def test_an_unknown_argument_is_refused_by_name():
     with pytest.raises(TypeError, match="wrt names 'y', but the arguments are x"):
         check_gradients(square, twice, X, wrt="y")
@@ -103,6 +119,16 @@ def test_a_gradient_of_another_shape_fails():
     report = check_gradients(square, lambda x: 2 * x[:2], X)
     assert (report.verdict, report.findings[0].reason) == ("fail", "shape")
     assert "a gradient has the shape of its argument" in str(report)
+
+
+def test_gradients_of_several_numbers_come_as_an_array_and_more_than_are_asked_for_in_a_dict():
+    def loss(a, b):
+        return a * a * b
+
+    both = {"a": 2 * 2.0 * 3, "b": 2.0 * 2}
+    assert check_gradients(loss, lambda a, b: np.array([2 * a * b, a * a]), 2.0, 3.0).verdict == "pass"
+    assert check_gradients(loss, both, 2.0, 3.0, wrt="b").verdict == "pass"
+    assert check_gradients(loss, both | {"b": 5.0}, 2.0, 3.0, wrt="b").verdict == "fail"
 
 
 def test_whole_numbers_are_taken_as_floats_where_there_are_no_floats():

@@ -61,6 +61,22 @@ def test_a_mistake_is_named(code):
     assert {d.code for d in report.diagnosis} == {code}
 
 
+def test_gradients_of_each_other_are_exchanged_though_one_lacks_a_factor_too():
+    def line(W, b):
+        return np.mean((W * X + b - Y) ** 2)
+
+    def gradient(W, b):
+        return 2 * np.mean(W * X + b - Y), 2 * np.mean((W * X + b - Y) * X)
+
+    assert [d.code for d in check_gradients(line, gradient, 0.3, 0.5).diagnosis] == ["swapped", "swapped"]
+
+
+def test_a_second_point_keeps_what_is_symmetric():
+    S = DATA.T @ DATA
+    loss, gradient = lambda S: B @ np.linalg.inv(S) @ B, lambda S: -np.outer(*2 * [np.linalg.inv(S) @ B])
+    assert check_gradients(loss, gradient, S).verdict == "pass"
+
+
 def test_a_factor_is_followed_through_batch_sizes():
     (found,) = check_gradients(*CASES["factor"]).diagnosis
     assert str(found) == (

@@ -65,17 +65,25 @@ class Arguments:
             single = not isinstance(wrt, (tuple, list))
             return self._activate([self.position(name) for name in ([wrt] if single else wrt)], single)
         if not floats:
-            raise DtypeError("no argument holds floats, so there is nothing to differentiate by")
+            given = ", ".join(f"{path} is {type(x).__name__}" for path, x in zip(self.paths, self.given))
+            raise DtypeError(
+                f"no argument holds floats, so there is nothing to differentiate by ({given or 'none is given'}): "
+                "give numbers, lists, arrays, columns, tensors, or dicts and lists of them"
+            )
         like_first = flatten(gradients_as_arrays(answer))[1] == self.structures[floats[0]]
-        if isinstance(answer, dict) and not like_first:
+        if isinstance(answer, dict) and not (like_first or self.structures[floats[0]].kind is dict):
             if unknown := [name for name in answer if name not in self.names]:
                 raise StructureError(f"the gradient has an entry {unknown[0]!r}: arguments are {', '.join(self.names)}")
             return self._activate([k for k, name in enumerate(self.names) if name in answer], False)
+        answer = list(answer) if isinstance(answer, np.ndarray) and answer.ndim == 1 else answer
         numbers = isinstance(answer, list) and of_numbers(answer)
         scalars = numbers and len(floats) > 1 and all(np.shape(self.leaves[self.parts[k][0]]) == () for k in floats)
         if isinstance(answer, (tuple, list)) and (scalars or not (numbers or like_first)):
             if len(answer) > len(floats):
-                raise StructureError(f"the gradient has {len(answer)} parts, but {len(floats)} arguments hold floats")
+                raise StructureError(
+                    f"the gradient has {len(answer)} parts, but {len(floats)} arguments hold floats: "
+                    "it is a tuple for several arguments, and an array for one"
+                )
             return self._activate(floats[: len(answer)], False)
         return self._activate(floats[:1], True)
 
@@ -102,8 +110,9 @@ class Arguments:
         if answer is None:
             raise StructureError("the gradient returned None: is a return missing?")
         answer = gradients_as_arrays(answer)
-        if isinstance(answer, dict) and (self.several or set(answer) == set(self.chosen) != set(self.structure.parts)):
-            if odd := sorted(map(repr, set(answer) ^ set(self.chosen))):
+        named = isinstance(answer, dict) and set(self.chosen) <= set(answer) <= set(self.names)
+        if isinstance(answer, dict) and (self.several or (named and set(answer) != set(self.structure.parts))):
+            if odd := sorted(map(repr, {*answer} - {*self.names} | {*self.chosen} - {*answer})):
                 raise StructureError(f"the gradient must have the entries {', '.join(self.chosen)}: see {odd[0]}")
             answer = tuple(answer[name] for name in self.chosen)
             answer = answer if self.several else answer[0]

@@ -134,7 +134,10 @@ def explained(samples: Sequence[h.Sample]) -> tuple[str, dict[str, Any], bool]:
         if code not in found and _matches(first, candidate):
             same = [[G for c, k, G in h.simple(s) if (c, k) == (code, key)] for s in looked]
             if all(G and _matches(s, G[0]) for s, G in zip(looked, same)):
-                found[code] = 1, {"key": key, "shape": first.claimed.shape}
+                # What lacks a factor may be another argument's gradient as well: it is, if that one has this one's.
+                given = [g for g in first.answers if code == "swapped" and g.shape == first.true.shape]
+                other = any(_close(g, first.true, 1e-9) for g in given)
+                found[code] = 1 - 2 * other, {"key": key, "shape": first.claimed.shape}
     for deep in (False, True) if first.graph and told else ():
         for edit in itertools.islice(h.edits(first, samples, deep), _MOST_EDITS if not (deep and found) else 0):
             if found.get(edit.code, (9,))[0] > edit.rank and (said := _edited(edit, first, samples)):

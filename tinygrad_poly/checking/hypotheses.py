@@ -228,15 +228,15 @@ def simple(s: Sample) -> Iterator[tuple[str, Any, Any]]:
     if s.true.ndim == 2 and min(s.true.shape) > 1:
         yield "diagonal-only", "gradient", s.true * np.eye(*s.true.shape)
     for axes in itertools.islice(itertools.permutations(range(s.true.ndim)), 1, 24):
-        yield "transposed", ("axes", axes), s.true.transpose(axes)
-    yield from (("transposed", ("reversed", axis), np.flip(s.true, axis)) for axis in range(s.true.ndim))
-    yield from (("transposed", ("argument", name), other.T) for name, other in s.others.items())
+        yield "transposed", f"axes {axes}", s.true.transpose(axes)
+    yield from (("transposed", f"axis {axis} backwards", np.flip(s.true, axis)) for axis in range(s.true.ndim))
+    yield from (("transposed", f"those of {name}", other.T) for name, other in s.others.items())
     if s.true.ndim == 2:
-        yield "transposed", ("order", s.true.shape), s.true.T.reshape(s.true.shape)
-    yield from (("one-row", ("data", row), gradient) for row, gradient in s.rows.items())
+        yield "transposed", "columns for rows", s.true.T.reshape(s.true.shape)
+    yield from (("one-row", f"row {row} of the data", gradient) for row, gradient in s.rows.items())
     for axis, row in itertools.product(range(s.true.ndim), (0, -1)):
         if s.true.shape[axis] > 1:
-            yield "one-row", ("argument", axis, row), _row(s.true, row, (axis,))
+            yield "one-row", f"row {row} along axis {axis}", _row(s.true, row, (axis,))
     for axes in _subsets(s.claimed.ndim) if s.claimed.shape != s.true.shape else ():
         part = s.claimed.sum(axes, keepdims=True)
         if part.size == s.true.size and np.allclose(part.ravel(), s.true.ravel(), 1e-6, 1e-6 * np.abs(part).max()):

@@ -232,7 +232,8 @@ class Patient:
             elif not labels and (i in moved or (data and floating(x))):
                 near = x * (1 + 0.2 * draw(-1, 1, x.shape)) + (x == 0) * scales(x) * draw(-1, 1, x.shape)
                 far = np.where(x < 0, -1, 1) * draw(0.5, 1.5, x.shape) if plain else near
-                moved[i] = np.asarray(far, x.dtype)
+                even = x.ndim == 2 and np.array_equal(x, x.T)  # such as a covariance
+                moved[i] = np.asarray((far + far.T) / 2 if even else far, x.dtype)
         return moved
 
     def with_other_cotangent(self) -> Patient:

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_poly.creation import tensor
+from tinygrad_poly.engine.errors import DtypeError
 from tinygrad_poly.func.containers import mapped
 from tinygrad_poly.tensor import Tensor
 
@@ -25,6 +26,8 @@ def as_array(value: Any) -> Any:
         return np.array(value.detach().cpu().numpy())
     if hasattr(value, "to_numpy") and not hasattr(value, "columns"):
         value = value.to_numpy()
+    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+        raise DtypeError("the mask of a masked array would be lost: leave the masked numbers out, or fill them")
     if isinstance(value, (bool, str, bytes)) or not isinstance(value, (int, float, np.ndarray, np.generic, list)):
         return value
     try:
