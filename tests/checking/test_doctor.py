@@ -189,6 +189,12 @@ def test_a_gradient_takes_the_cotangent_in_many_ways(loss, right, wrong, args, c
     assert check_gradients(loss, wrong, *args, cotangent=cotangent).verdict == "fail"
 
 
+@pytest.mark.parametrize("active", [True, False])
+def test_exact_numbers_stop_in_time_whether_or_not_a_gradient_is_wanted(active):
+    with pytest.raises(scalars.OutOfTimeError):
+        scalars.Field(deadline=0.0).array(np.ones(100), active)
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_what_lapack_rounds_is_no_mistake_and_no_excuse(seed):
     def logdet(M):  # the product squares the condition of M, which its own roundings do not show

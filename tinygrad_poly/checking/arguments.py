@@ -75,7 +75,8 @@ class Arguments:
             if unknown := [name for name in answer if name not in self.names]:
                 raise StructureError(f"the gradient has an entry {unknown[0]!r}: arguments are {', '.join(self.names)}")
             return self._activate([k for k, name in enumerate(self.names) if name in answer], False)
-        answer = list(answer) if isinstance(answer, np.ndarray) and answer.ndim == 1 else answer
+        few = isinstance(answer, np.ndarray) and answer.ndim == 1 and len(answer) <= len(floats)
+        answer = list(answer) if few else answer
         numbers = isinstance(answer, list) and of_numbers(answer)
         scalars = numbers and len(floats) > 1 and all(np.shape(self.leaves[self.parts[k][0]]) == () for k in floats)
         if isinstance(answer, (tuple, list)) and (scalars or not (numbers or like_first)):

@@ -321,7 +321,7 @@ def _sample(patient: Any, number: int, arrays: Arrays, before: dict[str, Any]) -
     s.answers = answers
     s.in_float32 = in_float32(patient, arrays, number, s.claimed)
     s.others = {n: D for k, (n, D) in enumerate(zip(names, truth)) if k != number}
-    s.batch = a.batch()
+    s.batch, s.end = a.batch(), patient.end
     s.graph = _graph(patient, arrays, number)
     if s.graph:
         _in_wide(patient, number, arrays, s)

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import copy
 import itertools
+import math
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -27,7 +29,7 @@ from tinygrad_poly.tensor import Tensor
 
 Way = tuple[int, int | None]
 """A place in a backward pass: (i, k) is what node i passes on to its input k, (i, None) the cotangent of node i."""
-_MOST_WAYS, _MOST_NUMBERS = 100, 20_000
+_MOST_WAYS, _MOST_NUMBERS, _MOST_KNOWN = 100, 20_000, 2_000_000
 _DIRECTIONS = 3
 
 
@@ -48,6 +50,7 @@ class Sample:
         in_float32: whether float64 was meant, and the gradient has float32's digits.
         answers: the claimed gradients of all arguments.
         far: whether the data are others too.
+        end: when to give up, on `time.perf_counter`'s clock.
     """
 
     claimed: Any
@@ -62,6 +65,7 @@ class Sample:
     in_float32: bool = False
     answers: list[Any] = field(default_factory=list)
     far: bool = False
+    end: float = math.inf
 
 
 class _Numpys(Tensor):
@@ -379,6 +383,8 @@ def likely(s: Sample, graphs: list[Graph], deep: bool) -> Iterator[Edit]:
     cached: dict[Any, Any] = {}
     taken: list[tuple[Way, Any]] = []
     for way, start, part in terms(graphs):
+        if time.perf_counter() > s.end:
+            return
         p, t = part(graph), tangents[way]
         each = (t * p).reshape(_DIRECTIONS, -1).astype(float)
         through = each.sum(1)
@@ -439,7 +445,7 @@ def _possible(instead: Any, through: Any, error: Any, room: float) -> Any:
 def edits(s: Sample, samples: Sequence[Sample], deep: bool) -> Iterator[Edit]:
     """All edits that may explain a sample, the simplest first; with `deep`, those of two factors at once."""
     graph: Any = s.graph
-    if len(graph.flow()) <= _MOST_WAYS:
+    if len(graph.flow()) <= _MOST_WAYS and sum(x.size for x in graph.known.values()) <= _MOST_KNOWN:
         graphs = [graph, *(x.graph for x in samples if x is not s and x.graph and x.graph.names == graph.names)]
         if s.claimed.shape == s.true.shape:
             yield from likely(s, graphs, deep)

@@ -52,7 +52,7 @@ class Field:
         self.jitter = Fraction(jitter)
         self.random = random.Random(0)
         self.tape: list[Scalar] = []
-        self.ties = self.rounded = 0
+        self.ties = self.rounded = self.made = 0
         self.in_floats = False
         self.failed: Exception | None = None
 
@@ -129,8 +129,9 @@ class Scalar:
         if links is not None:
             self.place = len(field.tape)
             field.tape.append(self)
-            if not self.place % 64:
-                field.check_time()
+        field.made += 1
+        if not field.made % 64:
+            field.check_time()
 
     def _of(self, value: Any, *links: tuple[Any, Any]) -> Scalar:
         active = tuple((x, slope) for x, slope in links if x.links is not None)
