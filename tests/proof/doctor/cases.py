@@ -182,8 +182,10 @@ def _alike(mistake: Mistake, possible: list[Mistake], called: Any, right: Any, l
                 found.add(each.label)
     count = len(true) // len(points)
     pairs = [(j, k) for j in range(count) for k in range(count) if j != k and not same(mine[k], true[k])]
-    if any(all(map(same, mine[k::count], true[j::count])) for j, k in pairs):
-        found.add("swapped")
+    # What is another argument's gradient is that whatever made it so: `B` written over by that of `A`, for instance.
+    for name, turned in ("swapped", lambda g: g), ("transposed", np.transpose):
+        if any(all(map(same, mine[k::count], map(turned, true[j::count]))) for j, k in pairs):
+            found.add(name)
     factors = set()
     for k, (a, b) in enumerate(zip(mine, true)):
         if a.shape != b.shape or not same(a, b):
