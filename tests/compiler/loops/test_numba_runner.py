@@ -1,8 +1,12 @@
 """Numba where it is, and without it the same numbers and one warning."""
 
+import ast
 import sys
+import threading
+import time
 import types
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -167,3 +171,23 @@ def test_numba_gets_scalars_for_arrays_with_one_element():
     first, second, third = numba_runner.arguments([np.ones((1, 1)), np.float32(2), np.ones((2, 3)).T])
     assert (first, type(second)) == (1.0, np.float32)
     assert third.flags.c_contiguous
+
+
+def test_two_threads_do_not_parse_at_once(monkeypatch):
+    # Python 3.11 would sometimes raise SystemError: AST constructor recursion depth mismatch.
+    pytest.importorskip("numba")
+    parse, parsing, alone = ast.parse, threading.Lock(), []
+
+    def slowly(source):
+        alone.append(parsing.acquire(blocking=False))
+        if alone[-1]:
+            time.sleep(0.001)
+            parsing.release()
+        return parse(source)
+
+    sources = [f"def run(x):\n    return x + {k}\n" for k in range(8)]
+    with monkeypatch.context() as patched, ThreadPoolExecutor(2) as pool:
+        patched.setattr(ast, "parse", slowly)
+        found = [run.py_func(0) for run in pool.map(numba_runner.compiled, sources)]
+    assert found == list(range(8))
+    assert all(alone)

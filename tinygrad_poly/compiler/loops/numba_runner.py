@@ -13,6 +13,7 @@ import sys
 import warnings
 from collections.abc import Callable, Sequence
 from functools import cache
+from threading import Lock
 from types import ModuleType
 from typing import Any
 
@@ -58,6 +59,9 @@ def add_product(total, a, b):
 INSIDE = ("product", "add", "add_product")
 """The functions of the header: their machine code is part of what calls them, and is kept with it."""
 
+_parsing = Lock()
+"""Python 3.11 counts the depth of syntax trees for all threads together, which is an error where two parse at once."""
+
 FAST = {f"np.{name}": f"fast_{name}" for name in elementary.UNITS}
 """What NumPy's functions are called where they are those of `elementary.py`."""
 
@@ -68,22 +72,19 @@ def available() -> bool:
     try:
         import numba
     except ImportError as error:
-        warnings.warn(
+        why = (
             "Numba is not installed or does not work here, so the compiled program runs on NumPy, several times "
-            f"slower: pip install 'tinygrad_poly[compile]' ({error})",
-            stacklevel=2,
+            f"slower: pip install 'tinygrad_poly[compile]' ({error})"
         )
-        return False
-    version = re.match(r"(\d+)\.(\d+)", numba.__version__)
-    # A build of one's own may have no number, "0+unknown": it is taken for a new one.
-    if version and (int(version[1]), int(version[2])) < OLDEST:
-        warnings.warn(
-            f"Numba {numba.__version__} is too old, {OLDEST[0]}.{OLDEST[1]} is needed; the compiled program runs on "
-            "NumPy",
-            stacklevel=2,
-        )
-        return False
-    return True
+    else:
+        version = re.match(r"(\d+)\.(\d+)", numba.__version__)
+        # A build of one's own may have no number, "0+unknown": it is taken for a new one.
+        if not version or (int(version[1]), int(version[2])) >= OLDEST:
+            return True
+        needed = ".".join(map(str, OLDEST))
+        why = f"Numba {numba.__version__} is too old, {needed} is needed; the compiled program runs on NumPy"
+    warnings.warn(why, stacklevel=2)
+    return False
 
 
 @cache
@@ -94,7 +95,8 @@ def compiled(source: str) -> Callable[..., tuple[Any, ...]]:
     """
     run: Callable[..., tuple[Any, ...]]
     source = source if "@njit" in source else f"@njit\n{source}"
-    run = _module(HEADER + ast.unparse(_Rewriter().visit(ast.parse(source))) + "\n").run
+    with _parsing:
+        run = _module(HEADER + ast.unparse(_Rewriter().visit(ast.parse(source))) + "\n").run
     return run
 
 
