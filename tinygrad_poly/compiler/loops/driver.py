@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_poly.compiler.loops.fuse import Loop, Plan, Stage, is_sum_of_one, is_view
+from tinygrad_poly.compiler.loops.fuse import Plan, Stage, is_sum_of_one, is_view
 from tinygrad_poly.compiler.loops.layers import Layers, LayersPrinter
 from tinygrad_poly.compiler.loops.memory import Item, reused
-from tinygrad_poly.compiler.loops.numpy_runner import NEW, is_ufunc
+from tinygrad_poly.compiler.loops.numpy_runner import of_call
 from tinygrad_poly.compiler.loops.printer import Index, Printer, dtype_name
 from tinygrad_poly.compiler.trace.program import Program, in_order
-from tinygrad_poly.compiler.trace.symbols import Symbol, caller, is_elementwise
+from tinygrad_poly.compiler.trace.symbols import Symbol, caller
 
 
 @dataclass
@@ -157,6 +157,8 @@ class _Function(Printer):
         room: arrays that it is given to write into, by name.
     """
 
+    one_thread = True
+
     def __init__(
         self, plan: Plan, arrays: dict[str, Any], typed: bool, names: dict[Symbol, str], room: dict[Symbol, str]
     ) -> None:
@@ -167,9 +169,6 @@ class _Function(Printer):
 
     def _array(self, s: Symbol, depth: int, name: str = "") -> str:
         return self.room.get(s) or super()._array(s, depth, self.shared.get(s, ""))
-
-    def _range(self, loop: Loop, axis: int) -> tuple[str, str, str]:
-        return "0", str(loop.space[axis]), ""  # one thread
 
     def _named(self, s: Symbol, index: Index, wish: str) -> str:
         if s not in self.shared or index:
@@ -199,21 +198,22 @@ def _set_programs(plan: Plan, items: Sequence[Symbol | Group]) -> None:
     """Give each group its program: the symbols that it takes, computes and returns."""
     order = {s: i for i, s in enumerate((*plan.program.inputs, *plan.program.instructions))}
     known = {*plan.program.inputs, *plan.hoisted}
-    wanted = {_root(s) for s in plan.program.outputs}
-    parts: list[tuple[Group, list[Symbol], list[Symbol]]] = []
     for item in items:
+        if isinstance(item, Group):
+            known |= {s for s in item.made if s.size != 1 or _root(s) is s}
+        elif not is_view(item):  # loops read through a view
+            known.add(item)
+    wanted = {_root(s) for s in plan.program.outputs}
+    for item in reversed(items):
         if isinstance(item, Symbol):
             wanted |= _needs(item)
-            known |= set() if is_view(item) else {item}  # loops read through a view
             continue
-        inside = in_order(list(item.made), known.__contains__)
-        takes = {x for s in inside for x in s.inputs if isinstance(x, Symbol) and x in known}
+        earlier = known.difference(item.made)
+        inside = in_order(list(item.made), earlier.__contains__)
+        takes = {x for s in inside for x in s.inputs if isinstance(x, Symbol) and x in earlier}
+        gives = dict.fromkeys(s for s in item.made if s in wanted)
+        item.program = Program(tuple(sorted(takes, key=order.__getitem__)), tuple(gives), tuple(inside))
         wanted |= takes
-        known |= {s for s in item.made if s.size != 1 or _root(s) is s}
-        parts.append((item, sorted(takes, key=order.__getitem__), inside))
-    for group, before, computed in parts:
-        gives = [s for s in dict.fromkeys(group.made) if s in wanted]
-        group.program = Program(tuple(before), tuple(gives), tuple(computed))
 
 
 def _item(item: Symbol | Group) -> Item:
@@ -221,8 +221,7 @@ def _item(item: Symbol | Group) -> Item:
     if isinstance(item, Group):
         stores = (s for stage in item.stages for loop in stage.loops.values() for s in loop.stores)
         return Item(item.program.inputs, tuple(stores), writable=True, fresh=True)
-    reads = tuple(x for x in item.inputs if isinstance(x, Symbol))
-    return Item(reads, (item,), is_ufunc(item), fresh=is_elementwise(item.function) or item.function in NEW)
+    return of_call(item, item.inputs)
 
 
 def _needs(s: Symbol) -> set[Symbol]:

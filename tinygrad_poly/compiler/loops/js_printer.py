@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_poly.compiler.loops.fuse import Loop, Plan
+from tinygrad_poly.compiler.loops.fuse import Plan
 from tinygrad_poly.compiler.loops.printer import (
     ATOM,
     CONDITION,
@@ -70,7 +70,7 @@ Float64Array
 class JsPrinter(Printer):
     """A printer of JavaScript instead of Python: an array is a Float64Array with its elements row by row."""
 
-    end, remark = ";", "//"
+    end, remark, one_thread = ";", "//", True
     reserved = (*RESERVED.split(), *_HELPERS)
 
     def __init__(self, plan: Plan, arrays: dict[str, Any] | None = None) -> None:
@@ -125,9 +125,6 @@ class JsPrinter(Printer):
 
     def _empty(self, s: Symbol) -> str:
         return f"new Float64Array({s.size})"
-
-    def _range(self, loop: Loop, axis: int) -> tuple[str, str, str]:
-        return "0", str(loop.space[axis]), ""
 
     def _for(self, variable: str, first: str, last: str) -> str:
         return f"for (let {variable} = {first}; {variable} < {last}; {variable}++) {{"

@@ -100,7 +100,7 @@ class _Calls(Printer):
             self.bound[name] = value
         return self.names_of_values[id(value)]
 
-    def _function(self, s: Symbol) -> Callable[..., Any]:
+    def _function(self, s: Symbol) -> Any:
         if self.computed[s] is not s.inputs:
             return np.vdot if s.inputs[0].size <= ROW else dot_in_rows
         if is_ufunc(s):
@@ -122,6 +122,12 @@ def one_at_a_time(run: Callable[..., tuple[Any, ...]]) -> Callable[..., tuple[An
 def is_ufunc(s: Symbol) -> bool:
     """Whether NumPy can write the result into given memory."""
     return isinstance(getattr(np, s.function, None), np.ufunc) and not s.attributes
+
+
+def of_call(s: Symbol, inputs: Sequence[Any], over_inputs: bool = False) -> Item:
+    """The memory use of a call."""
+    reads = tuple(x for x in inputs if isinstance(x, Symbol))
+    return Item(reads, (s,), is_ufunc(s), is_elementwise(s.function) or s.function in NEW, over_inputs)
 
 
 def _is_total(s: Symbol) -> bool:
@@ -163,16 +169,7 @@ def _memory(instructions: Mapping[Symbol, tuple[Any, ...]], outputs: Sequence[Sy
 
     What is elementwise may write over what it reads itself: the memory goes through the cache once less.
     """
-    items = [
-        Item(
-            reads=tuple(x for x in inputs if isinstance(x, Symbol)),
-            makes=(s,),
-            writable=is_ufunc(s),
-            fresh=is_elementwise(s.function) or s.function in NEW,
-            over_inputs=is_elementwise(s.function),
-        )
-        for s, inputs in instructions.items()
-    ]
+    items = [of_call(s, inputs, over_inputs=is_elementwise(s.function)) for s, inputs in instructions.items()]
     memory: dict[Symbol, Any] = {}
     for s, before in reused(items, outputs).items():
         memory[s] = np.empty(s.shape, s.dtype) if before is None else memory[before]

@@ -30,17 +30,16 @@ class PartsPrinter(Printer):
         self.part, self.threads = self._fresh("part"), self._fresh("threads")
         self.parameters.append(self.threads)
 
-    def _loop(self, loop: Loop, depth: int) -> None:
+    def _elements(self, loop: Loop, totals: list[str], stored: list[str], depth: int) -> None:
         self.axis = threads.shared_axis(loop, self.plan)
         if self.axis is None:
-            super()._loop(loop, depth)
+            super()._elements(loop, totals, stored, depth)
             return
-        known = [*self.names.values(), *self.captured.values()]
-        totals, stored = self._results(loop, depth)
+        known = [x for x in (*self.names.values(), *self.captured.values()) if x not in totals]
         rows = [self._fresh(f"{total}_parts") for total in totals]
-        outside, lines, self.lines = dict(self.names), self.lines, []
+        lines, self.lines = self.lines, []
         self._starts(loop, totals, 1)
-        self._elements(loop, totals, stored, 1)
+        super()._elements(loop, totals, stored, 1)
         for row, total in zip(rows, totals, strict=True):
             self._line(1, f"{row}[{self.part}] = {total}")
         # The line comments are words too: an argument too many costs nothing.
@@ -58,8 +57,6 @@ class PartsPrinter(Printer):
             self._line(depth, f"for {self.part} in range({self.threads}):")
         for s, total, row in zip(loop.reductions, totals, rows, strict=True):
             self._line(depth + 1, self._collect(s, total, f"{row}[{self.part}]"))
-        self.names = outside | {(s, ()): name for s, name in zip(loop.stores, stored, strict=True)}
-        self._finish(loop, totals, depth)
 
     def _range(self, loop: Loop, axis: int) -> tuple[str, str, str]:
         if axis != self.axis:

@@ -99,6 +99,8 @@ class Printer:
     """What stands before `run`, at the end of a statement, and before a comment."""
     reserved: Collection[str] = ()
     """What no variable may be called."""
+    one_thread = False
+    """Whether no loop is ever shared by threads."""
 
     def __init__(self, plan: Plan, arrays: dict[str, Any] | None = None, typed: bool = True) -> None:
         self.plan = plan
@@ -274,7 +276,7 @@ class Printer:
 
     def _range(self, loop: Loop, axis: int) -> tuple[str, str, str]:
         """The first index of a loop along an axis, the one after the last, and a comment."""
-        shared = axis == threads.shared_axis(loop, self.plan)
+        shared = not self.one_thread and axis == threads.shared_axis(loop, self.plan)
         return "0", str(loop.space[axis]), threads.COMMENT if shared else ""
 
     def _elements(self, loop: Loop, totals: list[str], stored: list[str], depth: int) -> None:
@@ -332,7 +334,7 @@ class Printer:
     def _blocks(self, loop: Loop, totals: list[str], length: int) -> dict[str, str]:
         """For each float64 sum the name of its sum over a block, if the innermost loop is long enough for blocks."""
         wide = [total for s, total in zip(loop.reductions, totals, strict=True) if self._is_wide(s, loop)]
-        return {total: self._fresh(f"{total.removesuffix('_wide')}_block") for total in wide if length >= BLOCK // 16}
+        return {total: self._fresh(total.replace("_wide", "_block")) for total in wide if length >= BLOCK // 16}
 
     def _value(self, x: Any, index: Index, depth: int) -> Text:
         """The expression for element `index` of `x`; a statement that it needs is printed first."""

@@ -175,11 +175,6 @@ Parts = dict[Part, Any]
 Rule = Callable[[Symbol, int | None, list[Value]], Parts]
 
 
-def _each(function: Callable[[Any], Any], x: Value, s: Symbol) -> Parts:
-    """A linear function of one input, applied to each part."""
-    return {part: s if len(x.parts) == 1 else function(symbol) for part, symbol in x.parts.items()}
-
-
 def _converted(s: Symbol, axis: int | None, inputs: list[Value]) -> Parts:
     """The rule of `astype`: linear for floating dtypes, pointwise for others."""
     return (_linear if is_floating(s.dtype) else _pointwise)(s, axis, inputs)
@@ -187,7 +182,10 @@ def _converted(s: Symbol, axis: int | None, inputs: list[Value]) -> Parts:
 
 def _linear(s: Symbol, axis: int | None, inputs: list[Value]) -> Parts:
     """The rule of negation, transposes and expansions: f(u + v) = f(u) + f(v), points staying in their places."""
-    return _each(lambda part: record(s.function, _full(part, s.inputs[0]), **dict(s.attributes)), inputs[0], s)
+    (x,) = inputs
+    if len(x.parts) == 1:
+        return dict.fromkeys(x.parts, s)
+    return {p: record(s.function, _full(part, s.inputs[0]), **dict(s.attributes)) for p, part in x.parts.items()}
 
 
 def _full(part: Any, s: Any) -> Any:
@@ -203,7 +201,7 @@ def _full(part: Any, s: Any) -> Any:
 
 def _sum_of(s: Symbol, axis: int | None, inputs: list[Value]) -> Parts:
     """The rule of `a + b` and `a - b`."""
-    a, b = ({part: _number(x, s) for part, x in value.parts.items()} for value in inputs)
+    a, b = ({part: _full(x, s) for part, x in value.parts.items()} for value in inputs)
     found: Parts = dict(a)
     for part, symbol in b.items():
         if part in found:
@@ -213,25 +211,18 @@ def _sum_of(s: Symbol, axis: int | None, inputs: list[Value]) -> Parts:
     return found
 
 
-def _number(part: Any, s: Symbol) -> Any:
-    return part if hasattr(part, "dtype") else constant(part, (), s.dtype)
-
-
 def _product(s: Symbol, axis: int | None, inputs: list[Value], contracted: bool = False) -> Parts:
     """The rule of `a * b` and `a @ b`: each part with each, of which one at most may be a sum over the points."""
+    several = any(len(x.parts) > 1 for x in inputs)
     found: Parts = {}
     for (summed, p), x in inputs[0].parts.items():
         for (also_summed, q), y in inputs[1].parts.items():
             if summed and also_summed:
                 raise NotAdditive(f"{_name(s)} is taken of two sums over the points")
             part = (summed or also_summed or contracted, p + q)
-            product = record(s.function, *(_full(k, of) for k, of in zip((x, y), s.inputs))) if _several(inputs) else s
+            product = record(s.function, *(_full(k, of) for k, of in zip((x, y), s.inputs))) if several else s
             found[part] = record("add", found[part], product) if part in found else product
     return found
-
-
-def _several(inputs: list[Value]) -> bool:
-    return any(len(x.parts) > 1 for x in inputs)
 
 
 def _quotient(s: Symbol, axis: int | None, inputs: list[Value]) -> Parts:
@@ -240,8 +231,10 @@ def _quotient(s: Symbol, axis: int | None, inputs: list[Value]) -> Parts:
     if len(b.parts) > 1 or any(summed for summed, _ in b.parts):
         raise NotAdditive(f"{_name(s)} is taken by a sum over the points")
     ((_, q),) = b.parts
-    divided = _each(lambda part: record("divide", part, s.inputs[1]), a, s)
-    return {(summed, p - q): symbol for (summed, p), symbol in divided.items()}
+    return {
+        (summed, p - q): record("divide", part, s.inputs[1]) if len(a.parts) > 1 else s
+        for (summed, p), part in a.parts.items()
+    }
 
 
 def _choice(s: Symbol, axis: int | None, inputs: list[Value]) -> Parts:
@@ -258,14 +251,12 @@ def _choice(s: Symbol, axis: int | None, inputs: list[Value]) -> Parts:
 def _reduction(s: Symbol, axis: int | None, inputs: list[Value]) -> Parts:
     """The rule of reductions: sums over anything, others only over something else than points."""
     (x,) = inputs
-    attributes = dict(s.attributes)
-    over_points = x.axis is not None and _covers(attributes.get("axis"), x.axis, s.inputs[0].ndim)
+    over_points = x.axis is not None and _covers(dict(s.attributes).get("axis"), x.axis, s.inputs[0].ndim)
     if s.function != "sum":
         if over_points:
             raise NotAdditive(f"{_name(s)} runs over the points")
         return _pointwise(s, axis, inputs)
-    found = _each(lambda part: record("sum", _full(part, s.inputs[0]), **attributes), x, s)
-    return {(summed or over_points, p): symbol for (summed, p), symbol in found.items()}
+    return {(summed or over_points, p): symbol for (summed, p), symbol in _linear(s, axis, inputs).items()}
 
 
 def _covers(axes: Any, axis: int, ndim: int) -> bool:
@@ -308,11 +299,10 @@ def _indexed(s: Symbol, axis: int | None, inputs: list[Value]) -> Parts:
 
 def _put(s: Symbol, axis: int | None, inputs: list[Value]) -> Parts:
     """The rule of the derivative of an index: elements placed among zeros."""
-    attributes = dict(s.attributes)
-    shape, index = attributes["options"]
+    shape, index = dict(s.attributes)["options"]
     if (axis is not None and not _keeps(index, axis, len(shape))) or len(inputs) != 1:
         raise NotAdditive("an index picks points by their place")
-    return _each(lambda part: record("row", _full(part, s.inputs[0]), **attributes), inputs[0], s)
+    return _linear(s, axis, inputs)
 
 
 def _keeps(index: Any, axis: int, ndim: int) -> bool:
