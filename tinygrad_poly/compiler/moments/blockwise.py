@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
 
 from tinygrad_poly.compiler.trace.program import in_order
 from tinygrad_poly.compiler.trace.simplify import constant_value
@@ -251,19 +252,13 @@ def _choice(s: Symbol, axis: int | None, inputs: list[Value]) -> Parts:
 def _reduction(s: Symbol, axis: int | None, inputs: list[Value]) -> Parts:
     """The rule of reductions: sums over anything, others only over something else than points."""
     (x,) = inputs
-    over_points = x.axis is not None and _covers(dict(s.attributes).get("axis"), x.axis, s.inputs[0].ndim)
+    axes, ndim = dict(s.attributes).get("axis"), s.inputs[0].ndim
+    over_points = x.axis is not None and (axes is None or x.axis % ndim in normalize_axis_tuple(axes, ndim))
     if s.function != "sum":
         if over_points:
             raise NotAdditive(f"{_name(s)} runs over the points")
         return _pointwise(s, axis, inputs)
     return {(summed or over_points, p): symbol for (summed, p), symbol in _linear(s, axis, inputs).items()}
-
-
-def _covers(axes: Any, axis: int, ndim: int) -> bool:
-    """Whether a reduction over `axes` (None: all) includes `axis`, counted from the last."""
-    if axes is None:
-        return True
-    return any(int(a) % ndim == axis % ndim for a in (axes if isinstance(axes, tuple) else (axes,)))
 
 
 def _matrix_product(s: Symbol, axis: int | None, inputs: list[Value]) -> Parts:

@@ -207,9 +207,7 @@ class _Hoisting:
             return self._sum(s)
         if any(getattr(x, "size", 1) != 1 for x in s.inputs):
             raise NotPolynomial(f"{_described(s)} makes a number of an array, and is no sum, {NO_ALGEBRA}")
-        new = Symbol(s.function, tuple(self._as_number(x) for x in s.inputs), s.attributes, s.shape, s.dtype, s.name)
-        new.phase, new.weak = s.phase, s.weak
-        return new
+        return replace(s, inputs=tuple(self._as_number(x) for x in s.inputs))
 
     def _sum(self, s: Symbol) -> Symbol:
         """A sum, multiplied out: one product of moment and weights for each term."""
@@ -252,7 +250,7 @@ class _Hoisting:
 
     def _value(self, s: Symbol) -> Any:
         """The value of a function of data alone, computed in the program's dtype."""
-        return np.asarray(Program.of(self.step.data, [s]).run(self.data)[0])
+        return np.asarray(self.step.program.run(self.data, [s])[0])
 
     def _inverse(self, s: Symbol) -> Polynomial:
         if not self._is_of_data(s):
@@ -310,7 +308,7 @@ class _Hoisting:
                 self.variables.append(s)
                 self._as_polynomials[s] = self.algebra.variable(position)
             else:
-                value = float(np.asarray(Program.of(self.step.carried, [s]).run(self.center)[0]).item())
+                value = float(np.asarray(self.step.program.run(self.center, [s])[0]).item())
                 self._as_polynomials[s] = self.algebra.variable(position, value)
                 center = placeholder(self._fresh(f"center_{s.name or 'number'}"), (), np.float64)
                 self._given[center] = np.float64(value)
