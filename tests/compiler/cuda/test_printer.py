@@ -69,6 +69,12 @@ def test_a_source_begins_only_with_what_it_uses():
     assert "INFINITY" not in line(6).prelude
 
 
+def test_a_captured_array_of_one_element_is_read_where_there_is_no_loop():
+    c, x = np.array([2.0]), placeholder("x", (1,), "float64")
+    plan = fuse(Program.of([x], [record("multiply", x, c)]))
+    assert "*at_result = x * c[0];" in CudaPrinter(plan, {"c": c}).kernels_of_call().text
+
+
 def test_everything_that_fuses_can_be_printed():
     functions = {name for names in _FUSED.values() for name in names} - {"astype"}
     assert functions <= OPERATORS.keys()
