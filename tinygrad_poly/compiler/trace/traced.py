@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from tinygrad_poly.compiler.trace.symbols import Symbol, noted, placeholder, rec
 from tinygrad_poly.derivatives.shapes import clone
 from tinygrad_poly.engine.apply import is_recording, wrap
 from tinygrad_poly.engine.arrays import namespace
-from tinygrad_poly.engine.operation import Variadic
+from tinygrad_poly.engine.operation import Operation, Rules
 from tinygrad_poly.engine.recording import enable_grad
 from tinygrad_poly.engine.walk import Node, leaf, walk
 from tinygrad_poly.hooks import Hooks
@@ -125,12 +126,11 @@ class TracedFunction:
         self._lock = threading.Lock()
         self.variables = [*self.entrances, *(node for node, _ in captured)]
         places = {node: i for i, node in enumerate(self.variables) if node is not None}
-        self._kinds = [
-            (
-                (array.shape, array.dtype) if isinstance(array, Symbol) else array,
-                None if node is None else places.get(node) if node in places else _leading_to(node, places),
-            )
-            for array, node in outputs
+        # Of each output what it is, and its node: that of a variable, or made of those of some, in this order.
+        self._kinds = [(array.shape, array.dtype) if isinstance(array, Symbol) else array for array, _ in outputs]
+        self._parents: list[Any] = [
+            places[node] if node in places else node and sorted(places[end] for end in _leading_to(node, places))
+            for _, node in outputs
         ]
 
     def __call__(self, arrays: list[Any], nodes: list[Node | None], on_tape: bool = True) -> list[Tensor]:
@@ -141,10 +141,11 @@ class TracedFunction:
             nodes: their nodes.
             on_tape: whether the outputs get nodes.
         """
-        call: _Call | None = None
         values = iter(self._computed(arrays))
+        arrays = [*arrays, *(array for _, array in self.captured)]
+        nodes = [*nodes, *(node for node, _ in self.captured)]
         results = []
-        for k, (kind, parents) in enumerate(self._kinds):
+        for k, kind in enumerate(self._kinds):
             if type(kind) is tuple:
                 shape, dtype = kind
                 array = next(values)
@@ -155,19 +156,40 @@ class TracedFunction:
             else:
                 array = kind
             tensor = wrap(array, None)
-            if parents is not None and on_tape:
-                call = call or _Call(self, [*arrays, *(a for _, a in self.captured)], nodes)
-                tensor.node = call.node(k, array, parents)
+            if on_tape:
+                tensor.node = self._node(k, array, arrays, nodes)
             results.append(tensor)
         return results
+
+    def _node(self, k: int, array: Any, arrays: list[Any], nodes: list[Node | None]) -> Node | None:
+        """The node of output k, from the arrays and nodes of all variables."""
+        parents = self._parents[k]
+        if not isinstance(parents, list):
+            return None if parents is None else nodes[parents]
+        if not parents:
+            return leaf(array)
+        own = tuple([nodes[p] for p in parents])
+        saved = (*[arrays[p] for p in parents], (self, k, arrays))
+        return Node(_row(len(parents)), own, saved, array) if any(own) else None
 
     def _computed(self, arrays: list[Any]) -> Any:
         if any(isinstance(array, Symbol) for array in arrays):
             return self.program.run(dict(zip(self.inputs, arrays, strict=True)))
         return self.run(*arrays)
 
-    def pulled(self, k: int, parents: tuple[int, ...]) -> TracedFunction:
-        """The function of the inputs and a cotangent of output k that gives the gradients of some variables."""
+    def gradients(self, k: int, arrays: list[Any], g: Any, parents: Sequence[Any]) -> list[Any]:
+        """The gradients of the parents of output k, for an array as cotangent, or a tensor if the walk is recorded."""
+        function, arrays = self._pullback(k), arrays[: len(self.inputs)]
+        if not isinstance(g, Tensor):
+            return [x.array for x in function([*arrays, g], [None] * len(function.inputs), on_tape=False)]
+        nodes: list[Node | None] = [None] * len(arrays)
+        for p, x in zip(self._parents[k], parents):
+            if p < len(nodes):
+                nodes[p] = x.node
+        return [*function([*arrays, g.array], [*nodes, g.node], on_tape=bool(is_recording()))]
+
+    def _pullback(self, k: int) -> TracedFunction:
+        """The function of the inputs and a cotangent of output k that gives the gradients of its parents."""
         with self._lock:
             if k not in self._pulled:
                 _, node = self.outputs[k]
@@ -180,7 +202,7 @@ class TracedFunction:
                     with trace.going_on(), enable_grad():
                         v, seen = entered("v", node.shape, node.dtype)
                         entrance = leaf(seen)
-                        targets = [target for p in parents if (target := self.variables[p]) is not None]
+                        targets = [target for p in self._parents[k] if (target := self.variables[p]) is not None]
                         found = walk(
                             [(node, wrap(seen, entrance))], targets=targets, retain_graph=True, create_graph=True
                         )
@@ -198,83 +220,43 @@ class TracedFunction:
             return self._pulled[k]
 
 
-class _Call:
-    """One call of a traced function, for its derivatives."""
+@functools.cache
+def _row(count: int) -> Operation:
+    """The row of a result that was computed from `count` variables: their gradients are computed together."""
 
-    def __init__(self, function: TracedFunction, arrays: list[Any], nodes: list[Node | None]) -> None:
-        self.function = function
-        self.arrays = arrays
-        self.nodes = [*nodes, *(node for node, _ in function.captured)]
+    def rules() -> list[Any]:
+        found: list[Any] = []
 
-    def node(self, k: int, array: Any, parents: Any) -> Node | None:
-        """The node of output k."""
-        if isinstance(parents, int):
-            return self.nodes[parents]
-        if not parents:
-            return leaf(array)
-        nodes = tuple([self.nodes[p] for p in parents])
-        if not any(nodes):
-            return None
-        saved = (*[self.arrays[p] for p in parents], _Pullback(self, k, parents))
-        return Node(_ROW.of(len(parents)), nodes, saved, array)
+        def rule(i: int, g: Any, *saved: Any) -> Any:
+            *parents, (function, k, arrays) = saved
+            if not found:
+                found.extend(function.gradients(k, arrays, g, parents))
+            return found[i]
 
+        return [functools.partial(rule, i) for i in range(count)]
 
-class _Pullback:
-    """The gradients of one output, computed together and returned one by one."""
-
-    def __init__(self, call: _Call, k: int, parents: tuple[int, ...]) -> None:
-        self._call = call
-        self._k = k
-        self._parents = parents
-        self._of: Any = None
-        self._left: dict[int, Any] = {}
-
-    def __call__(self, i: int, g: Any, inputs: Sequence[Any]) -> Any:
-        """The gradient of parent i, for an array as cotangent, or a tensor if the walk is recorded."""
-        if self._of is not g or i not in self._left:
-            self._of, self._left = g, dict(enumerate(self._gradients(g, inputs)))
-        gradient = self._left.pop(i)
-        if not self._left:
-            self._of = None
-        return gradient
-
-    def _gradients(self, g: Any, inputs: Sequence[Any]) -> list[Any]:
-        function = self._call.function.pulled(self._k, self._parents)
-        arrays = self._call.arrays[: len(self._call.function.inputs)]
-        if not isinstance(g, Tensor):
-            return [t.array for t in function([*arrays, g], [None] * len(function.inputs), on_tape=False)]
-        nodes: list[Node | None] = [None] * len(arrays)
-        for p, x in zip(self._parents, inputs):
-            if p < len(nodes):
-                nodes[p] = x.node
-        return function([*arrays, g.array], [*nodes, g.node], on_tape=bool(is_recording()))
-
-
-def _pull(i: int, g: Any, *saved: Any) -> Any:
-    *inputs, pullback = saved
-    return pullback(i, g, inputs)
+    row = Operation("Compiled", _forward, saves="inputs", expands=True)
+    row.rules = Rules(count, rules)
+    return row
 
 
 def _forward(*_: Any) -> Any:
     raise NotImplementedError("a compiled function computes its results by its program")
 
 
-_ROW = Variadic("Compiled", _forward, _pull, expands=True)
-
-
-def _leading_to(node: Node, places: dict[Node, int]) -> tuple[int, ...]:
-    """The variables from which a node was computed, as positions."""
-    found, seen, stack = set[int](), {node}, [node]
+def _leading_to(node: Node, ends: Container[Node | None]) -> set[Node]:
+    """Those of some nodes from which a node was computed, without those behind them."""
+    found, seen, stack = set[Node](), {node}, [node]
     while stack:
         node = stack.pop()
-        if node in places:
-            found.add(places[node])
+        if node in ends:
+            found.add(node)
             continue
         for parent in node.parents:
             if parent is not None and parent not in seen:
                 seen.add(parent)
                 stack.append(parent)
-    return tuple(sorted(found))
+    return found
 
 
 def related(nodes: Sequence[Node | None], entrances: Sequence[Node | None]) -> bool:
@@ -282,11 +264,7 @@ def related(nodes: Sequence[Node | None], entrances: Sequence[Node | None]) -> b
 
     That is so where one was computed from another, or two that are one node were not one in the trace.
     """
-    distinct = {node: entrances[i] if i < len(entrances) else node for i, node in enumerate(nodes) if node is not None}
+    distinct = {*nodes} - {None}
     if len(distinct) < len({*entrances, *nodes[len(entrances) :]} - {None}):
         return True
-    return any(node.operation is not None and _leading_to_others(node, distinct) for node in distinct)
-
-
-def _leading_to_others(node: Node, others: dict[Node, Any]) -> bool:
-    return any(_leading_to(p, dict.fromkeys(others, 0)) for p in node.parents if p is not None)
+    return any(_leading_to(parent, distinct) for node in distinct if node for parent in node.parents if parent)
