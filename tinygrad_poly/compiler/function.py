@@ -5,9 +5,10 @@ from __future__ import annotations
 import copy
 import functools
 import inspect
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable
 from types import MethodType
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
 
 import numpy as np
 
@@ -19,14 +20,13 @@ from tinygrad_poly.compiler.loops.parts import PartsPrinter
 from tinygrad_poly.compiler.moments.hoisted import HoistedProgram
 from tinygrad_poly.compiler.steps import captured_arrays
 from tinygrad_poly.compiler.trace.outside import Trace, check_found, check_kept
-from tinygrad_poly.compiler.trace.places import EXACT, PLAIN, Places, Use, attributes, slots
+from tinygrad_poly.compiler.trace.places import EXACT, PLAIN, Places, Use, attributes
 from tinygrad_poly.compiler.trace.program import Program, in_order
 from tinygrad_poly.compiler.trace.symbols import Symbol, current
 from tinygrad_poly.compiler.trace.traced import Entrance, Runner, TracedFunction, entered, related
 from tinygrad_poly.engine.apply import is_recording, wrap
 from tinygrad_poly.engine.arrays import device_of, get_default_dtype
 from tinygrad_poly.engine.errors import DeviceError, TraceError
-from tinygrad_poly.engine.recording import reads
 from tinygrad_poly.engine.walk import Node
 from tinygrad_poly.func.containers import flatten
 from tinygrad_poly.nn.module import Module
@@ -153,6 +153,10 @@ class CompiledFunction(Generic[P, R]):
         return self._last.function
 
 
+_Outcome = Callable[[list[Tensor], list[Tensor]], Any]
+"""A tensor that a call returns or sets, from those that the program made and those that were given."""
+
+
 class _Arguments:
     """The arguments of a call: their kind, the tensors, and the objects to watch."""
 
@@ -224,21 +228,6 @@ def _repeated(tensors: list[Tensor]) -> Any:
     return tuple(map(own.index, own)), tuple(map(nodes.index, nodes))
 
 
-class _Given(NamedTuple):
-    """A tensor that is given to a trace, with its name."""
-
-    tensor: Tensor
-    name: str
-
-
-class _Outcome(NamedTuple):
-    """A tensor that a call returns or changes: an output, or a tensor from before the call."""
-
-    output: int | None
-    given: int | None = None
-    outside: Tensor | None = None
-
-
 class _Traced:
     """The program of a function for one kind of arguments, and the work around it in each call.
 
@@ -257,18 +246,16 @@ class _Traced:
         self._hoist = hoist
         self._objects = arguments.objects  # their ids are in the key
         self._kinds = arguments.kinds
-        first: dict[int, _Given] = {}
-        self._positions = []
-        for i, (x, name) in enumerate(zip(arguments.tensors, _names(function, args, kwargs), strict=True)):
-            if id(x) not in first:
-                # A view is computed from its base: the trace sees a tensor of its own instead.
-                first[id(x)] = _Given(wrap(x.array, x.node) if getattr(x, "is_view", False) else x, name)
-                self._positions.append(i)
-        args, kwargs = _with_others((args, kwargs), {key: x for key, (x, _) in first.items() if id(x) != key})
-        if self._trace(function, args, kwargs, first):
+        tensors = {id(x): x for x in arguments.tensors}
+        self._positions = [[*map(id, arguments.tensors)].index(key) for key in tensors]
+        # A view is computed from its base: the trace sees a tensor of its own instead.
+        own = {key: wrap(x.array, x.node) if x.is_view else x for key, x in tensors.items()}
+        if any(x.is_view for x in tensors.values()):
+            args, kwargs = copy.deepcopy((args, kwargs), {id(x): x for x in self._objects} | own)
+        if self._trace(function, args, kwargs, own):
             # What has been filled for later stays as it is now; what changes each time would not in a program.
             once = self._places
-            if self._trace(function, args, kwargs, first):
+            if self._trace(function, args, kwargs, own):
                 name = next(change.name for change in self._places.changes() if change.use is Use.READ)
                 once.put_back()
                 raise TraceError(
@@ -278,7 +265,7 @@ class _Traced:
         self._places.close()
 
     def _trace(
-        self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], first: dict[int, _Given]
+        self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], own: dict[int, Tensor]
     ) -> bool:
         """Run the function on symbols; returns whether it has changed plain values outside."""
         self._places = places = Places()
@@ -286,89 +273,68 @@ class _Traced:
             places.follow(x, type(x).__name__)
         for kind in self._kinds:
             places.follow_methods(kind)
-        given = {**first}
-        for key, (x, name) in places.tensors.items():
-            if not getattr(x, "is_view", False):
-                given.setdefault(key, _Given(x, name.rpartition(".")[2]))
+        self._bound = [x for key, (x, _) in places.tensors.items() if key not in own and not x.is_view]
+        self._bound_kinds = [_kind(x) for x in self._bound]
         places.follow(function, getattr(function, "__name__", type(function).__name__))
         # Which of them are arguments matters, and may be otherwise in another call.
         self._reachable = {key: x for key, (x, _) in places.tensors.items()}
-        self._also_outside = {i: self._reachable.get(key) for i, key in zip(self._positions, first)}
-        places.follow((args, kwargs), "the arguments", Use.GIVEN)
+        self._also_outside = [self._reachable.get(key) for key in own]
+        for name, value in _by_name(function, args, kwargs).items():
+            places.follow(value, name, Use.GIVEN)
         places.settle()
-        self._bound = [x for key, (x, _) in given.items() if key not in first]
-        self._bound_kinds = [_kind(x) for x in self._bound]
         try:
-            return self._run_on_symbols(function, args, kwargs, [*given.values()])
+            return self._run_on_symbols(function, args, kwargs, [*own.values(), *self._bound])
         except BaseException:
             places.put_back()
             raise
 
     def _run_on_symbols(
-        self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], given: list[_Given]
+        self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], given: list[Tensor]
     ) -> bool:
-        arrays, nodes = [x.array for x, _ in given], [x.node for x, _ in given]
+        names = [_last_name(self._places.tensors[id(x)][1]) if id(x) in self._places.tensors else "x" for x in given]
+        known = {id(x): i for i, x in enumerate(given)}
         # A gradient that is there already may be added to: it is given too.
-        holders = [i for i, node in enumerate(nodes) if node is not None and node.operation is None]
-        known = {id(x): i for i, (x, _) in enumerate(given)}
-        gradients = {i: node.grad for i in holders if (node := nodes[i]) is not None and node.grad is not None}
-        self._gradient_of = dict[int, int]()
-        for i, gradient in gradients.items():
-            if id(gradient) not in known:
+        self._gradients: Any = _kinds_of_gradients(given)
+        self._gradient_of = []
+        before = {x.node: _gradient(x) for x in given}
+        for i, gradient in enumerate(map(_gradient, given[:])):
+            if gradient is not None and id(gradient) not in known:
                 known[id(gradient)] = len(given)
-                self._gradient_of[len(given)] = i
-                given.append(_Given(gradient, f"grad_{given[i].name}"))
-                arrays.append(gradient.array)
-                nodes.append(gradient.node)
+                self._gradient_of.append(i)
+                given.append(gradient)
+                names.append(f"grad_{names[i]}")
+        nodes = [x.node for x in given]
         trace = Trace()
         with trace.going_on():
-            pairs = [entered(name, array.shape, array.dtype) for (_, name), array in zip(given, arrays, strict=True)]
-            own: dict[Node, Entrance] = {}
-            for node, (_, seen) in zip(nodes, pairs, strict=True):
-                if node is not None and node not in own:
-                    own[node] = Entrance(seen, node)
-            entrances = [None if node is None else own[node] for node in nodes]
-            for i, gradient in gradients.items():
-                own[nodes[i]]._grad = gradient  # type: ignore[index]
-            for (x, _), (_, seen), entrance in zip(given, pairs, entrances, strict=True):
-                trace.give(x, array=seen, node=entrance)
-            read: list[Any] = []
-            token = reads.set((read,))
-            try:
-                leaves, self._structure = flatten(function(*args, **kwargs))
-            finally:
-                reads.reset(token)
-            for node, array, line in read:
-                if node is not None and isinstance(array, Symbol):
-                    at = f" ({line.filename}, line {line.lineno}: {line.line})" if line else ""
-                    raise TraceError(
-                        f"a copy of a tensor that requires grad was made without its graph{at}, and its gradient would "
-                        "be 0 without a word: use .clone() for a copy, or .detach() where no gradient is meant"
-                    )
-            for x in leaves:
-                if not isinstance(x, Tensor):
-                    raise TraceError(
-                        f"a compiled function returns tensors, alone or in containers, and {function!r} returned "
-                        f"{type(x).__name__}"
-                    )
+            pairs = [entered(name, x.shape, x.dtype) for name, x in zip(names, given, strict=True)]
+            own = {node: Entrance(seen, node) for node, (_, seen) in zip(nodes, pairs, strict=True) if node is not None}
+            entrances = [node and own[node] for node in nodes]
+            for of, entrance in own.items():
+                entrance._grad = before.get(of)
+            for x, (_, seen), node in zip(given, pairs, entrances, strict=True):
+                trace.give(x, array=seen, node=node)
+            leaves, self._structure = flatten(function(*args, **kwargs))
+            _check_results(function, leaves, trace)
             outputs: list[tuple[Any, Node | None]] = []
             numbers: dict[int, int] = {}
 
             def outcome(x: Any) -> _Outcome:
-                if id(x) in known:
-                    return _Outcome(None, known[id(x)])
-                if id(x) in trace.pages:
-                    return _Outcome(None, None, x)
+                if (i := known.get(id(x))) is not None:
+                    return lambda made, given: given[i]
+                if x is None or id(x) in trace.pages:
+                    return lambda made, given: x
                 if id(x) not in numbers:
                     numbers[id(x)] = len(outputs)
                     outputs.append((x.array, x.node))
-                return _Outcome(numbers[id(x)])
+                k = numbers[id(x)]
+                return lambda made, given: made[k]
 
             self._results = [outcome(x) for x in leaves]
-            touched = {node: e for node, e in own.items() if e.asked}
-            after = {node: None if e._grad is None else outcome(e._grad) for node, e in touched.items()}
+            touched = {node: entrance._grad for node, entrance in own.items() if entrance.asked}
+            changed_gradients = {node: g for node, g in touched.items() if g is not before.get(node)}
+            self._after = [(nodes.index(node), outcome(g)) for node, g in changed_gradients.items()]
         self._changes = []
-        for i, page in enumerate([trace.pages[id(x)] for x, _ in given]):
+        for i, page in enumerate(trace.pages[id(x)] for x in given):
             if page.changed("array") or page.changed("node"):
                 self._changes.append((i, len(outputs), page.changed("node")))
                 outputs.append((page.now["array"], page.now["node"]))
@@ -379,26 +345,23 @@ class _Traced:
         ]
         changed = check_kept(function, trace, self._places)
         check_found(function, trace, self._places)
-        self._captured = [(p.of, p.before["array"], p.before["node"]) for p in trace.taken(Tensor)]
-        self._captured_gradients = [(p.of, p.before["grad"]) for p in trace.taken(Node) if "grad" in p.read]
-        self._walked = any(e.walked for e in own.values())
-        self._after = []
-        for i, node in enumerate(nodes):
-            if node in touched and touched.pop(node)._grad is not gradients.get(i):
-                self._after.append((i, after[node]))
+        captured = [(page.of, page.before) for page in trace.taken(Tensor)]
+        self._seen = [(of, field, before[field]) for of, before in captured for field in ("array", "node")]
+        self._seen += [(page.of, "grad", page.before["grad"]) for page in trace.taken(Node) if "grad" in page.read]
+        self._walked = any(entrance.walked for entrance in own.values())
         # The gradients that were there are left out again where nobody asked for them.
+        count = len(given) - len(self._gradient_of)
         used = set(in_order([array for array, _ in outputs if isinstance(array, Symbol)]))
-        self._asked = {i: known.get(id(gradients.get(i))) for i in holders}
-        if not after and used.isdisjoint(pairs[j][1] for j in self._gradient_of):
-            self._asked, self._gradient_of = {}, {}
-        count = len(self._positions) + len(self._bound) + len(self._gradient_of)
+        if not touched and used.isdisjoint(seen for _, seen in pairs[count:]):
+            self._gradients, self._gradient_of = None, []
+        count += len(self._gradient_of)
         self.function = TracedFunction(
             trace,
             [symbol for symbol, _ in pairs[:count]],
             entrances[:count],
-            [(node, array) for _, array, node in self._captured if node is not None],
+            [(before["node"], before["array"]) for _, before in captured if before["node"] is not None],
             outputs,
-            self._runner([x for x, _ in given[:count]]),
+            self._runner(given[:count]),
         )
         trace.pages, trace.given = {}, set()
         return changed
@@ -426,40 +389,22 @@ class _Traced:
         """Whether these arguments would give the same trace."""
         if not self._places.unchanged() or (self._bound and [_kind(x) for x in self._bound] != self._bound_kinds):
             return False
-        for x, array, node in self._captured:
-            if x.array is not array or x.node is not node:
+        for of, field, value in self._seen:
+            if getattr(of, field) is not value:
                 return False
-        for node, gradient in self._captured_gradients:
-            if node.grad is not gradient:
-                return False
-        if self._reachable:
-            for i in self._positions:
-                x = tensors[i]
-                if (x if id(x) in self._reachable else None) is not self._also_outside.get(i):
-                    return False
-        return not self._asked or self._has_gradients_alike(tensors)
-
-    def _has_gradients_alike(self, tensors: list[Tensor]) -> bool:
-        given = [*(tensors[i] for i in self._positions), *self._bound]
-        for i, j in self._asked.items():
-            gradient = given[i].grad
-            if (gradient is None) is not (j is None):
-                return False
-            if j is not None and gradient is not None:
-                if j < len(given) and gradient is not given[j]:
-                    return False
-                if (gradient.dtype, gradient.node is None) != (given[i].dtype, self.function.entrances[j] is None):
-                    return False
-        return True
+        given = [tensors[i] for i in self._positions]
+        if self._reachable and any(self._reachable.get(id(x)) is not y for x, y in zip(given, self._also_outside)):
+            return False
+        return self._gradients is None or _kinds_of_gradients([*given, *self._bound]) == self._gradients
 
     def _writes_elsewhere(self, given: list[Tensor]) -> bool:
         """Whether an update of one tensor also changes another: its base, or one that shares its memory."""
-        if any(also_node and getattr(given[i], "is_view", False) for i, _, also_node in self._changes):
+        if any(also_node and given[i].is_view for i, _, also_node in self._changes):
             return True
         roots = []
-        for x in (*given, *(x for x, _, _ in self._captured)):
-            while (base := next((y for y in slots(x).values() if isinstance(y, Tensor)), None)) is not None:
-                x = base
+        for x in (*given, *(of for of, field, _ in self._seen if field == "array")):
+            while x.is_view:
+                x = x.base
             roots.append(id(x))
         return len(set(roots)) < len(roots)
 
@@ -468,10 +413,10 @@ class _Traced:
         given = [tensors[i] for i in self._positions]
         if self._bound:
             given += self._bound
-        for i in self._gradient_of.values():
+        for i in self._gradient_of:
             given.append(given[i].grad)  # type: ignore[arg-type]
         nodes = [x.node for x in given]
-        if self._walked and related([*nodes, *(node for _, _, node in self._captured)], self.function.entrances):
+        if self._walked and related([*nodes, *(node for node, _ in self.function.captured)], self.function.entrances):
             return NotImplemented
         if self._changes and self._writes_elsewhere(given):
             return NotImplemented
@@ -480,17 +425,43 @@ class _Traced:
             given[i].array = made[k].array
             if also_node:
                 given[i].node = made[k].node
-
-        def found(outcome: _Outcome) -> Any:
-            if outcome.output is not None:
-                return made[outcome.output]
-            return outcome.outside if outcome.given is None else given[outcome.given]
-
         for k, outcome in self._new_leaves:
-            made[k].node.grad = found(outcome)  # type: ignore[union-attr]
-        for i, after in self._after:
-            nodes[i].grad = None if after is None else found(after)  # type: ignore[union-attr]
-        return self._structure.unflatten([found(outcome) for outcome in self._results])
+            made[k].node.grad = outcome(made, given)  # type: ignore[union-attr]
+        for i, outcome in self._after:
+            nodes[i].grad = outcome(made, given)  # type: ignore[union-attr]
+        return self._structure.unflatten([outcome(made, given) for outcome in self._results])
+
+
+def _gradient(x: Tensor) -> Tensor | None:
+    """The gradient that a leaf has."""
+    return x.node.grad if x.node is not None and x.node.operation is None else None
+
+
+def _kinds_of_gradients(given: list[Tensor]) -> list[Any]:
+    """The kind of each tensor's gradient, on which its program depends; None for one without."""
+    places = {id(x): i for i, x in enumerate(given)}
+    return [g if g is None else (places.get(id(g)), g.dtype, g.node is None) for g in map(_gradient, given)]
+
+
+def _check_results(function: Any, leaves: list[Any], trace: Trace) -> None:
+    """Check that a function has returned tensors, and has taken no numbers off the tape.
+
+    Raises:
+        TraceError: naming the line.
+    """
+    for node, array, line in trace.reads:
+        if node is not None and isinstance(array, Symbol):
+            at = f" ({line.filename}, line {line.lineno}: {line.line})" if line else ""
+            raise TraceError(
+                f"a copy of a tensor that requires grad was made without its graph{at}, and its gradient would "
+                "be 0 without a word: use .clone() for a copy, or .detach() where no gradient is meant"
+            )
+    for x in leaves:
+        if not isinstance(x, Tensor):
+            raise TraceError(
+                f"a compiled function returns tensors, alone or in containers, and {function!r} returned "
+                f"{type(x).__name__}"
+            )
 
 
 class _Run:
@@ -523,55 +494,15 @@ class _Run:
         return self._run(*arrays)
 
 
-def _names(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[str]:
-    """A name for each tensor: the function's own parameter, or the last key of a container."""
+def _by_name(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    """The arguments by the names of the function's parameters."""
     try:
-        parameters = list(inspect.signature(function).parameters)
+        return inspect.signature(function).bind(*args, **kwargs).arguments
     except (TypeError, ValueError):
-        parameters = []
-    names: list[str] = []
-    for i, x in enumerate(args):
-        for path in _paths(x):
-            own = parameters[i] if i < len(parameters) else f"x{len(names)}"
-            names.append(own if not path else path[-1] if path[-1].isidentifier() else f"{own}_{path[-1]}")
-    for path in _paths(kwargs):
-        names.append(path[-1] if path[-1].isidentifier() else f"x{len(names)}_{path[-1]}")
-    return names
+        return {"x": args, "options": kwargs}
 
 
-def _with_others(x: Any, others: dict[int, Tensor]) -> Any:
-    """Containers with some tensors replaced by others, which are given by id."""
-    if not others or isinstance(x, PLAIN):
-        return x
-    if isinstance(x, Tensor):
-        return others.get(id(x), x)
-    made = x
-    if isinstance(x, (list, tuple)):
-        values = [_with_others(value, others) for value in x]
-        made = type(x)(*values) if hasattr(x, "_fields") else type(x)(values)
-    elif isinstance(x, dict):
-        made = copy.copy(x)
-        made.update({key: _with_others(value, others) for key, value in x.items()})
-    elif hasattr(type(x), "__dataclass_fields__") and not isinstance(x, Module):
-        made = copy.copy(x)
-    if made is not x:
-        for name, value in attributes(x).items():
-            object.__setattr__(made, name, _with_others(value, others))
-    return made
-
-
-def _paths(x: Any) -> Iterator[tuple[str, ...]]:
-    """The keys that lead to each tensor in nested containers."""
-    if isinstance(x, Tensor):
-        yield ()
-        return
-    inside: list[tuple[Any, Any]] = []
-    if isinstance(x, (list, tuple)):
-        inside += zip(getattr(x, "_fields", range(len(x))), x)
-    elif isinstance(x, dict):
-        inside += x.items()
-    elif isinstance(x, Module) or not (isinstance(x, PLAIN) or hasattr(type(x), "__dataclass_fields__")):
-        return
-    for key, value in (*inside, *attributes(x).items()):
-        for path in _paths(value):
-            yield (str(key), *path)
+def _last_name(place: str) -> str:
+    """A name for what is found in a place: the attribute or key that it ends with; `w_0` for `w[0]`."""
+    words = re.findall(r"\w+", place)
+    return words[-1] if words[-1].isidentifier() else f"{words[0]}_{words[-1]}"

@@ -17,7 +17,7 @@ from tinygrad_poly import random
 from tinygrad_poly.compiler.trace.places import Places, Use
 from tinygrad_poly.compiler.trace.symbols import current, noted, user_line, written
 from tinygrad_poly.engine.errors import TraceError
-from tinygrad_poly.engine.recording import _outer, recording
+from tinygrad_poly.engine.recording import _outer, reads, recording
 from tinygrad_poly.engine.walk import Node
 from tinygrad_poly.func.containers import flatten
 from tinygrad_poly.tensor import Tensor
@@ -60,12 +60,14 @@ class Trace:
         error: the first TraceError, whether or not the function caught it.
         pages: what was read or written of objects that were there before, by their ids.
         given: the ids of objects that it may change.
+        reads: the tensors whose numbers it took off the tape, with the line.
     """
 
     def __init__(self) -> None:
         self.error: TraceError | None = None
         self.pages: dict[int, Page] = {}
         self.given: set[int] = set()
+        self.reads: list[Any] = []
         self._made: dict[int, Any] = {}
 
     def give(self, of: Any, **fields: Any) -> None:
@@ -97,7 +99,7 @@ class Trace:
             TraceError: where one was raised inside, even if it was caught there.
         """
         settings: list[tuple[ContextVar[Any], Any]]
-        settings = [(current, self), (recording, bool(recording.get())), (_outer, None)]
+        settings = [(current, self), (recording, bool(recording.get())), (_outer, None), (reads, (self.reads,))]
         tokens = [(variable, variable.set(value)) for variable, value in settings]
         try:
             with _LENSES:
