@@ -238,7 +238,8 @@ class Places:
                 self._mapping(x, label)
                 self._object(x, label)
             case list() | deque() | tuple():
-                self._push((value, f"{label}[{i}]") for i, value in enumerate(x))
+                keys = [f".{name}" for name in getattr(x, "_fields", ())] or [f"[{i}]" for i in range(len(x))]
+                self._push((value, label + key) for value, key in zip(x, keys))
                 if not isinstance(x, tuple):
                     self._list(x, label)
                 self._object(x, label)
