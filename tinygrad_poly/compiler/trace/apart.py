@@ -145,10 +145,8 @@ class Apart:
             return _array([placeholder(s.name, column, s.dtype) for _ in np.ndindex(shape)], shape)
         if math.prod(shape) == 1:
             return _array([record("reshape", s, shape=column)], shape)
-        indices: list[Any] = [
-            tuple(slice(None) if i == axis else k for i, k in enumerate(place)) for place in np.ndindex(shape)
-        ]
-        return _array([Symbol("getitem", (s,), (("index", index),), column, s.dtype) for index in indices], shape)
+        indices = ((slice(None) if i == axis else k for i, k in enumerate(place)) for place in np.ndindex(shape))
+        return _array([s[tuple(index)] for index in indices], shape)
 
     def _given(self, x: Any) -> Parts:
         """An input of an instruction in parts."""
