@@ -346,7 +346,9 @@ class _Traced:
         changed = check_kept(function, trace, self._places)
         check_found(function, trace, self._places)
         captured = [(page.of, page.before) for page in trace.taken(Tensor)]
-        self._seen = [(of, field, before[field]) for of, before in captured for field in ("array", "node")]
+        # A view holds what it has seen of its base.
+        fields = (("array", "held"), ("node", "held_node"))
+        self._seen = [(of, x, before.get(held, before[x])) for of, before in captured for x, held in fields]
         self._seen += [(page.of, "grad", page.before["grad"]) for page in trace.taken(Node) if "grad" in page.read]
         self._walked = any(entrance.walked for entrance in own.values())
         # The gradients that were there are left out again where nobody asked for them.
@@ -401,12 +403,8 @@ class _Traced:
         """Whether an update of one tensor also changes another: its base, or one that shares its memory."""
         if any(also_node and given[i].is_view for i, _, also_node in self._changes):
             return True
-        roots = []
-        for x in (*given, *(of for of, field, _ in self._seen if field == "array")):
-            while x.is_view:
-                x = x.base
-            roots.append(id(x))
-        return len(set(roots)) < len(roots)
+        own = {*map(_memory, given)}
+        return len(own) < len(given) or any(_memory(of) in own for of, field, _ in self._seen if field == "array")
 
     def __call__(self, tensors: list[Tensor]) -> Any:
         """The results for these arguments; NotImplemented if they are related in a way that the trace cannot know."""
@@ -430,6 +428,13 @@ class _Traced:
         for i, outcome in self._after:
             nodes[i].grad = outcome(made, given)  # type: ignore[union-attr]
         return self._structure.unflatten([outcome(made, given) for outcome in self._results])
+
+
+def _memory(x: Tensor) -> Tensor:
+    """The tensor that has the memory of a view; of any other, itself."""
+    while x.is_view:
+        x = x.base
+    return x
 
 
 def _gradient(x: Tensor) -> Tensor | None:

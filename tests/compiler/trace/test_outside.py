@@ -330,3 +330,30 @@ def test_views_are_written_into_and_read(how):
     assert x.tolist() == [[0.0, 0.0], [3.0, 4.0]]
     g = how(lambda row: (row.detach() * row[:1]).sum())
     assert [g(row).item() for row in x] == [0.0, 21.0]
+
+
+def test_a_captured_view_is_traced_once_and_noticed_when_its_base_changes():
+    base, traces = tg.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True), []
+    row = base[0]
+
+    @compile
+    def f(x):
+        traces.append(1)
+        x.mul_(2)
+        return x * row
+
+    x = tg.tensor([1.0, 1.0])
+    assert [f(x).tolist() for _ in range(3)] == [[2.0, 4.0], [4.0, 8.0], [8.0, 16.0]]
+    assert len(traces) == 1
+    f(x).sum().backward()
+    assert base.grad.tolist() == [[16.0, 16.0], [0.0, 0.0]]
+    with tg.no_grad():
+        base += 1.0
+    assert f(tg.tensor([1.0, 1.0])).tolist() == [4.0, 6.0]
+
+
+def test_an_update_of_an_argument_reaches_a_captured_view_of_it():
+    x = tg.tensor([[1.0, 2.0], [3.0, 4.0]])
+    row = x[0]
+    f = compile(lambda x: (x.mul_(2), row * 1)[1])
+    assert [f(x).tolist() for _ in range(2)] == [[2.0, 4.0], [4.0, 8.0]]
