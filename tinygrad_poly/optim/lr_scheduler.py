@@ -32,7 +32,7 @@ def _for_each_group(scheduler: Any, name: str) -> list[Any]:
     return values
 
 
-class LRScheduler:
+class LRScheduler(_Tabled):
     """The base of all schedulers. A subclass defines `get_lr`, the learning rates of epoch `last_epoch`.
 
     Rates are computed from the present ones, so that schedulers can be combined, and a rate that the user
@@ -47,8 +47,29 @@ class LRScheduler:
         last_epoch: how many times `step` was called.
     """
 
-    def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
-        self.optimizer = _checked(optimizer)
+    options: ClassVar[dict[str, Any]] = {}
+    """What else a subclass may be given, with the defaults; each is an attribute."""
+
+    if typing.TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any: ...
+
+    @classmethod
+    def _table(cls) -> tuple[dict[str, Any], dict[str, Any]]:
+        return {"optimizer": REQUIRED} | cls.options | {"last_epoch": -1}, {}
+
+    def _made(self, options: dict[str, Any]) -> None:
+        vars(self).update(options)
+        _checked(self.optimizer)
+        self._check_limits(options)
+        self._set_up()
+        self._start()
+
+    def _set_up(self) -> None:
+        """Compute what follows from the options."""
+
+    def _start(self) -> None:
+        optimizer, last_epoch = self.optimizer, self.last_epoch
         for i, group in enumerate(optimizer.param_groups):
             if last_epoch == -1:
                 group.setdefault("initial_lr", group["lr"])
@@ -58,7 +79,6 @@ class LRScheduler:
                     "load the state of the optimizer that the scheduler had changed"
                 )
         self.base_lrs = [float(group["initial_lr"]) for group in optimizer.param_groups]
-        self.last_epoch = last_epoch
         self._take_first()
 
     def _take_first(self) -> None:
@@ -119,34 +139,7 @@ class LRScheduler:
         self.__dict__.update(own)
 
 
-class _Formula(LRScheduler, _Tabled):
-    """The base of schedules that name their options in a table; each is an attribute."""
-
-    options: ClassVar[dict[str, Any]] = {}
-
-    if typing.TYPE_CHECKING:
-
-        def __getattr__(self, name: str) -> Any: ...
-
-    @classmethod
-    def _table(cls) -> tuple[dict[str, Any], dict[str, Any]]:
-        return {"optimizer": REQUIRED} | cls.options | {"last_epoch": -1}, {}
-
-    def __init__(self, *given: Any, **named: Any) -> None:
-        vars(self).update(self._bound(given, named))
-        _checked(self.optimizer)
-        self._check_limits(vars(self))
-        self._set_up()
-        self._start()
-
-    def _set_up(self) -> None:
-        """Check the options, and compute what follows from them."""
-
-    def _start(self) -> None:
-        LRScheduler.__init__(self, self.optimizer, self.last_epoch)
-
-
-class LambdaLR(_Formula):
+class LambdaLR(LRScheduler):
     """A schedule: the first rate times a function of the epoch.
 
     >>> from tinygrad_poly.optim import SGD
@@ -191,7 +184,7 @@ class MultiplicativeLR(LambdaLR):
         self.step()
 
 
-class ConstantLR(_Formula):
+class ConstantLR(LRScheduler):
     """A schedule: the rate is multiplied by `factor` for the first `total_iters` epochs.
 
     >>> from tinygrad_poly.optim import SGD
@@ -215,7 +208,7 @@ class ConstantLR(_Formula):
         return self._times(at_end if self.last_epoch else self.factor)
 
 
-class LinearLR(_Formula):
+class LinearLR(LRScheduler):
     """A schedule: the rate is multiplied by a factor that goes from `start_factor` to `end_factor` in a straight line.
 
     >>> from tinygrad_poly.optim import SGD
@@ -242,7 +235,7 @@ class LinearLR(_Formula):
         return self._times(1 + rise / (self.total_iters * self.start_factor + (self.last_epoch - 1) * rise))
 
 
-class PolynomialLR(_Formula):
+class PolynomialLR(LRScheduler):
     """A schedule: the first rate times (1 − t/T)^power until epoch T = `total_iters`, then 0.
 
     >>> from tinygrad_poly.optim import SGD
@@ -263,7 +256,7 @@ class PolynomialLR(_Formula):
         return self._times(((1 - t / end) / (1 - (t - 1) / end)) ** self.power)
 
 
-class StepLR(_Formula):
+class StepLR(LRScheduler):
     """A schedule: the rate is multiplied by `gamma` every `step_size` epochs.
 
     >>> from tinygrad_poly.optim import SGD
@@ -285,7 +278,7 @@ class StepLR(_Formula):
         return self._times(self.gamma if at_a_multiple else 1.0)
 
 
-class MultiStepLR(_Formula):
+class MultiStepLR(LRScheduler):
     """A schedule: the rate is multiplied by `gamma` at each of the epochs in `milestones`.
 
     >>> from tinygrad_poly.optim import SGD
@@ -308,7 +301,7 @@ class MultiStepLR(_Formula):
         return self._times(self.gamma ** self.milestones.count(self.last_epoch))
 
 
-class ExponentialLR(_Formula):
+class ExponentialLR(LRScheduler):
     """A schedule: the rate is multiplied by `gamma` every epoch.
 
     >>> from tinygrad_poly.optim import SGD
@@ -326,7 +319,7 @@ class ExponentialLR(_Formula):
         return self._times(1.0 if self._is_first else self.gamma)
 
 
-class CosineAnnealingLR(_Formula):
+class CosineAnnealingLR(LRScheduler):
     """A schedule: from the first rate to `eta_min` in `T_max` epochs, along half a period of the cosine.
 
     The rate of epoch t is eta_min + ½ (first − eta_min) (1 + cos(π t/T_max)), reached from that of the
@@ -358,7 +351,7 @@ class CosineAnnealingLR(_Formula):
         return [factor * (lr - self.eta_min) + self.eta_min for lr in self._rates()]
 
 
-class CosineAnnealingWarmRestarts(_Formula):
+class CosineAnnealingWarmRestarts(LRScheduler):
     """A schedule: along half a period of the cosine to `eta_min`, again and again; the first takes `T_0` epochs.
 
     Each takes `T_mult` times as long as the one before. `step(epoch)` goes to any epoch, also between whole ones.
@@ -405,7 +398,7 @@ class CosineAnnealingWarmRestarts(_Formula):
         self._set_rates()
 
 
-class _WithMomentum(_Formula):
+class _WithMomentum(LRScheduler):
     """A schedule of the rate and, against it, of the momentum or β₁."""
 
     def _keep_momentum(self) -> None:
@@ -656,7 +649,7 @@ class SequentialLR(ChainedScheduler):
         self._last_lr = self._rates()
 
 
-class ReduceLROnPlateau(_Formula):
+class ReduceLROnPlateau(LRScheduler):
     """A schedule: the rate is multiplied by `factor` when a number stops improving for `patience` epochs.
 
     Args:

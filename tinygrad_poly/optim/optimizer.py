@@ -208,7 +208,7 @@ class Optimizer:
         return "\n".join([*lines, ")"])
 
 
-class TabledOptimizer(Optimizer, Tabled):
+class TabledOptimizer(Tabled, Optimizer):
     """The base of optimizers that name their options in tables."""
 
     options: ClassVar[dict[str, Any]] = {}
@@ -221,14 +221,13 @@ class TabledOptimizer(Optimizer, Tabled):
     def _table(cls) -> tuple[dict[str, Any], dict[str, Any]]:
         return {"params": REQUIRED} | cls.options, cls.named | (dict.fromkeys(TORCHS) if cls.named else {})
 
-    def __init__(self, *given: Any, **named: Any) -> None:
-        options = self._bound(given, named)
+    def _made(self, options: dict[str, Any]) -> None:
         for name in TORCHS:
             if value := options.pop(name, None):
                 raise ValueError(
                     f"{name}={value!r} asks for another way to take a step, and there is one here: leave it out"
                 )
-        super().__init__(options.pop("params"), options | self.fixed)
+        Optimizer.__init__(self, options.pop("params"), options | self.fixed)
 
     def _check(self, group: Group) -> None:
         check_betas(group)

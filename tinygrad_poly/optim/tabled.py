@@ -30,8 +30,8 @@ class Tabled:
         """The options with their defaults, and those that are given by name only."""
         raise NotImplementedError
 
-    def _bound(self, given: tuple[Any, ...], named: dict[str, Any]) -> dict[str, Any]:
-        """All options, from what a constructor was given.
+    def __init__(self, *given: Any, **named: Any) -> None:
+        """Hand all options to `_made`.
 
         Raises:
             TypeError: for an option that there is not, and one that is missing.
@@ -41,7 +41,10 @@ class Tabled:
         except TypeError as error:
             raise TypeError(f"{type(self).__name__}() {error}") from None
         bound.apply_defaults()
-        return bound.arguments
+        self._made(bound.arguments)
+
+    def _made(self, options: dict[str, Any]) -> None:
+        raise NotImplementedError
 
     def _check_limits(self, options: Mapping[str, Any]) -> None:
         """Raise an error unless the options are within their limits.
