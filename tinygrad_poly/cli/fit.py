@@ -199,17 +199,18 @@ def _numbers(weights: Iterable[Tensor]) -> list[float]:
     return [weight.item() for weight in weights]
 
 
-def _given(options: argparse.Namespace, allowed: Iterable[str]) -> dict[str, Any]:
+def given(options: argparse.Namespace, allowed: Iterable[str]) -> dict[str, Any]:
+    """The options that were given, among those that are allowed."""
     return {name: value for name in allowed if (value := getattr(options, name, None)) is not None}
 
 
 def _new(options: argparse.Namespace, note: Callable[[str], None]) -> Plan:
     """A plan from the options, with defaults for the rest."""
     problem = PROBLEMS[options.curve]
-    given = _given(options, PROBLEM | DESCENT)
+    asked = given(options, PROBLEM | DESCENT)
     # Defaults of the tutorials' points and of plain descent say nothing about others.
-    rate = {} if given.keys().isdisjoint({"data", "optimizer"}) or given.get("optimizer") == "sgd" else {"lr": None}
-    settings = PROBLEM | DESCENT | problem.defaults | rate | given | _reading(options, note)
+    rate = {} if asked.keys().isdisjoint({"data", "optimizer"}) or asked.get("optimizer") == "sgd" else {"lr": None}
+    settings = PROBLEM | DESCENT | problem.defaults | rate | asked | _reading(options, note)
     if "points" not in problem.defaults and settings["data"] is None:
         raise UsageError("--data is missing: a text file with columns of numbers, x and y")
     origin = "the given weights" if settings["start"] else f"random weights (seed {settings['seed']})"
@@ -217,7 +218,7 @@ def _new(options: argparse.Namespace, note: Callable[[str], None]) -> Plan:
 
 
 def _reading(options: argparse.Namespace, note: Callable[[str], None]) -> dict[str, Any]:
-    return {"device": options.device, "say": note} | _given(options, READING)
+    return {"device": options.device, "say": note} | given(options, READING)
 
 
 def _resumed(options: argparse.Namespace, note: Callable[[str], None]) -> Plan:
@@ -227,11 +228,11 @@ def _resumed(options: argparse.Namespace, note: Callable[[str], None]) -> Plan:
     if before.problem.get("curve") != options.curve or not PROBLEM.keys() <= before.problem.keys():
         raise DataError(f"{path} was not saved by `tinygrad-poly fit {options.curve}`")
     was = before.problem | {name: getattr(before, name) for name in DESCENT}
-    given = _given(options, PROBLEM | DESCENT)
-    for name, value in given.items():
+    asked = given(options, PROBLEM | DESCENT)
+    for name, value in asked.items():
         if name not in CHANGEABLE and value != was[name]:
             raise UsageError(f"--{name.replace('_', '-')} cannot change in a resumed run: it was {was[name]}")
-    settings = was | given | _reading(options, note)
+    settings = was | asked | _reading(options, note)
     if settings["steps"] <= before.step:
         raise UsageError(f"{path} has taken {before.step} steps already: give a larger number of --steps in all")
     try:

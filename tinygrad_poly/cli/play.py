@@ -5,7 +5,7 @@ from typing import Any
 
 from tinygrad_poly import _files as files
 from tinygrad_poly.cli.explain import write
-from tinygrad_poly.cli.fit import DEGREE, PROBLEM
+from tinygrad_poly.cli.fit import DEGREE, PROBLEM, given
 from tinygrad_poly.cli.options import DONE, SEED
 
 
@@ -37,10 +37,8 @@ def _run(options: argparse.Namespace) -> int:
     files.check_writable(output)
     of_file = options.what not in ("sin", "line")
     problem = PROBLEMS["poly" if of_file else options.what]
-    given = {"seed": options.seed, "data": options.what if of_file else None}
-    settings = PROBLEM | problem.defaults | given
-    if options.degree is not None:
-        settings["degree"] = options.degree
+    settings = PROBLEM | problem.defaults | given(options, ("seed", "degree"))
+    settings["data"] = options.what if of_file else None
     task = problem.set_up(settings)
     found = as_quadratic(task.loss, task.start, task.x, task.y)
     stable = None if found is None else found.largest_stable_lr

@@ -23,11 +23,20 @@ def add(commands: Any) -> None:
     parser.set_defaults(run=_run)
 
 
+def _program(name: str) -> tuple[str, list[str]]:
+    from tinygrad_poly.tutorials.programs import program
+
+    try:
+        return program(name.upper())
+    except ValueError as error:
+        raise UsageError(error) from None
+
+
 def _explain(name: str, path: str) -> int:
     """Run the program by the engine up to its first backward pass, and explain that."""
     from tinygrad_poly import explain
     from tinygrad_poly.engine.apply import wrap
-    from tinygrad_poly.tutorials.programs import output, program
+    from tinygrad_poly.tutorials.programs import output
 
     class Reached(Exception):  # noqa: N818 - it is none
         """The backward pass begins."""
@@ -40,10 +49,7 @@ def _explain(name: str, path: str) -> int:
             raise Reached
 
     files.check_writable(path)
-    try:
-        says, parts = program(name.upper())
-    except ValueError as error:
-        raise UsageError(error) from None
+    says, parts = _program(name)
     with suppress(Reached), FirstStep() as recorded:
         output(parts[-1])
     loss: Any = wrap(recorded.records[-1].value, recorded.records[-1].node)
@@ -54,14 +60,10 @@ def _explain(name: str, path: str) -> int:
 
 
 def _show(names: list[str]) -> int:
-    from tinygrad_poly.tutorials.programs import beside, output, program
+    from tinygrad_poly.tutorials.programs import beside, output
 
     width = shutil.get_terminal_size().columns
-    try:
-        found = [program(name.upper()) for name in names]
-    except ValueError as error:
-        raise UsageError(error) from None
-    for says, parts in found:
+    for says, parts in [_program(name) for name in names]:
         print(says, end="\n\n")
         titled = [f"# {how}\n{part}" for how, part in zip(("by hand", "by the engine"), parts)]
         print(beside(titled, width), end="\n\n")
