@@ -4,6 +4,7 @@ No rule here divides by an element, so that zeros among the elements are like an
 """
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -14,13 +15,19 @@ from tinygrad_poly.derivatives.shapes import flip, inverse, permute, reshape
 from tinygrad_poly.engine.arrays import NUMPY, Array, Shape, library, namespace
 from tinygrad_poly.engine.operation import Operation
 
+
+def _scan(older: str, name: str) -> Callable[[Array, int], Array]:
+    """The function that a library has under an older name or under the standard's."""
+
+    def scan(x: Array, axis: int) -> Array:
+        xp = namespace(x)
+        return getattr(xp, older)(x, axis) if hasattr(x, older) else getattr(xp, name)(x, axis=axis)
+
+    return scan
+
+
 cumsum: Operation = Operation(
-    "Cumsum",
-    in_single(
-        lambda x, axis: (
-            namespace(x).cumsum(x, axis) if hasattr(x, "cumsum") else namespace(x).cumulative_sum(x, axis=axis)
-        )
-    ),
+    "Cumsum", in_single(_scan("cumsum", "cumulative_sum")),
     lambda g, axis: flip(cumsum(flip(g, (axis,)), axis), (axis,)), saves="nothing", expands=True,
     formula="yₖ = Σᵢ xᵢ over i ≤ k", derivative="∂yₖ/∂xᵢ = 1 for i ≤ k, otherwise 0",
 )  # fmt: skip
@@ -96,10 +103,7 @@ recurrence: Operation = Operation(
 
 # ∂L/∂xᵢ = yᵢ₋₁ Σ gₖ xᵢ₊₁ ⋯ xₖ over k ≥ i, and that sum is gᵢ + xᵢ₊₁ · (the same sum of i + 1).
 cumprod: Operation = Operation(
-    "Cumprod",
-    lambda x, axis: (
-        namespace(x).cumprod(x, axis) if hasattr(x, "cumprod") else namespace(x).cumulative_prod(x, axis=axis)
-    ),
+    "Cumprod", _scan("cumprod", "cumulative_prod"),
     lambda g, x, y, axis: recurrence(g, x, axis, True) * shift(y, axis, False, 1.0), saves="both", expands=True,
     formula="yₖ = x₁ ⋯ xₖ", derivative="∂yₖ/∂xᵢ = the product of the other k − 1, for i ≤ k, otherwise 0",
 )  # fmt: skip
