@@ -37,10 +37,8 @@ def _or_in_place(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
             *options, inplace = options  # type: ignore[assignment]
         return (into if inplace else function)(input, *options, **named)
 
-    said, extra = (
-        inspect.signature(function),
-        inspect.Parameter("inplace", inspect.Parameter.KEYWORD_ONLY, default=False),
-    )
+    said = inspect.signature(function)
+    extra = inspect.Parameter("inplace", inspect.Parameter.KEYWORD_ONLY, default=False)
     call.__signature__ = said.replace(parameters=[*said.parameters.values(), extra])  # type: ignore[attr-defined]
     return call
 

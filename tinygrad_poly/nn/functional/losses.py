@@ -465,12 +465,8 @@ def cosine_embedding_loss(
     square1, square2 = ((x * x).sum(-1) + 1e-12 for x in (input1, input2))
     cosine = (input1 * input2).sum(-1) / functions.sqrt(square1 * square2)
     unlike = functions.clamp(cosine - margin, min=0)
-    return _reduced(_of_signs(target, 1 - cosine, unlike), reduction)
-
-
-def _of_signs(target: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
-    """`positive` where the target is 1, `negative` where it is −1, else 0."""
-    return functions.where(target == 1, positive, functions.where(target == -1, negative, 0.0))
+    loss = functions.where(target == 1, 1 - cosine, functions.where(target == -1, unlike, 0.0))
+    return _reduced(loss, reduction)
 
 
 @_with_old_arguments()
