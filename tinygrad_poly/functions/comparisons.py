@@ -146,10 +146,7 @@ def isclose(input: Tensor, other: Any, rtol: float = 1e-05, atol: float = 1e-08,
         result = (a == b) | ((distance < math.inf) & (distance <= atol + rtol * abs(b)))
         return result | ((a != a) & (b != b)) if equal_nan else result
 
-    result = comparison(close)(checked(input, "isclose"), other)
-    if result is NotImplemented:
-        raise DtypeError(f"isclose() expects a tensor, an array or a number, not {type(other).__name__}")
-    return result  # type: ignore[no-any-return]
+    return either(comparison(close), close, checked(input, "isclose"), other, "isclose")
 
 
 def allclose(input: Tensor, other: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> bool:
