@@ -6,11 +6,12 @@ Read a row as: name, y = f(x), ∂L/∂x with g = ∂L/∂y.
 import math
 from collections.abc import Callable
 from math import inf, nan
+from typing import Any
 
 import numpy as np
 
 from tinygrad_poly.engine.arrays import NUMPY, Array, common, library, namespace, of_library
-from tinygrad_poly.engine.operation import Operation, Point
+from tinygrad_poly.engine.operation import Operation, Point, Rule
 
 LOG_2 = math.log(2)
 LOG_10 = math.log(10)
@@ -28,42 +29,44 @@ where: Operation = Operation(
     note="the condition c has no derivative; an infinite slope on the way to the branch not taken gives NaN",
 )  # fmt: skip
 
+
+def _function(name: str, rule: Rule, **said: Any) -> Operation:
+    """The row of a function that array libraries have under the row's name: "Sin" is computed by `sin`."""
+    return Operation(name, of_library(name.lower()), rule, **said)
+
+
 # Exponentials and logarithms
 
-exp = Operation("Exp", of_library("exp"), lambda g, y: g * y, saves="output", formula="eˣ", derivative="eˣ")
+exp = _function("Exp", lambda g, y: g * y, saves="output", formula="eˣ", derivative="eˣ")
 
-exp2 = Operation(
-    "Exp2", of_library("exp2"), lambda g, y: g * (y * LOG_2), saves="output", formula="2ˣ", derivative="2ˣ log 2"
-)
+exp2 = _function("Exp2", lambda g, y: g * (y * LOG_2), saves="output", formula="2ˣ", derivative="2ˣ log 2")
 
-expm1 = Operation(
-    "Expm1", of_library("expm1"), lambda g, y: g * (y + 1), saves="output", formula="eˣ − 1", derivative="eˣ"
-)
+expm1 = _function("Expm1", lambda g, y: g * (y + 1), saves="output", formula="eˣ − 1", derivative="eˣ")
 
-log = Operation(
-    "Log", of_library("log"), lambda g, x: g / x, formula="log x", derivative="1/x",
+log = _function(
+    "Log", lambda g, x: g / x, formula="log x", derivative="1/x",
     special=(Point(0, -inf, inf, -inf), Point(-1, nan, -1, -1)),
 )  # fmt: skip
 
-log2 = Operation(
-    "Log2", of_library("log2"), lambda g, x: g / (x * LOG_2), formula="log₂ x", derivative="1/(x log 2)",
+log2 = _function(
+    "Log2", lambda g, x: g / (x * LOG_2), formula="log₂ x", derivative="1/(x log 2)",
     special=(Point(0, -inf, inf, -inf), Point(-1, nan, -1 / LOG_2, -1 / LOG_2)),
 )  # fmt: skip
 
-log10 = Operation(
-    "Log10", of_library("log10"), lambda g, x: g / (x * LOG_10), formula="log₁₀ x", derivative="1/(x log 10)",
+log10 = _function(
+    "Log10", lambda g, x: g / (x * LOG_10), formula="log₁₀ x", derivative="1/(x log 10)",
     special=(Point(0, -inf, inf, -inf), Point(-1, nan, -1 / LOG_10, -1 / LOG_10)),
 )  # fmt: skip
 
-log1p = Operation(
-    "Log1P", of_library("log1p"), lambda g, x: g / (1 + x), formula="log(1 + x)", derivative="1/(1 + x)",
+log1p = _function(
+    "Log1P", lambda g, x: g / (1 + x), formula="log(1 + x)", derivative="1/(1 + x)",
     special=(Point(-1, -inf, inf, -inf), Point(-2, nan, -1, -1)),
 )  # fmt: skip
 
 # Roots
 
-sqrt = Operation(
-    "Sqrt", of_library("sqrt"), lambda g, y: g / (2 * y), saves="output", formula="√x", derivative="1/(2√x)",
+sqrt = _function(
+    "Sqrt", lambda g, y: g / (2 * y), saves="output", formula="√x", derivative="1/(2√x)",
     special=(Point(0, 0, inf, -inf), Point(-1, nan, nan, nan)),
 )  # fmt: skip
 
@@ -80,19 +83,19 @@ def _cbrt_slope(g: Array, y: Array) -> Array:
     return g * (r * r / 3)
 
 
-cbrt = Operation(
-    "Cbrt", of_library("cbrt"), _cbrt_slope, saves="output", formula="∛x", derivative="1/(3 ∛x²)",
+cbrt = _function(
+    "Cbrt", _cbrt_slope, saves="output", formula="∛x", derivative="1/(3 ∛x²)",
     special=(Point(0, 0, inf, -inf),),
 )  # fmt: skip
 
 # Angles
 
-sin = Operation("Sin", of_library("sin"), lambda g, x: g * cos(x), formula="sin x", derivative="cos x")
+sin = _function("Sin", lambda g, x: g * cos(x), formula="sin x", derivative="cos x")
 
-cos: Operation = Operation("Cos", of_library("cos"), lambda g, x: -g * sin(x), formula="cos x", derivative="−sin x")
+cos: Operation = _function("Cos", lambda g, x: -g * sin(x), formula="cos x", derivative="−sin x")
 
-tan = Operation(
-    "Tan", of_library("tan"), lambda g, y: g * (1 + y * y), saves="output", formula="tan x", derivative="1 + tan² x",
+tan = _function(
+    "Tan", lambda g, y: g * (1 + y * y), saves="output", formula="tan x", derivative="1 + tan² x",
     note="poles at ±π/2, ±3π/2, …, which no floating-point number meets",
 )  # fmt: skip
 
@@ -106,42 +109,35 @@ square_minus_one = Operation(
     "Sub", lambda x: (x - 1) * (x + 1), lambda g, x: g * (2 * x), formula="x² − 1", derivative="2x"
 )
 
-asin = Operation(
-    "Asin", of_library("asin"), lambda g, x: g / sqrt(one_minus_square(x)),
-    formula="arcsin x", derivative="1/√(1 − x²)",
+asin = _function(
+    "Asin", lambda g, x: g / sqrt(one_minus_square(x)), formula="arcsin x", derivative="1/√(1 − x²)",
     special=(Point(1, math.pi / 2, inf, inf), Point(-1, -math.pi / 2, inf, -inf), Point(2, nan, nan, nan)),
 )  # fmt: skip
 
-acos = Operation(
-    "Acos", of_library("acos"), lambda g, x: -g / sqrt(one_minus_square(x)),
-    formula="arccos x", derivative="−1/√(1 − x²)",
+acos = _function(
+    "Acos", lambda g, x: -g / sqrt(one_minus_square(x)), formula="arccos x", derivative="−1/√(1 − x²)",
     special=(Point(1, 0, -inf, -inf), Point(-1, math.pi, -inf, inf), Point(2, nan, nan, nan)),
 )  # fmt: skip
 
-atan = Operation("Atan", of_library("atan"), lambda g, x: g / (1 + x * x), formula="arctan x", derivative="1/(1 + x²)")
+atan = _function("Atan", lambda g, x: g / (1 + x * x), formula="arctan x", derivative="1/(1 + x²)")
 
 # Hyperbolic functions
 
-sinh = Operation("Sinh", of_library("sinh"), lambda g, x: g * cosh(x), formula="sinh x", derivative="cosh x")
+sinh = _function("Sinh", lambda g, x: g * cosh(x), formula="sinh x", derivative="cosh x")
 
-cosh: Operation = Operation("Cosh", of_library("cosh"), lambda g, x: g * sinh(x), formula="cosh x", derivative="sinh x")
+cosh: Operation = _function("Cosh", lambda g, x: g * sinh(x), formula="cosh x", derivative="sinh x")
 
-tanh = Operation(
-    "Tanh", of_library("tanh"), lambda g, y: g * (1 - y * y), saves="output", formula="tanh x", derivative="1 − tanh² x"
-)
+tanh = _function("Tanh", lambda g, y: g * (1 - y * y), saves="output", formula="tanh x", derivative="1 − tanh² x")
 
-asinh = Operation(
-    "Asinh", of_library("asinh"), lambda g, x: g / sqrt(1 + x * x), formula="arsinh x", derivative="1/√(x² + 1)"
-)
+asinh = _function("Asinh", lambda g, x: g / sqrt(1 + x * x), formula="arsinh x", derivative="1/√(x² + 1)")
 
-acosh = Operation(
-    "Acosh", of_library("acosh"), lambda g, x: g / sqrt(square_minus_one(x)),
-    formula="arcosh x", derivative="1/√(x² − 1)",
+acosh = _function(
+    "Acosh", lambda g, x: g / sqrt(square_minus_one(x)), formula="arcosh x", derivative="1/√(x² − 1)",
     special=(Point(1, 0, inf, -inf), Point(0, nan, nan, nan), Point(-2, nan, 3**-0.5, 2 * 3**-1.5)),
 )  # fmt: skip
 
-atanh = Operation(
-    "Atanh", of_library("atanh"), lambda g, x: g / one_minus_square(x), formula="artanh x", derivative="1/(1 − x²)",
+atanh = _function(
+    "Atanh", lambda g, x: g / one_minus_square(x), formula="artanh x", derivative="1/(1 − x²)",
     special=(Point(1, inf, inf, inf), Point(-1, -inf, inf, -inf), Point(2, nan, -1 / 3, 4 / 9)),
 )  # fmt: skip
 
