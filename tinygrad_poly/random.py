@@ -84,10 +84,8 @@ class Generator:
         if not 1 <= left <= 624 or key.max() >= 2**32:
             raise DtypeError("these bytes are no state of a generator; give what get_state() returned")
         self.manual_seed(int(seed))
-        self._words.state = {
-            "bit_generator": "MT19937",
-            "state": {"key": key.astype(np.uint32), "pos": 625 - int(left)},
-        }
+        state = {"key": key.astype(np.uint32), "pos": 625 - int(left)}
+        self._words.state = {"bit_generator": "MT19937", "state": state}
         self._second_normal = float(spare) if valid else None
         return self
 

@@ -206,13 +206,8 @@ class Tensor(Methods):
         """
         output = walk.start(self, gradient, create_graph)
         retain = create_graph if retain_graph is None else retain_graph
-        walk.walk(
-            [output],
-            targets=None if inputs is None else walk.inputs_of(inputs, "backward"),
-            retain_graph=retain,
-            create_graph=create_graph,
-            accumulate=True,
-        )
+        targets = None if inputs is None else walk.inputs_of(inputs, "backward")
+        walk.walk([output], targets=targets, retain_graph=retain, create_graph=create_graph, accumulate=True)
 
     def detach(self) -> Tensor:
         """The same numbers without the graph, in shared memory: a write into one changes the other."""

@@ -200,13 +200,11 @@ def _no_forward(*_: Any) -> NoReturn:
     raise NotImplementedError("a Function computes its outputs before they are recorded")
 
 
-_OUTPUT = Operation(
-    "Output",
-    _no_forward,
-    lambda g, number, count: _Several([g if k == number else None for k in range(count)]),
-    saves="nothing",
-    expands=True,
-)
+def _one_of_several(g: Any, number: int, count: int) -> _Several:
+    return _Several([g if k == number else None for k in range(count)])
+
+
+_OUTPUT = Operation("Output", _no_forward, _one_of_several, saves="nothing", expands=True)
 _END = Operation("Error", _no_forward, _end, saves="nothing")
 
 
@@ -243,10 +241,8 @@ class _Call:
         ctx, recorded = self.ctx, isinstance(outputs, Tensor)
         arrays, node = (outputs.array, outputs.node) if recorded else (outputs, None)
         # Tensors of its own, which it may write into: the walk hands one cotangent to several rules.
-        given = [
-            x if x is None else wrap(x.array, x.node) if recorded else wrap(x, None)
-            for x in (g if type(g) is _Several else (g,))
-        ]
+        several = g if type(g) is _Several else (g,)
+        given = [x if x is None else wrap(x.array, x.node) if recorded else wrap(x, None) for x in several]
         if ctx._materialize:
             xp = namespace(next(x.array for x in given if x is not None))
             for k, kind in enumerate(self.outputs):

@@ -128,9 +128,8 @@ def length(x: Array, axis: Shape | None, keepdims: bool) -> Array:
 def _std(x: Array, axis: Shape | None, keepdims: bool, correction: float) -> Array:
     left = degrees_of_freedom(x.shape, axis, correction)
     # The array's own division: that of a Python number by 0 would raise.
-    return length(x - mean(x, axis, True), axis, keepdims) / namespace(x).sqrt(
-        namespace(x).asarray(left, dtype=x.dtype)
-    )
+    xp = namespace(x)
+    return length(x - mean(x, axis, True), axis, keepdims) / xp.sqrt(xp.asarray(left, dtype=x.dtype))
 
 
 def _std_slope(g: Array, x: Array, y: Array, axis: Shape | None, keepdims: bool, correction: float) -> Array:

@@ -118,12 +118,12 @@ def _others(rows: Array) -> Array:
     if length < LONG:
         before = shift(cumprod(rows, last), last, False, 1.0)
         return before * flip(shift(cumprod(flip(rows, (last,)), last), last, False, 1.0), (last,))
-    first, second, odd = (
-        getitem(rows, at(last, slice(length // 2 * i, length // 2 * (i + 1) if i < 2 else None))) for i in range(3)
-    )
+    half = length // 2
+    parts = slice(half), slice(half, 2 * half), slice(2 * half, None)
+    first, second, odd = (getitem(rows, at(last, part)) for part in parts)
     pairs = _others(cat.of(2)(first * second, odd, last) if length % 2 else first * second)
-    of_pairs = getitem(pairs, at(last, slice(length // 2)))
-    found = (of_pairs * second, of_pairs * first, getitem(pairs, at(last, slice(length // 2, None))))
+    of_pairs = getitem(pairs, at(last, slice(half)))
+    found = (of_pairs * second, of_pairs * first, getitem(pairs, at(last, slice(half, None))))
     return cat.of(2 + length % 2)(*found[: 2 + length % 2], last)
 
 

@@ -40,9 +40,8 @@ def functional_call(
     >>> functional_call(layer, {"weight": tensor([[2.0]]), "bias": tensor([1.0])}, tensor([3.0]))
     tensor([7.])
     """
-    several = (
-        [parameter_and_buffer_dicts] if isinstance(parameter_and_buffer_dicts, Mapping) else parameter_and_buffer_dicts
-    )
+    dicts = parameter_and_buffer_dicts
+    several = [dicts] if isinstance(dicts, Mapping) else dicts
     given = {name: x for part in several for name, x in part.items()}
     if len(given) != sum(map(len, several)):
         raise StructureError("functional_call(): a name is in two of the dicts")

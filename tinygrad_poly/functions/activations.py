@@ -208,9 +208,8 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
     shape, count = checked(input, "prelu").shape, checked(weight, "prelu").numel()
     if weight.ndim > 1 or count not in (1, shape[1] if len(shape) > 1 else 1):
         raise ShapeError(f"prelu needs one weight, or one for each channel of {shape}, not {weight.shape}")
-    return apply_operation(
-        activations.prelu, input, weight.reshape((count,) + (1,) * (len(shape) - 2) if shape else ())
-    )
+    of_channels = weight.reshape((count,) + (1,) * (len(shape) - 2) if shape else ())
+    return apply_operation(activations.prelu, input, of_channels)
 
 
 def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:

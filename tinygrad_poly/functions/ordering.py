@@ -375,9 +375,8 @@ def _quantile(input: Tensor, q: Any, dim: int | None, keepdim: bool, interpolati
     last = xp.sum(astype(~missing, x.dtype), axis=0, keepdims=True) - 1 if skips else x.shape[at] - 1
     place = xp.reshape(fractions, (-1, *[1] * (x.ndim - 1))) * last
     place = xp.where(place < 0, xp.zeros_like(place), place)
-    place = xp.broadcast_to(
-        xp.round(place) if interpolation == "nearest" else place, (place.shape[0], *ordered.shape[1:])
-    )
+    place = xp.round(place) if interpolation == "nearest" else place
+    place = xp.broadcast_to(place, (place.shape[0], *ordered.shape[1:]))
     lower = xp.floor(place)
     first, then = [take_along_dim(ordered, wrap(astype(i, xp.int64), None), 0) for i in (lower, xp.ceil(place))]
     result = arithmetic.lerp(first, then, wrap(_BETWEEN[interpolation](place - lower, xp), None))

@@ -116,9 +116,8 @@ def kron(input: Tensor, other: Tensor) -> Tensor:
     """
     ndim = max(checked(input, "kron").ndim, checked(other, "kron").ndim)
     a, b = ((1,) * (ndim - x.ndim) + x.shape for x in (input, other))
-    blocks = input.reshape([n for length in a for n in (length, 1)]) * other.reshape(
-        [n for length in b for n in (1, length)]
-    )
+    rows, columns = [n for length in a for n in (length, 1)], [n for length in b for n in (1, length)]
+    blocks = input.reshape(rows) * other.reshape(columns)
     return blocks.reshape([n * k for n, k in zip(a, b)])
 
 

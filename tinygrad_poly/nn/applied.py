@@ -21,9 +21,8 @@ class Applied(Module):
     ) -> None:
         if function is not None:
             options = list(inspect.signature(function).parameters.values())[inputs:]
-            cls.__signature__ = inspect.Signature(
-                [p.replace(kind=p.POSITIONAL_OR_KEYWORD) for p in options if p.name != "training"]
-            )
+            kept = [p.replace(kind=p.POSITIONAL_OR_KEYWORD) for p in options if p.name != "training"]
+            cls.__signature__ = inspect.Signature(kept)
             cls._function, cls._shown = staticmethod(function), shown
             cls._trains = any(p.name == "training" for p in options)
 
