@@ -197,8 +197,14 @@ def _svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian:
     return ours.linalg.svd(a, full_matrices) if compute_uv else ours.linalg.svdvals(a)
 
 
+_WITH_NUMPYS_NAMES = (
+    *(_where, _dot, _roll, _pad, _cross, _convolve, _polyval, _polyfit, _expand_dims, _angle, _diff, _gradient),
+    *(_linspace, _select, _partition),
+)
+
 # How NumPy's functions, with NumPy's arguments, read here.
 FUNCTIONS: dict[str, Callable[..., Any]] = {
+    **{function.__name__.removeprefix("_"): function for function in _WITH_NUMPYS_NAMES},
     **{name: _reduction(name) for name in ("amax", "amin", "all", "any", "nansum", "nanmean")},
     **{name: _reduction(name) for name in ("argmax", "argmin", "count_nonzero")},
     **{name: _total(name) for name in ("sum", "prod")},
@@ -207,11 +213,9 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "min": _reduction("amin"),
     "var": lambda a, axis=None, *, ddof=0, keepdims=False: ours.var(a, axis, correction=ddof, keepdim=keepdims),
     "std": lambda a, axis=None, *, ddof=0, keepdims=False: ours.std(a, axis, correction=ddof, keepdim=keepdims),
-    "cumsum": _scan("cumsum"),
-    "cumprod": _scan("cumprod"),
+    **{name: _scan(name) for name in ("cumsum", "cumprod")},
     "sort": lambda a, axis=-1: ours.sort(a.reshape(-1), 0)[0] if axis is None else ours.sort(a, axis)[0],
     "argsort": lambda a, axis=-1: ours.argsort(a.reshape(-1), 0) if axis is None else ours.argsort(a, axis),
-    "where": _where,
     "clip": lambda a, a_min=None, a_max=None, *, min=None, max=None: ours.clip(
         a, min if a_min is None else a_min, max if a_max is None else a_max
     ),
@@ -227,19 +231,16 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "swapaxes": lambda a, axis1, axis2: ours.swapaxes(a, axis1, axis2),
     "moveaxis": lambda a, source, destination: ours.moveaxis(a, source, destination),
     "squeeze": lambda a, axis=None: ours.squeeze(a, axis),
-    "expand_dims": _expand_dims,
     "broadcast_to": lambda array, shape: ours.broadcast_to(array, shape),
     "broadcast_arrays": lambda *args: ours.broadcast_arrays(*args),
     "flip": lambda m, axis=None: ours.flip(m, axis=axis),
     "flipud": lambda m: ours.flip(m, 0),
     "fliplr": lambda m: ours.flip(m, 1),
-    "roll": _roll,
     "rot90": lambda m, k=1, axes=(0, 1): ours.rot90(m, k, axes),
     "concatenate": lambda arrays, axis=0, *, dtype=None: _joined("cat")(arrays, axis, dtype=dtype),
     "stack": lambda arrays, axis=0, *, dtype=None: _joined("stack")(arrays, axis, dtype=dtype),
     "hstack": lambda tup, *, dtype=None: _joined("hstack")(tup, dtype=dtype),
     "vstack": lambda tup, *, dtype=None: _joined("vstack")(tup, dtype=dtype),
-    "pad": _pad,
     "split": _equal_parts,
     "array_split": lambda ary, indices_or_sections, axis=0: ours.tensor_split(ary, indices_or_sections, axis),
     "unstack": lambda x, *, axis=0: ours.unstack(x, axis),
@@ -259,23 +260,17 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "real": lambda val: val,
     "real_if_close": lambda a, tol=100: a,
     "imag": lambda val: ours.zeros_like(val),
-    "angle": _angle,
-    "dot": _dot,
     "outer": lambda a, b: ours.outer(a.reshape(-1), b.reshape(-1)),
     "inner": lambda a, b: ours.inner(a, b),
     "tensordot": lambda a, b, axes=2: ours.tensordot(a, b, axes),
     "kron": lambda a, b: ours.kron(a, b),
     "vdot": lambda a, b: ours.dot(a.reshape(-1), b.reshape(-1)),
-    "cross": _cross,
     "einsum": lambda *operands, optimize=False: ours.einsum(*operands),
     "trace": lambda a, offset=0, axis1=0, axis2=1: ours.diagonal(a, offset, axis1, axis2).sum(-1),
     # The coefficient of the highest power comes first for NumPy, and last here.
-    "polyval": _polyval,
-    "polyfit": _polyfit,
     "polymul": lambda a1, a2: ours.polymul(a1, a2),
     "polyder": lambda p, m=1: ours.flip(ours.polyder(ours.flip(p), m), 0),
     "vander": lambda x, N=None, increasing=False: ours.vander(x, N, increasing),
-    "convolve": _convolve,
     "linalg.solve": _solve,
     "linalg.svd": _svd,
     "linalg.qr": lambda a, mode="reduced": ours.linalg.qr(a, mode) if mode != "r" else ours.linalg.qr(a, mode).R,
@@ -285,18 +280,12 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "append": lambda arr, values, axis=None: ours.cat([arr, values], axis),
     "column_stack": lambda tup: ours.column_stack(list(tup)),
     "dstack": lambda tup: ours.dstack(list(tup)),
-    **{
-        name: lambda ary, indices_or_sections, name=name: getattr(ours, name)(ary, indices_or_sections)
-        for name in ("hsplit", "vsplit", "dsplit")
-    },
-    "diff": _diff,
+    "hsplit": lambda ary, indices_or_sections: ours.hsplit(ary, indices_or_sections),
+    "vsplit": lambda ary, indices_or_sections: ours.vsplit(ary, indices_or_sections),
+    "dsplit": lambda ary, indices_or_sections: ours.dsplit(ary, indices_or_sections),
     "fft.fftshift": _shifted(1),
     "fft.ifftshift": _shifted(-1),
-    "gradient": _gradient,
-    "linspace": _linspace,
-    "partition": _partition,
     "rollaxis": lambda a, axis, start=0: ours.movedim(a, axis, start - ((start % (a.ndim + 1)) > axis % a.ndim)),
-    "select": _select,
     "trapezoid": lambda y, x=None, dx=1.0, axis=-1: ours.trapezoid(y, x, dx=dx, dim=axis),
     "linalg.trace": lambda x, *, offset=0: ours.diagonal(x, offset, -2, -1).sum(-1),
 }
@@ -400,9 +389,7 @@ def _in_linalg(name: str) -> Callable[..., Any] | None:
     return call
 
 
-@functools.cache
-def _signature(function: Callable[..., Any]) -> inspect.Signature:
-    return inspect.signature(function)
+_signature = functools.cache(inspect.signature)
 
 
 def _tensors(value: Any) -> Any:
