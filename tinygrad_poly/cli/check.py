@@ -75,9 +75,8 @@ def _found(where: str, scopes: dict[str, dict[str, Any]]) -> tuple[Any, dict[str
         except (Exception, SystemExit) as error:
             if not is_file and isinstance(error, ModuleNotFoundError) and error.name == path:
                 raise UsageError(f"there is no module {path}; a file is written with its ending: {path}.py") from None
-            raise UsageError(
-                f"{path} fails when it is imported: {type(error).__name__}: {error}{_line(error)}"
-            ) from None
+            said = f"{type(error).__name__}: {error}{_line(error)}"
+            raise UsageError(f"{path} fails when it is imported: {said}") from None
         finally:
             del sys.path[0]
     if name not in scopes[path]:
@@ -96,21 +95,13 @@ def _line(error: BaseException) -> str:
 
 def _arguments(loss: Any, scope: dict[str, Any], options: argparse.Namespace) -> list[Any]:
     given = dict(_numbers(text) for text in options.at)
-    args = []
-    parameters = [p for p in inspect.signature(loss).parameters.values() if p.kind in (0, 1)]
-    for p in parameters:
-        if p.name in given:
-            args.append(given.pop(p.name))
-        elif p.name in scope:
-            args.append(scope[p.name])
-        elif p.default is not p.empty:
-            args.append(p.default)
-        else:
-            raise UsageError(f"the loss needs a value for {p.name}: --at {p.name}=0.5, or a variable in its file")
-    if given:
-        names = ", ".join(p.name for p in parameters)
-        raise UsageError(f"--at names {next(iter(given))!r}, but the arguments of the loss are {names}")
-    return args
+    defaults = {p.name: p.default for p in inspect.signature(loss).parameters.values() if p.kind in (0, 1)}
+    if odd := [name for name in given if name not in defaults]:
+        raise UsageError(f"--at names {odd[0]!r}, but the arguments of the loss are {', '.join(defaults)}")
+    values = {name: given.get(name, scope.get(name, default)) for name, default in defaults.items()}
+    if missing := [name for name, value in values.items() if value is inspect.Parameter.empty]:
+        raise UsageError(f"the loss needs a value for {missing[0]}: --at {missing[0]}=0.5, or a variable in its file")
+    return list(values.values())
 
 
 def _numbers(text: str) -> tuple[str, Any]:
