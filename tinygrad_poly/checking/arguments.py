@@ -181,13 +181,10 @@ class Arguments:
 
 def made_by(library: str, array: Any, requires_grad: bool) -> Any:
     """An array as one of a library's."""
-    if library == "tensor":
-        made = make_tensor(array)
-        return made.requires_grad_() if requires_grad else made
-    if library == "torch":
-        made = importlib.import_module("torch").from_numpy(np.asarray(array).copy())
-        return made.requires_grad_() if requires_grad else made
-    return array if array.ndim else array[()]
+    if library == "numpy":
+        return array if array.ndim else array[()]
+    make = make_tensor if library == "tensor" else importlib.import_module("torch").tensor
+    return make(np.array(array, order="C"), requires_grad=requires_grad)
 
 
 def _names(function: Callable[..., Any], count: int) -> list[str]:
