@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, reduce
+from itertools import product
 from operator import add, mul
 
 from tinygrad_poly.checking.programs import Input, Instruction, Numbers, Program
@@ -26,16 +28,12 @@ class Polynomial:
     @cached_property
     def terms(self) -> dict[Exponents, int]:
         """The coefficient of each power, after multiplying out."""
-        variables = len(self.points)
-        product: dict[Exponents, int] = {(0,) * variables: 1}
+        terms: dict[Exponents, int] = {(0,) * len(self.points): 1}
         for factor in self.factors:
-            result: dict[Exponents, int] = {}
-            for exponents, coefficient in product.items():
-                for i, a in enumerate(factor):
-                    raised = tuple(e + (k == i) for k, e in enumerate(exponents))
-                    result[raised] = result.get(raised, 0) + a * coefficient
-            product = result
-        return product
+            before, terms = terms, defaultdict(int)
+            for (exponents, coefficient), (i, a) in product(before.items(), enumerate(factor)):
+                terms[tuple(e + (k == i) for k, e in enumerate(exponents))] += a * coefficient
+        return dict(terms)
 
     def programs(self) -> dict[str, Program]:
         """The three forms."""
@@ -96,8 +94,7 @@ def horner(polynomial: Polynomial, x: list[_Value], constants: Mapping[int, _Val
         result = None
         for e in range(max(exponents[variable] for exponents in terms), -1, -1):
             result = result * x[variable] if result else None
-            part = {exponents: c for exponents, c in terms.items() if exponents[variable] == e}
-            if part:
+            if part := {exponents: c for exponents, c in terms.items() if exponents[variable] == e}:
                 inner = nested(part, variable + 1)
                 result = result + inner if result else inner
         assert result

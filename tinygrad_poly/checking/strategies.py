@@ -191,16 +191,14 @@ class Chain:
         """The chain as a program: its first input is the start, the others are the constants."""
         constants = [Input((), (c,), False) for _, c in self.pattern]
         instructions: list[Instruction] = []
-        last, count = 0, 1 + len(constants)
-        for _ in range(self.times):
-            for k, (step, _) in enumerate(self.pattern, 1):
-                if step == "x+x-x":
-                    instructions += [("add", last, last), ("subtract", count, last)]
-                    count += 2
-                else:
-                    instructions.append((step, last, k) if step != "negative" else (step, last))
-                    count += 1
-                last = count - 1
+        last = 0
+        for k, (step, _) in [*enumerate(self.pattern, 1)] * self.times:
+            after = 1 + len(constants) + len(instructions)
+            if step == "x+x-x":
+                instructions += [("add", last, last), ("subtract", after, last)]
+            else:
+                instructions.append((step, last, k) if step != "negative" else (step, last))
+            last = len(constants) + len(instructions)
         return Program((Input((), (self.start,)), *constants), tuple(instructions))
 
 

@@ -113,10 +113,9 @@ def graph_size(tensor: Any) -> int:
 
 def _parameters(step: Callable[[], Any]) -> Iterator[tuple[str, Any]]:
     """The tensors that require grad among what a function names, and the parameters of the modules."""
-    scope: dict[str, Any] = dict(vars(getattr(step, "__self__", object))) if hasattr(step, "__self__") else {}
+    scope = dict(getattr(getattr(step, "__self__", None), "__dict__", {}))
     function = getattr(step, "__func__", step)
-    scope |= variables(function) if hasattr(function, "__code__") else {}
-    yield from named(scope)
+    return named(scope | dict(variables(function) if hasattr(function, "__code__") else ()))
 
 
 def named(scope: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
