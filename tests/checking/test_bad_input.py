@@ -66,7 +66,7 @@ def test_a_gradient_of_whole_numbers_is_wrong_beside_them_and_is_told_so():
     ("loss", "gradient", "error", "said"),
     [
         (lambda x: 3, twice, TypeError, "int64, which has no derivative"),
-        (lambda x: [np.sum(x)], twice, TypeError, "not list"),
+        (lambda x: [np.sum(x)], twice, TypeError, "not list: check one part"),
         (lambda x: None, twice, TypeError, "is a return missing"),
         (lambda x: 1 / 0, twice, ZeroDivisionError, "division by zero"),
         (square, {"x": 2 * X, "y": X}, TypeError, "'y'"),

@@ -50,6 +50,44 @@ def test_a_function_of_torch_is_checked():
     assert (found.code, found.numbers["ratio"]) == ("factor", "2")
 
 
+@pytest.mark.parametrize("library", [tg, torch], ids=["ours", "torch"])
+def test_numbers_beside_the_tensors_of_an_operation_are_constants(library):
+    class Clamp(library.autograd.Function):
+        @staticmethod
+        def forward(ctx, x, low, high):
+            ctx.save_for_backward(x)
+            ctx.bounds = low, high
+            return x.clamp(low, high)
+
+        @staticmethod
+        def backward(ctx, g):
+            (x,), (low, high) = ctx.saved_tensors, ctx.bounds
+            return g * (x > low) * (x < high), None, None
+
+    report = check_gradients(Clamp, None, X / 2.2 - 1, -0.3, 0.3)  # in float32 nothing is seen near by, a kink far off
+    assert report.verdict == "pass"
+    assert [f.name for f in report.findings] == ["x", "x (second derivative)", "x (float32)"]
+
+
+def test_one_argument_of_an_operation_may_be_checked_alone():
+    class Product(autograd.Function):
+        @staticmethod
+        def forward(ctx, a, b):
+            ctx.save_for_backward(a, b)
+            return a * b
+
+        @staticmethod
+        def backward(ctx, g):
+            a, b = ctx.saved_tensors
+            return g * b * 2, g * a
+
+    assert check_gradients(Product, None, X, X + 1, wrt="b").verdict == "pass"
+    assert {f.verdict for f in check_gradients(Product, None, X, X + 1, wrt=["a"]).findings} == {"fail"}
+    x, y = tg.tensor(X, requires_grad=True), tg.tensor(X + 1, requires_grad=True)
+    with pytest.raises(autograd.GradcheckError, match="FAIL: the gradient is wrong"):
+        autograd.gradcheck(Product.apply, (x, y))
+
+
 def test_gradcheck_has_torchs_verdicts_and_this_report():
     for library in (tg, torch):
         x = library.tensor(X, requires_grad=True)

@@ -34,19 +34,25 @@ def floating(value: Any) -> bool:
 class Arguments:
     """The arguments of a function: their leaves as arrays, and how to call functions with other arrays.
 
+    Args:
+        function: which says their names.
+        args: the arguments.
+        constants: whether Python's numbers beside arrays stay what they are, as for an operation on tensors.
+
     Attributes:
         names: of the arguments.
         leaves: NumPy arrays, and whatever else was given, as it was.
         active: the numbers of the leaves that gradients are asked of.
     """
 
-    def __init__(self, function: Callable[..., Any], args: Sequence[Any]) -> None:
+    def __init__(self, function: Callable[..., Any], args: Sequence[Any], constants: bool = False) -> None:
         self.names = _names(function, len(args))
         args = tuple(map(lists_as_arrays, args))
         found = [flatten(arg) for arg in args]
         self.structures: list[Structure] = [structure for _, structure in found]
         self.given = [leaf for leaves, _ in found for leaf in leaves]
-        self.leaves = [as_array(leaf) for leaf in self.given]
+        constants = constants and any(not isinstance(leaf, float) and floating(as_array(leaf)) for leaf in self.given)
+        self.leaves: list[Any] = [x if constants and isinstance(x, (int, float)) else as_array(x) for x in self.given]
         self.paths = [name + path for name, s in zip(self.names, self.structures) for path in s.paths()]
         owners = [k for k, (leaves, _) in enumerate(found) for _ in leaves]
         self.parts = [[i for i, owner in enumerate(owners) if owner == k] for k in range(len(args))]
@@ -61,6 +67,7 @@ class Arguments:
         """Decide which arguments a gradient is of: those that `wrt` names, or else those that its form suggests."""
         held = [[self.leaves[i] for i in part] for part in self.parts]
         floats = [k for k, part in enumerate(held) if part and all(map(numeric, part)) and any(map(floating, part))]
+        self.floats = [self.names[k] for k in floats]
         if wrt is not None:
             single = not isinstance(wrt, (tuple, list))
             return self._activate([self.position(name) for name in ([wrt] if single else wrt)], single)
@@ -111,6 +118,9 @@ class Arguments:
         if answer is None:
             raise StructureError("the gradient returned None: is a return missing?")
         answer = gradients_as_arrays(answer)
+        all_of_them = isinstance(answer, tuple) and len(answer) == len(self.floats) > len(self.chosen)
+        if all_of_them and (self.several or self.structure.kind is not tuple):
+            answer = dict(zip(self.floats, answer))
         named = isinstance(answer, dict) and set(self.chosen) <= set(answer) <= set(self.names)
         if isinstance(answer, dict) and (self.several or (named and set(answer) != set(self.structure.parts))):
             if odd := sorted(map(repr, {*answer} - {*self.names} | {*self.chosen} - {*answer})):
@@ -189,7 +199,10 @@ def made_by(library: str, array: Any, requires_grad: bool) -> Any:
 
 def _names(function: Callable[..., Any], count: int) -> list[str]:
     try:
-        parameters = list(inspect.signature(function).parameters.values())
+        owner = getattr(function, "__self__", None)  # of the method apply of an operation
+        forward = getattr(owner, "forward", function) if isinstance(owner, type) else function
+        parameters = list(inspect.signature(forward).parameters.values())
+        parameters = parameters[1:] if forward is not function and len(parameters) > count else parameters  # its ctx
     except (TypeError, ValueError):
         parameters = []
     names = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]

@@ -57,7 +57,7 @@ def _slope(function: Callable[[float], float], own: float, unit: float, noise: f
 
     steps = [own]
     while seen(steps[-1]) < _PLAIN and steps[-1] < far:
-        steps.append(steps[-1] * 1024)
+        steps.append(min(steps[-1] * 1024, far))
     scale = max(steps, key=seen)
     if noise is None or scale != own:
         noise = noise_of(function, scale, unit)

@@ -301,11 +301,14 @@ def _further(patient: Patient, report: GradientReport, operation: Callable[..., 
     arrays = {i: x for i, x in enumerate(a.leaves) if floating(x)}
     directions = [patient.random.standard_normal(x.shape) for x in arrays.values()]
     second = custom.directional(operation, patient.cotangent, directions)
-    options: Any = (patient.wrt, patient.seed, None, patient.time_budget, patient.claim_library)
+    wrt = patient.wrt and [a.position(name) for name in a.chosen]
+    options: Any = (wrt, patient.seed, None, patient.time_budget, patient.claim_library)
     for what, function, dtype in (("second derivative", second, None), ("float32", operation, np.float32)):
         try:
             args = a.build(patient.claim_library, arrays, dtype)
-            found = examine(Patient(function, custom.own_gradient(function), args, *options), differences)
+            asked = Patient(function, custom.own_gradient(function), args, *options)
+            asked.arguments.paths = a.paths
+            found = examine(asked, differences)
         except Exception as error:  # a backward pass that cannot be differentiated
             report.notes.append(f"{what}: not checked ({type(error).__name__}: {error})")
             continue

@@ -54,7 +54,7 @@ class Patient:
         self.known: Any = None
         self.writes = False
         self.begin()
-        self.arguments, self.random = Arguments(loss, args), np.random.default_rng(seed)
+        self.arguments, self.random = Arguments(loss, args, bool(library or claim_library)), np.random.default_rng(seed)
         self.arguments.beside = beside = Surroundings(loss, claim)
         self.loss, self.claim = loss, _ = beside.reading(loss), beside.reading(claim)
         self.library, self.result = self._first_call(library)
@@ -97,7 +97,9 @@ class Patient:
                     raise
         array = as_array(result)
         if isinstance(result, (list, tuple)) or not isinstance(array, np.ndarray):
-            hint = ": is a return missing?" if result is None else ""
+            parts = isinstance(result, (tuple, list))
+            hint = ": check one part, such as lambda *args: loss(*args)[0]" if parts else ""
+            hint = ": is a return missing?" if result is None else hint
             hint = ": its real part, or its absolute value, has a gradient" if np.iscomplexobj(result) else hint
             raise StructureError(f"the loss must return a number or an array, not {type(result).__name__}{hint}")
         if not floating(array):
