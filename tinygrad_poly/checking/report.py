@@ -81,7 +81,8 @@ class GradientReport:
         found = {key: getattr(self, key) for key in ("verdict", "oracle", "reason", "notes", "seconds")}
         found["arguments"] = [{key: getattr(f, key) for key in keys} for f in self.findings]
         found["diagnosis"] = [{**asdict(d), "text": str(d)} for d in self.diagnosis]
-        return json.dumps(found, default=str, indent=1)
+        text = json.dumps(found, default=str)
+        return json.dumps(json.loads(text, parse_constant=lambda name: None), indent=1)  # JSON has no infinity
 
 
 def _row(f: Finding) -> tuple[str, ...]:

@@ -1,7 +1,9 @@
 """The command `tinygrad-poly check`: is the gradient in a file right, and if not, how is it wrong."""
 
 import argparse
+import contextlib
 import difflib
+import functools
 import importlib
 import inspect
 import json
@@ -13,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_poly.cli.explain import values
 from tinygrad_poly.cli.options import DONE, FAILED, MISUSED, SEED, UsageError
 
 _PACKAGE = os.path.dirname(os.path.dirname(__file__))
@@ -40,6 +43,13 @@ def add(commands: Any) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
+    with contextlib.redirect_stdout(sys.stderr):  # of what the file and its functions print: stdout is the report's
+        report = _report(options)
+    _show(report.to_json() if options.json else str(report), 0 if options.json else COLOURS[report.verdict])
+    return {"pass": DONE, "fail": FAILED}.get(report.verdict, MISUSED)
+
+
+def _report(options: argparse.Namespace) -> Any:
     from tinygrad_poly.checking import check_gradients
 
     scopes: dict[str, dict[str, Any]] = {}
@@ -49,15 +59,13 @@ def _run(options: argparse.Namespace) -> int:
         raise UsageError(f"{options.loss} is no function, but {type(loss).__name__}")
     try:
         args = _arguments(loss, scope, options)
-        wrt = options.wrt.split(",") if options.wrt else None
-        report = check_gradients(loss, gradient, *args, wrt=wrt, seed=options.seed, oracle=options.oracle)
+        wrt = [name.strip() for name in options.wrt.split(",")] if options.wrt else None
+        return check_gradients(loss, gradient, *args, wrt=wrt, seed=options.seed, oracle=options.oracle)
     except UsageError:
         raise
     except Exception as error:  # of the user's functions, and of arguments that do not suit them
         notes = "".join(f" ({note}{_line(error)})" for note in getattr(error, "__notes__", ()))
         raise UsageError(f"{type(error).__name__}: {error}{notes}") from None
-    _show(report.to_json() if options.json else str(report), 0 if options.json else COLOURS[report.verdict])
-    return {"pass": DONE, "fail": FAILED}.get(report.verdict, MISUSED)
 
 
 def _found(where: str, scopes: dict[str, dict[str, Any]]) -> tuple[Any, dict[str, Any]]:
@@ -70,20 +78,25 @@ def _found(where: str, scopes: dict[str, dict[str, Any]]) -> tuple[Any, dict[str
         if is_file and not os.path.isfile(path):
             raise UsageError(f"there is no file {path}")
         sys.path.insert(0, os.path.dirname(os.path.abspath(path)) if is_file else os.getcwd())
+        command, sys.argv = sys.argv, [path]
         try:
             scopes[path] = runpy.run_path(path) if is_file else dict(vars(importlib.import_module(path)))
         except (Exception, SystemExit) as error:
             if not is_file and isinstance(error, ModuleNotFoundError) and error.name == path:
                 raise UsageError(f"there is no module {path}; a file is written with its ending: {path}.py") from None
-            said = f"{type(error).__name__}: {error}{_line(error)}"
+            hint = "; write it as a module, such as package.module:loss" if "relative import" in str(error) else ""
+            said = f"{type(error).__name__}: {error}{_line(error)}{hint}"
             raise UsageError(f"{path} fails when it is imported: {said}") from None
         finally:
             del sys.path[0]
-    if name not in scopes[path]:
+            sys.argv = command
+    try:
+        first, *attributes = name.split(".")
+        return functools.reduce(getattr, attributes, scopes[path][first]), scopes[path]
+    except (KeyError, AttributeError):
         names = [k for k, v in scopes[path].items() if callable(v) and not k.startswith("_")]
         near = ", ".join(difflib.get_close_matches(name, names, 8, 0.0)) or "none"
-        raise UsageError(f"there is no {name} in {path}; its functions: {near}")
-    return scopes[path][name], scopes[path]
+        raise UsageError(f"there is no {name} in {path}; its functions: {near}") from None
 
 
 def _line(error: BaseException) -> str:
@@ -94,7 +107,7 @@ def _line(error: BaseException) -> str:
 
 
 def _arguments(loss: Any, scope: dict[str, Any], options: argparse.Namespace) -> list[Any]:
-    given = dict(_numbers(text) for text in options.at)
+    given = {name: numbers for text in options.at for name, numbers in _numbers(text).items()}
     defaults = {p.name: p.default for p in inspect.signature(loss).parameters.values() if p.kind in (0, 1)}
     if odd := [name for name in given if name not in defaults]:
         raise UsageError(f"--at names {odd[0]!r}, but the arguments of the loss are {', '.join(defaults)}")
@@ -104,16 +117,18 @@ def _arguments(loss: Any, scope: dict[str, Any], options: argparse.Namespace) ->
     return list(values.values())
 
 
-def _numbers(text: str) -> tuple[str, Any]:
-    """The name and the numbers in name=numbers: a number, a list such as [[1,2],[3,4]], or 1,2,3."""
+def _numbers(text: str) -> dict[str, Any]:
+    """The names and numbers in name=numbers: a number, a list such as [[1,2],[3,4]] or 1,2,3, or as in `explain`."""
     name, _, value = text.partition("=")
     for written in (value, f"[{value}]") if name and value else ():
         try:
             numbers = json.loads(written)
             if numbers is not None:
-                return name.strip(), numbers if isinstance(numbers, bool) else np.array(numbers, np.float64)[()]
+                return {name.strip(): numbers if isinstance(numbers, bool) else np.array(numbers, np.float64)[()]}
         except (ValueError, TypeError):  # no JSON, no numbers, or rows of several lengths
             continue
+    with contextlib.suppress(UsageError):
+        return {name: x.array[()] for name, x in values(text).items()}
     raise UsageError(f"argument --at: expected name=numbers, such as W=0.5 or x=[1,2,3], but got {text!r}")
 
 
