@@ -322,7 +322,7 @@ class Printer:
             self._line(depth, f"{self._element(name, s.shape, index)} = {value}", s.phase)
 
     def _term(self, s: Symbol, index: Index, depth: int) -> str:
-        """What a reduction takes in of an element."""
+        """The text of an element, as a reduction takes it in."""
         return self._value(s.inputs[0], index, depth)[0]
 
     def _collect(self, s: Symbol, total: str, value: str) -> str:
@@ -390,7 +390,7 @@ class Printer:
         return template.format(*given), binds
 
     def _row(self, function: str, dtype: Any) -> Row:
-        """How a function with a result of this dtype is written."""
+        """The row of a function, for a result of this dtype."""
         if function == "astype":
             return f"{dtype_name(dtype)}({{}})", ATOM, (CONDITION,)
         return OF_NUMBA.get(function) or called(function, f"np.{function}")

@@ -574,7 +574,7 @@ class _Read(NamedTuple):
 
     @property
     def logged(self) -> Set[str]:
-        """What it appends to and does not look at."""
+        """The names of what it appends to and does not look at."""
         looked_at = {first for _, (first, *rest) in self.chains if rest not in (["append"], ["extend"])}
         return {first for _, (first, *_) in self.chains} - looked_at
 
