@@ -132,13 +132,10 @@ class _Passes:
 
     def _value(self, instruction: Instruction) -> Estimate:
         name, i, *rest = instruction
-        value: Estimate | None = self.values[i]
         if name == "power":
-            value = self.values[i].power(rest[0])
-        elif name in ("add", "subtract"):
-            value = added([value, self.values[rest[0]]])
-        else:
-            value = self._push(instruction, 0, self.values[i])
+            return self.values[i].power(rest[0])
+        linear = _operands(instruction)[: 1 if name in PRODUCTS else None]
+        value = added(self._push(instruction, position, self.values[k]) for position, k in linear)
         assert value
         return value
 
