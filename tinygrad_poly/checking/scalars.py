@@ -150,6 +150,8 @@ class Scalar:
     def __pos__(self) -> Scalar:
         return self
 
+    conjugate = __pos__
+
     def __abs__(self) -> Scalar:
         return -self if self.__lt__(0) else self
 
@@ -157,10 +159,6 @@ class Scalar:
 
     def __bool__(self) -> bool:
         return bool(self.value)
-
-    def conjugate(self) -> Scalar:
-        """The number itself."""
-        return self
 
     @property
     def _mp(self) -> Any:
