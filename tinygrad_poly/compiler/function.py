@@ -382,11 +382,6 @@ class _Traced:
         changing = [x.requires_grad or x.numel() == 1 for x in given]
         return lambda program: HoistedProgram(program, changing, _Run), _Run
 
-    @property
-    def run(self) -> Any:
-        """The program as a function of arrays."""
-        return self.function.run
-
     def holds(self, tensors: list[Tensor]) -> bool:
         """Whether these arguments would give the same trace."""
         if not self._places.unchanged() or (self._bound and [_kind(x) for x in self._bound] != self._bound_kinds):

@@ -85,7 +85,7 @@ def test_moments_are_forgotten_with_their_data(data):
     f(weights(1.0, 2.0), x + 1, y)
     f(weights(1.0, 2.0), x, y)
     gc.collect()
-    assert len(f._last.run._known) == 1
+    assert len(f._last.function.run._known) == 1
 
 
 def test_numbers_may_change_whether_they_require_grad_or_not(data, hoistings):

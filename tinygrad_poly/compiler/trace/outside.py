@@ -148,10 +148,6 @@ class _Lens:
         return None if trace is None else trace.page(instance)
 
 
-def _slots_of(kind: type) -> Iterator[str]:
-    return (name for name, value in vars(kind).items() if isinstance(value, MemberDescriptorType))
-
-
 class _Lenses:
     """All lenses: they are installed while any trace is going on, so that nothing else is slowed down."""
 
@@ -186,7 +182,8 @@ class _Lenses:
         return self._numbers(*arguments)
 
 
-_FIELDS = {**{kind: [*_slots_of(kind)] for kind in Tensor.__mro__}, Node: ["parents", "saved", "grad", "keeps_grad"]}
+_FIELDS = {kind: [name for name, x in vars(kind).items() if type(x) is MemberDescriptorType] for kind in Tensor.__mro__}
+_FIELDS[Node] = ["parents", "saved", "grad", "keeps_grad"]
 _LENSES = _Lenses()
 
 

@@ -75,16 +75,14 @@ def _unexpanded(inputs: tuple[Any, ...], shape: Shape) -> tuple[Any, ...]:
     return tuple(found)
 
 
+# Where a number changes nothing: its position among the inputs, and the number.
+_NEUTRAL = {"multiply": ((0, 1.0), (1, 1.0)), "divide": ((1, 1.0),), "subtract": ((1, 0.0),)}
+
+
 def _identity(s: Symbol, inputs: tuple[Any, ...]) -> Symbol | None:
     """The input that `s` always equals, whatever its value; None if there is none."""
-    candidates: list[tuple[int, float]] = {
-        "multiply": [(0, 1.0), (1, 1.0)],
-        "divide": [(1, 1.0)],
-        "subtract": [(1, 0.0)],
-    }.get(s.function, [])
-    for position, neutral in candidates:
-        value = constant_value(inputs[position])
-        other = inputs[1 - position] if len(inputs) == 2 else None
+    for position, neutral in _NEUTRAL.get(s.function, ()):
+        value, other = constant_value(inputs[position]), inputs[1 - position]
         if (
             value is not None
             and value == neutral

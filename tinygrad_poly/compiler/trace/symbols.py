@@ -311,16 +311,14 @@ def record(function: str, *inputs: Any, **attributes: Any) -> Symbol:
         samples = _shortened(function, samples, attributes.get("axis"))
     with np.errstate(all="ignore"):
         result = call(function, samples, sorted_attributes)
+
+    def made(x: Any, *part: tuple[str, Any]) -> Symbol:
+        x = np.asarray(x)
+        return _of_this_trace(Symbol(function, inputs, (*sorted_attributes, *part), x.shape, x.dtype))
+
     if isinstance(result, tuple):
-        symbols = [
-            _of_this_trace(
-                Symbol(function, inputs, (*sorted_attributes, ("part", i)), np.shape(each), np.asarray(each).dtype)
-            )
-            for i, each in enumerate(result)
-        ]
-        return cast(Symbol, tuple(symbols))
-    result = np.asarray(result)
-    return _of_this_trace(Symbol(function, inputs, sorted_attributes, result.shape, result.dtype))
+        return cast(Symbol, tuple(made(x, ("part", i)) for i, x in enumerate(result)))
+    return made(result)
 
 
 def _shortened(function: str, samples: tuple[Any, ...], axis: Any) -> tuple[Any, ...]:
