@@ -169,7 +169,7 @@ class Places:
         for holder in self._holders:
             if holder.taken or holder.of is not None:
                 self._use = holder.use
-                self._attributes(holder, sorted(holder.taken))
+                self._named(holder, sorted(holder.taken))
         self._holders, self._names = [], set()
 
     def unchanged(self) -> bool:
@@ -201,7 +201,7 @@ class Places:
         use = use if use is not Use.READ else self._use
         self._groups.append(_Group(read, read(), label, write, use))
 
-    def _attributes(self, holder: "_Holder", names: Sequence[str]) -> None:
+    def _named(self, holder: "_Holder", names: Sequence[str]) -> None:
         """Record what is there under some names."""
         self._group(functools.partial(holder.read, names), holder.label(names), holder.put_back(names))
 
@@ -355,7 +355,7 @@ class Places:
         builtins = builtins if isinstance(builtins, dict) else vars(builtins)
         names = [name for name in read.variables if name in variables or name in builtins or name in read.set]
         if names:
-            self._attributes(_Holder(variables, "", self._use), names)
+            self._named(_Holder(variables, "", self._use), names)
         for name, value in (*free.items(), *((name, variables[name]) for name in names if name in variables)):
             if isinstance(value, list) and name in read.logged:
                 self._list(value, name, Use.LOGGED)
