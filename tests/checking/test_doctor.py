@@ -98,6 +98,18 @@ def test_what_has_cancelled_down_to_nothing_was_not_computed_in_float32(oracle):
     assert report.verdict == "pass"
 
 
+def test_lines_confirm_no_gradient_that_is_too_small_beside_another_to_be_seen():
+    def check(factor):
+        return check_gradients(
+            lambda a, b: np.sum(1e-30 * a * a) + np.sum(b),
+            lambda a, b: (2e-30 * factor * a, np.ones_like(b)),
+            X[:2], 1e10 * X[:2], oracle="finite differences",
+        ).verdict  # fmt: skip
+
+    assert check(1) == "pass"
+    assert check(2) == "fail"
+
+
 def test_at_a_kink_another_point_decides():
     x = np.array([2.0, 0.0, 0.0, 1.0])
     assert check_gradients(lambda x: np.sum(np.maximum(x, 0)), lambda x: np.ones_like(x), x).verdict == "fail"
@@ -113,6 +125,20 @@ def test_what_grows_from_call_to_call_is_accumulated(dtype):
         return total.copy()
 
     report = check_gradients(lambda x: np.sum(x * x), accumulated, (X / 7).astype(dtype))
+    assert [d.code for d in report.diagnosis] == ["accumulated"]
+
+
+def test_what_grows_is_accumulated_where_there_is_time_for_lines_only():
+    total, at = np.zeros(50), np.linspace(0.1, 1, 50)
+
+    def accumulated(x):
+        total[:] += np.cos(x)
+        return total.copy()
+
+    report = check_gradients(
+        lambda x: np.sum(np.sin(x)), accumulated, at, oracle="finite differences", time_budget=1e-6
+    )
+    assert report.findings[0].along
     assert [d.code for d in report.diagnosis] == ["accumulated"]
 
 

@@ -18,7 +18,8 @@ import numpy as np
 
 from tinygrad_poly.checking import hypotheses as h
 from tinygrad_poly.checking.arguments import Arrays
-from tinygrad_poly.checking.oracles import WIDE, leaves_on_tape
+from tinygrad_poly.checking.oracles import leaves_on_tape
+from tinygrad_poly.checking.patient import WIDE
 from tinygrad_poly.checking.rounding import in_float32
 from tinygrad_poly.checking.verdict import floats
 
@@ -366,7 +367,7 @@ def _graph(patient: Any, arrays: Arrays, number: int) -> Any:
         graph = h.Graph(numpy)
         try:
             with np.errstate(all="ignore"), graph:
-                args, leaves = leaves_on_tape(patient.function, arrays, dtype)
+                args, leaves = leaves_on_tape(patient, arrays, dtype)
                 for leaf in leaves if numpy else ():
                     h.like_numpy(leaf)
                 result = patient.loss(*args)

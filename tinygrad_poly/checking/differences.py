@@ -41,12 +41,7 @@ def slope(
         noise: of its values, if it is known.
         far: how far it may be looked at where nothing is seen nearer.
     """
-    function = cache(function)
-    with np.errstate(all="ignore"):
-        return _slope(function, scale, unit, noise, far)
-
-
-def _slope(function: Callable[[float], float], own: float, unit: float, noise: float | None, far: float) -> Slope:
+    function, own = cache(function), scale
     middle = function(0.0)
 
     def seen(h: float) -> float:

@@ -6,16 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_poly.checking import custom, oracles
-from tinygrad_poly.checking.arguments import Arrays, floating
+from tinygrad_poly.checking import custom
+from tinygrad_poly.checking.arguments import Arrays
 from tinygrad_poly.checking.diagnosis import Diagnosis, diagnose
-from tinygrad_poly.checking.lines import CALLS, LINES, confirmed
-from tinygrad_poly.checking.oracles import ORDER, NoOracleError, Truth, first_digits
-from tinygrad_poly.checking.patient import Patient
+from tinygrad_poly.checking.oracles import ORACLES, Truth, at_a_glance, by_torch, true_gradients
+from tinygrad_poly.checking.patient import NoOracleError, Patient
 from tinygrad_poly.checking.report import GradientReport
 from tinygrad_poly.checking.rounding import compared
-from tinygrad_poly.checking.scalars import Field, NotRationalError
-from tinygrad_poly.checking.verdict import FAIL_FROM, floats, negative_control
+from tinygrad_poly.checking.verdict import Finding, floats, negative_control
 from tinygrad_poly.engine.errors import DtypeError
 
 _OPEN = ("empty", "kink", "noise")
@@ -60,8 +58,8 @@ def check_gradients(
     ('fail', 'exact', 'm/2')
     """
     started = time.perf_counter()
-    if oracle not in ("auto", *ORDER):
-        raise ValueError(f"oracle must be auto, {', '.join(ORDER)}; not {oracle!r}")
+    if oracle not in ("auto", *ORACLES):
+        raise ValueError(f"oracle must be auto, {', '.join(ORACLES)}; not {oracle!r}")
     function, own = custom.as_function(loss), custom.as_function(manual_gradient)
     loss = loss if function is None else function
     if not callable(loss):
@@ -70,7 +68,7 @@ def check_gradients(
     operation = own or loss
     claim = custom.own_gradient(operation) if claims_itself else manual_gradient
     # What an operation says of itself cannot be its own witness.
-    alone: Any = ORDER[-1:] if function or manual_gradient is None else ORDER
+    alone: Any = [*ORACLES][-1:] if function or manual_gradient is None else ORACLES
     names = alone if oracle == "auto" else (oracle,)
     library = custom.library(operation, args) if function or claims_itself else ""
     with np.errstate(all="ignore"):
@@ -116,77 +114,6 @@ def assert_gradients_close(
         raise GradientMismatchError(report)
 
 
-def true_gradients(patient: Patient, arrays: Arrays, names: Sequence[str], claimed: Any = None) -> Truth:
-    """The true gradients by the first of the oracles that can take the loss.
-
-    Args:
-        patient: the loss.
-        arrays: where.
-        names: of the oracles.
-        claimed: the gradients to check, which finite differences may confirm without a look at each number.
-
-    Raises:
-        NoOracleError: where none can.
-    """
-    known: tuple[Arrays, Truth] | None = patient.known
-    if patient.diagnosing:
-        if (
-            known
-            and known[1].oracle == "tape"
-            and arrays.keys() == known[0].keys()
-            and all(arrays[i] is x for i, x in known[0].items())
-        ):
-            return known[1]
-        if patient.late:
-            raise NoOracleError("there is no time left")
-    notes: list[str] = []
-    for name in names:
-        if name == "high precision" and notes and time.perf_counter() > patient.deadline:
-            continue
-        digits = 0 if name == "exact" else first_digits(patient.arguments)
-        try:
-            if name == "finite differences":
-                found = Truth(name, [], [], findings=claimed and confirmed(patient, arrays, claimed))
-                if not found.findings:
-                    left = patient.end - time.perf_counter() - LINES * CALLS * patient.seconds
-                    found = oracles.by_differences(patient.function, arrays, left, patient.seed)
-            elif name == "tape":
-                found = oracles.by_tape(patient.function, arrays)
-                if not patient.diagnosing:
-                    _second_opinion(patient, found, arrays)
-            else:
-                found = oracles.exactly(patient.function, arrays, Field(digits, patient.deadline))
-        except NotRationalError as error:
-            notes += [str(error)] if len(names) == 1 else []
-        except ImportError:
-            notes.append("high precision needs mpmath: pip install 'tinygrad_poly[check]'")
-        except NoOracleError as error:
-            notes += [str(error)] * (str(error) not in notes)
-        else:
-            found.notes += notes
-            return found
-    raise NoOracleError("; ".join(notes) or "no oracle can take this function")
-
-
-def _second_opinion(patient: Patient, truth: Truth, arrays: Arrays) -> None:
-    """Look whether differences along a direction agree with the tape's gradients; these also see kinks."""
-    if patient.late:
-        truth.notes.append("no time was left to try the tape's gradient by differences, which would see a kink")
-        return
-    direction = patient.direction(arrays)
-    pairs = list(zip(truth.gradients, truth.errors, direction.values()))
-    said = sum(float(np.sum(floats(D) * d)) for D, _, d in pairs)
-    room = sum(float(np.sum(floats(E) * np.abs(d))) for _, E, d in pairs)
-    for noise in (0.0, None):  # which takes long to measure, and explains only what differs
-        seen = oracles.along_direction(patient.function, arrays, direction, noise=noise)
-        off = abs(said - seen.value)
-        if off <= seen.error + room and not seen.kink:
-            return
-    truth.kink = seen.kink
-    if off > FAIL_FROM * (seen.error + room) and not seen.kink and patient.library == "tensor":
-        raise NoOracleError(f"the tape is not believed: it says {said:.6g} where differences say {seen.value:.6g}")
-
-
 def examine(patient: Patient, names: Sequence[str]) -> GradientReport:
     """The report on a patient."""
     report = GradientReport("inconclusive", [], "none", reason=patient.reason)
@@ -201,55 +128,46 @@ def examine(patient: Patient, names: Sequence[str]) -> GradientReport:
     report.oracle, report.notes, patient.deadline = truth.oracle, truth.notes, patient.end
     if truth.numbers is None and not np.isfinite(patient.result).all():
         known = all(np.isfinite(D).any() for D in map(floats, truth.gradients) if D.size)
-        known &= not np.isnan(patient.function.terms(arrays, patient.function.dtype)).any()
-        report.reason = "" if known else "the loss is not finite at these arguments: check at others"
-        if not known:
+        if not known or np.isnan(patient.terms(arrays, patient.dtype)).any():
+            report.reason = "the loss is not finite at these arguments: check at others"
             return report
-    again, third = patient.again()
-    if not all(np.array_equal(a, b, equal_nan=True) for a, b in zip(patient.claimed, again)):
+    calls = [patient.claimed, *patient.again()]
+    changing = not all(np.array_equal(a, b, equal_nan=True) for a, b in zip(*calls[:2]))
+    if changing:
         report.reason = "the gradient is random, or keeps something from call to call: two calls differ"
     elif patient.writes:
         report.reason = "the gradient changes its arguments: let it write into copies"
     report.findings = truth.findings or compared(patient, arrays, patient.claimed, truth)
-    for finding, g, g2, g3 in zip(report.findings, patient.claimed, again, third):
+    for k, finding in enumerate(report.findings):
         if finding.verdict == "pass" and not negative_control(finding):
             finding.verdict, finding.reason = "inconclusive", "noise"
-        true = floats(finding.true)
-        if report.reason and np.shape(g) == np.shape(g2) == true.shape:
-            # A first answer that is wrong, and a second that is right, was about the call before. What grows by the
-            # same each time is added up.
-            few = 64 * np.finfo(g.dtype if g.dtype.kind == "f" else float).eps * (np.abs(g) + np.abs(g3))
-            room = np.maximum(few + np.nan_to_num(floats(finding.allowed)), 1e-6 * np.abs(true))
-            late = np.isfinite(true).all() and (np.abs(g2 - true) <= room).all() and (np.abs(g - true) > room).any()
-            steady = (np.abs(g3 - 2 * g2 + g) <= few).all() and (np.abs(g2 - g) > 16 * few).any()
-            if late or steady:
-                finding.verdict, finding.reason = "fail", ""
-                report.diagnosis.append(Diagnosis("stale" if late else "accumulated", finding.name))
+        if changing and (code := _changing(finding, *(answers[k] for answers in calls))):
+            finding.verdict, finding.reason = "fail", ""
+            report.diagnosis.append(Diagnosis(code, finding.name))
     for _ in range(3 if any(f.reason == "kink" for f in report.findings) else 1):  # to both sides of a kink
         if not report.reason and all(f.verdict == "pass" or f.reason in _OPEN for f in report.findings):
             _elsewhere(patient, report, truth.oracle)
-    for finding, g in zip(report.findings, patient.claimed):
-        if finding.verdict != "pass" and g.dtype.kind in "iu":
-            finding.notes.append(f"the gradient is of whole numbers ({g.dtype}): compute it in floats")
     _explain(patient, report, arrays, truth)
     report.conclude()
     return report
 
 
-def _explain(patient: Patient, report: GradientReport, arrays: Arrays, truth: Truth) -> None:
-    """Find out what is wrong, with as much time again, and ask torch for its gradient."""
-    patient.known, patient.diagnosing = (arrays, truth), True
-    patient.begin()
-    for k, finding in enumerate(report.findings):
-        if finding.verdict == "fail" and not report.reason:
-            report.diagnosis.append(diagnose(patient, k, truth.oracle, true_gradients))
-    if patient.late:
-        report.notes.append("the time ended the diagnosis: with a larger time_budget it may say more")
-    witness = oracles.by_torch(patient.function, arrays) if not truth.findings else None
-    for finding, D in zip(report.findings, witness or ()):
-        true, known = floats(finding.true), np.isfinite(floats(finding.true))
-        agree = np.allclose(true[known], D[known], 1e-4, 1e-6 * np.abs(D).max(initial=0.0))
-        finding.notes.append(f"torch.autograd {'agrees with' if agree else 'DIFFERS from'} the true gradient")
+def _changing(finding: Finding, g: Any, g2: Any, g3: Any) -> str:
+    """The diagnosis of a gradient that changes from call to call; empty where there is none.
+
+    A first answer that is wrong, and a second that is right, was about the call before. What grows by the same each
+    time is added up.
+    """
+    if np.shape(g) != np.shape(g2):
+        return ""
+    true = floats(finding.true)
+    few = 64 * np.finfo(g.dtype if g.dtype.kind == "f" else float).eps * (np.abs(g) + np.abs(g3))
+    if g.shape == true.shape and np.isfinite(true).all():
+        room = np.maximum(few + np.nan_to_num(floats(finding.allowed)), 1e-6 * np.abs(true))
+        if (np.abs(g2 - true) <= room).all() and (np.abs(g - true) > room).any():
+            return "stale"
+    steady = (np.abs(g3 - 2 * g2 + g) <= few).all() and (np.abs(g2 - g) > 16 * few).any()
+    return "accumulated" if steady else ""
 
 
 def _elsewhere(patient: Patient, report: GradientReport, oracle: str) -> None:
@@ -258,13 +176,13 @@ def _elsewhere(patient: Patient, report: GradientReport, oracle: str) -> None:
     names = ["tape", oracle] if not any(zero) or oracle == "finite differences" else [oracle]
     far = any(f.reason == "noise" for f in report.findings)  # where numbers are of about 1 there is less of it
     moved: Arrays = patient.moved(far, far)
-    found: list[Any] = []
+    found: list[Finding] = []
     true: list[Any] = []
     try:
         if patient.late:
             raise NoOracleError("the time is spent")
         claimed = patient.answer(moved) if callable(patient.claim) else []
-        if claimed and not any(zero) and _roughly(patient, moved, claimed):
+        if claimed and not any(zero) and at_a_glance(patient, moved, claimed):
             return
         truth = true_gradients(patient, moved, names, claimed)
         true = [floats(D) for D in truth.gradients or claimed]  # which lines have confirmed
@@ -283,22 +201,27 @@ def _elsewhere(patient: Patient, report: GradientReport, oracle: str) -> None:
             finding.notes.append("the true gradient is 0 here and at a second point: only what is added would be seen")
 
 
-def _roughly(patient: Patient, arrays: Arrays, claimed: list[Any]) -> bool:
-    """Whether one pass of the tape has the claimed gradients, to a billionth: what is kept from a call is far off."""
-    try:
-        truth = oracles.by_tape(patient.function, arrays, rough=True)
-    except NoOracleError:
-        return False
-    return all(
-        np.shape(g) == D.shape and bool((np.abs(floats(g) - D) <= E).all())
-        for g, D, E in zip(claimed, truth.gradients, truth.errors)
-    )
+def _explain(patient: Patient, report: GradientReport, arrays: Arrays, truth: Truth) -> None:
+    """Find out what is wrong, with as much time again, and ask torch for its gradient."""
+    patient.diagnosing = True
+    patient.begin()
+    for k, (finding, g) in enumerate(zip(report.findings, patient.claimed)):
+        if finding.verdict == "fail" and not report.reason:
+            report.diagnosis.append(diagnose(patient, k, truth.oracle, true_gradients))
+        if finding.verdict != "pass" and g.dtype.kind in "iu":
+            finding.notes.append(f"the gradient is of whole numbers ({g.dtype}): compute it in floats")
+    if patient.late:
+        report.notes.append("the time ended the diagnosis: with a larger time_budget it may say more")
+    witness = by_torch(patient, arrays) if not truth.findings else None
+    for finding, D in zip(report.findings, witness or ()):
+        true, known = floats(finding.true), np.isfinite(floats(finding.true))
+        agree = np.allclose(true[known], D[known], 1e-4, 1e-6 * np.abs(D).max(initial=0.0))
+        finding.notes.append(f"torch.autograd {'agrees with' if agree else 'DIFFERS from'} the true gradient")
 
 
 def _further(patient: Patient, report: GradientReport, operation: Callable[..., Any]) -> None:
     """Check what an operation says of its second derivative, and its gradients in float32."""
-    a, differences = patient.arguments, ("finite differences",)
-    arrays = {i: x for i, x in enumerate(a.leaves) if floating(x)}
+    a, arrays = patient.arguments, patient.point({})
     directions = [patient.random.standard_normal(x.shape) for x in arrays.values()]
     second = custom.directional(operation, patient.cotangent, directions)
     wrt = patient.wrt and [a.position(name) for name in a.chosen]
@@ -308,7 +231,7 @@ def _further(patient: Patient, report: GradientReport, operation: Callable[..., 
             args = a.build(patient.claim_library, arrays, dtype)
             asked = Patient(function, custom.own_gradient(function), args, *options)
             asked.arguments.paths = a.paths
-            found = examine(asked, differences)
+            found = examine(asked, ["finite differences"])
         except Exception as error:  # a backward pass that cannot be differentiated
             report.notes.append(f"{what}: not checked ({type(error).__name__}: {error})")
             continue

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import operator
-import random
 import time
 from collections.abc import Callable, Sequence
 from fractions import Fraction
@@ -32,16 +31,15 @@ class Field:
     Args:
         digits: how many digits mpmath is to compute with; 0 for fractions.
         deadline: when to give up, on `time.perf_counter`'s clock.
-        jitter: how far the constants in the function are moved, relatively: by that one sees how much it matters that
-            a constant such as 0.1 was rounded.
 
     Attributes:
+        rounded: how many constants, and numbers that the function computed in floats, are long enough to be rounded.
         ties: how many comparisons found equal numbers: there, a maximum or an absolute value has a kink.
         failed: an error in a sum or product, which is raised at the next opportunity. NumPy's product of matrices
             frees a number twice where an error is raised inside, and the interpreter crashes later.
     """
 
-    def __init__(self, digits: int = 0, deadline: float = math.inf, jitter: float = 0.0) -> None:
+    def __init__(self, digits: int = 0, deadline: float = math.inf) -> None:
         self.mp: Any = None
         if digits:
             import mpmath
@@ -49,11 +47,8 @@ class Field:
             self.mp = mpmath.MPContext()
             self.mp.dps = digits
         self.deadline = deadline
-        self.jitter = Fraction(jitter)
-        self.random = random.Random(0)
         self.tape: list[Scalar] = []
         self.ties = self.rounded = self.made = 0
-        self.in_floats = False
         self.failed: Exception | None = None
 
     def number(self, x: Any) -> Any:
@@ -70,8 +65,6 @@ class Field:
         value = self.number(x)
         if isinstance(x, float) and Fraction(x).denominator.bit_length() > 12 and value:
             self.rounded += 1
-            if self.jitter:
-                value *= 1 + self.number(self.jitter * self.random.choice((-3, -2, -1, 1, 2, 3)))
         return value
 
     def array(self, numbers: Any, active: bool) -> Any:
@@ -82,8 +75,6 @@ class Field:
     def values(self, array: Any) -> Any:
         """The numbers in an array of scalars, in which there may be plain ones."""
         flat = array.ravel().tolist()
-        # Floats in an answer were computed by the function, in floats; short ones, such as 0.5, without rounding.
-        self.in_floats |= any(isinstance(x, float) and Fraction(x).denominator.bit_length() > 12 for x in flat)
         return _objects([x.value if isinstance(x, Scalar) else self.constant(x) for x in flat], array.shape)
 
     def gradient(self, outputs: Any, cotangent: Any, inputs: Sequence[Any]) -> list[Any]:
@@ -105,7 +96,7 @@ class Field:
         """Raise OutOfTimeError where the budget is spent, and an error that has been put off."""
         self.check()
         if time.perf_counter() > self.deadline:
-            raise OutOfTimeError
+            raise OutOfTimeError(f"exact arithmetic was stopped by the time budget after {len(self.tape):,} operations")
 
     def check(self) -> None:
         """Raise an error that has been put off."""

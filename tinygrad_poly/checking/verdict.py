@@ -62,10 +62,9 @@ def _float(x: Any) -> float:
 
 def difference(claimed: Any, true: Any) -> Any:
     """|claimed − true|, computed without rounding where both are exact."""
-    with np.errstate(all="ignore"):
-        if claimed.dtype == true.dtype == object:
-            return floats(np.abs(np.asarray(claimed - true, object)))
-        return np.abs(wide(claimed) - wide(true))
+    if claimed.dtype == true.dtype == object:
+        return floats(np.abs(np.asarray(claimed - true, object)))
+    return np.abs(wide(claimed) - wide(true))
 
 
 def wide(array: Any) -> Any:
@@ -78,7 +77,8 @@ def wide(array: Any) -> Any:
 
 
 def judge(finding: Finding) -> Finding:
-    """Set the verdict of a finding, and its largest difference."""
+    """Set the verdict of a finding, its reason, and its largest difference."""
+    finding.reason = ""
     if np.shape(finding.claimed) != np.shape(finding.true):
         finding.verdict, finding.reason, finding.worst = "fail", "shape", math.inf
         return finding
@@ -93,8 +93,7 @@ def judge(finding: Finding) -> Finding:
     place = int(np.argmax(relative))
     finding.at = tuple(int(k) for k in np.unravel_index(place, true.shape))
     finding.worst = float(max(relative.ravel()[place], 0.0))
-    with np.errstate(over="ignore"):
-        finding.power = float(FAIL_FROM * np.where(known, finding.allowed, 0.0).max(initial=0.0) / (size or 1.0))
+    finding.power = float(FAIL_FROM * np.where(known, finding.allowed, 0.0).max(initial=0.0) / (size or 1.0))
     small = (np.abs(true) <= finding.unseen) & (np.abs(claimed) <= finding.unseen)
     if (known & ~small & (gap > FAIL_FROM * finding.allowed)).any():
         finding.verdict = "fail"
@@ -109,20 +108,15 @@ def judge(finding: Finding) -> Finding:
 
 
 def negative_control(finding: Finding) -> bool:
-    """Whether a gradient that is wrong by the stated power, in its largest number, would have failed."""
-    true = floats(finding.true)
+    """Whether the true gradient, wrong by the stated power in its largest number, would have failed."""
+    true = finding.true if finding.true.dtype == object else wide(finding.true)
+    size = np.abs(floats(true))
     if finding.along:  # an error of that size is outside by construction
         return True
-    if not true.size or not np.isfinite(true).all():
+    if not true.size or not np.isfinite(size).all():
         return False
-    place = np.unravel_index(int(np.argmax(np.abs(true))), true.shape)
-    wrong = np.array(finding.claimed, copy=True)
+    place = np.unravel_index(int(np.argmax(size)), true.shape)
+    wrong, number = true.copy(), type(true[place])
     step = max(finding.power, 2.0**-200 if finding.exact else 2.0**-50) * 1.01
-    if wrong.dtype == object:
-        number = type(finding.true[place])
-        wrong[place] = wrong[place] + (finding.true[place] if true[place] else number(1)) * number(step)
-    else:
-        wrong = wrong.astype(np.longdouble)
-        moved = np.longdouble(step) * (np.longdouble(true[place]) or 1.0)
-        wrong[place] += moved + np.copysign(finding.allowed[place], moved)
-    return judge(Finding("", wrong, finding.true, finding.allowed)).verdict == "fail"
+    wrong[place] += (true[place] if size[place] else number(1)) * number(step)
+    return judge(Finding("", wrong, true, finding.allowed)).verdict == "fail"
