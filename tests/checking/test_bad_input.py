@@ -162,6 +162,19 @@ def test_a_kink_is_inconclusive_and_a_wrong_number_there_is_not(oracle):
     assert check_gradients(loss, lambda x: np.sign(x) * 2, at, oracle=oracle).verdict == "fail"
 
 
+@pytest.mark.parametrize("oracle", ["auto", "tape"])
+def test_the_curve_of_a_lasso_does_not_hide_its_kink(oracle):
+    x, y = np.array([-1.0, 1.0, -3.0, -1.0, 1.0, -3.0]), np.array([2.0, 2.0, 2.0, 2.0, 0.0, -1.0])
+
+    def loss(w):
+        return np.sum((x * w - y) ** 2) + 1.25 * np.sum(np.abs(w))
+
+    def gradient(w):
+        return 2 * np.sum((x * w - y) * x) + 1.25 * np.sign(w)
+
+    assert check_gradients(loss, gradient, 0.0, oracle=oracle).verdict == "inconclusive"
+
+
 def test_an_inflection_point_is_no_kink():
     assert (
         check_gradients(lambda x: np.sum(x**3), lambda x: 3 * x**2, X - 2, oracle="finite differences").verdict
