@@ -164,7 +164,7 @@ class Patient:
         return 75 + 4 * int(self.extent) + 2 * max(int(small), 0)
 
     def lost(self, gradient: Any, digits: int) -> Any:
-        """What so many digits leave uncertain in a gradient."""
+        """The error that so many digits leave in a gradient."""
         size = np.abs(floats(gradient)).astype(WIDE)
         return 10.0 ** (3 * self.extent - 0.8 * digits) + 10.0 ** (-digits / 2) * size if digits else 0 * size
 
