@@ -139,6 +139,7 @@ class Scalar:
         return self._of(-self.value, (self, -1))
 
     def __pos__(self) -> Scalar:
+        """The number itself."""
         return self
 
     conjugate = __pos__
