@@ -84,7 +84,8 @@ def exactly(patient: Patient, arrays: Arrays, digits: int) -> Truth:
     if np.shape(result) != patient.result.shape:
         raise NoOracleError("the function's result has another shape in exact arithmetic")
     gradients = field.gradient(result, patient.cotangent, inputs)
-    patient.believe(arrays, np.sum(field.values(np.asarray(result, object)) * patient.cotangent), "in exact arithmetic")
+    value = np.sum(floats(field.values(np.asarray(result, object))) * patient.cotangent)
+    patient.believe(arrays, value, "in exact arithmetic")
     errors = [np.zeros(g.shape) for g in gradients]
     return Truth("high precision" if digits else "exact", gradients, errors, field, kink=field.ties > 0)
 
