@@ -61,7 +61,7 @@ def slope(
     best = Slope(math.nan, math.inf, math.nan, math.nan)
     table: list[list[float]] = []
     since: list[Slope] = []
-    gap_before, h = math.inf, scale
+    limit_before, gap_before, h = math.inf, math.inf, scale
     kinks = smooth = 0
     for _ in range(5 * LEVELS):
         up, down = function(h), function(-h)
@@ -69,13 +69,15 @@ def slope(
         blur = (unit * max(abs(up), abs(down), abs(middle), flat) + noise) / h
         right, left = (up - middle) / h, (middle - down) / h
         if not (math.isfinite(right) and math.isfinite(left)):  # outside of the domain
-            table, gap_before, h = [], math.inf, h / 2
+            table, limit_before, gap_before, h = [], math.inf, math.inf, h / 2
             continue
         gap = abs(right - left)
         row = [(up - down) / (2 * h)]
         for k, above in enumerate(table[-1] if table else []):
             row.append(row[k] + (row[k] - above) / (4.0 ** (k + 1) - 1))
-        broken = gap > 0.7 * gap_before and gap > 8 * blur
+        limit = 2 * gap - gap_before  # of the gap at a step of 0, if the rest of it halves with the step
+        lasting = limit > max(0.7 * limit_before, 16 * blur)
+        broken = (gap > 0.7 * gap_before or lasting) and gap > 8 * blur
         kinks, smooth = kinks + broken, smooth + (not broken)
         here = best._replace(error=math.inf)
         for k in range(1, len(row)):
@@ -87,7 +89,7 @@ def slope(
         if here.error < best.error:
             best, since = here, []
         table.append(row)
-        gap_before, h = gap, h / 2
+        limit_before, gap_before, h = limit if math.isfinite(limit) else math.inf, gap, h / 2
         enough = len(table) > 2 and best.error <= 64 * unit * abs(best.value) + 8 * blur
         if (enough or len(table) > LEVELS + (3 if len(since) < 3 else 0)) and not broken:
             break
