@@ -114,7 +114,7 @@ def test_data_whose_length_is_written_elsewhere_is_not_cut():
 
 
 def test_what_is_kept_from_call_to_call_is_found():
-    kept, total = [], [0.0]
+    kept, total, begun = [], [0.0], [-2 * X]
 
     def stale(a):
         kept.append(2 * a)
@@ -124,7 +124,12 @@ def test_what_is_kept_from_call_to_call_is_found():
         total[0] = total[0] + 2 * a
         return total[0]
 
-    for gradient, code in ((stale, "stale"), (accumulated, "accumulated")):
+    def right_at_the_second_call(a):
+        begun[0] = begun[0] + 2 * a
+        return begun[0]
+
+    wrong = {stale: "stale", accumulated: "accumulated", right_at_the_second_call: "accumulated"}
+    for gradient, code in wrong.items():
         (found,) = check_gradients(lambda a: np.sum(a**2), gradient, X).diagnosis
         assert found.code == code
 
@@ -238,3 +243,31 @@ def test_a_factor_at_a_kink_is_not_called_float32():
     x, c = np.array([0.0, 1.0, -2.0, 0.0, 3.0]), np.array([2.0, 1.0, -3.0, 4.0, 2.0])
     report = check_gradients(lambda x: np.maximum(x, 0), lambda x, g: g * (x > 0) * (1 + 1e-6), x, cotangent=c)
     assert "float32" not in [d.code for d in report.diagnosis]
+
+
+def test_a_factor_that_only_other_ways_have_is_not_called_missing():
+    p, t = X / 6, Y / 5
+    report = check_gradients(
+        lambda p, t: -np.sum(t * np.log(p) + (1 - t) * np.log(1 - p)), lambda p, t: (1 - 2 * t) / (1 - p) - t / p, p, t
+    )  # which is (1 - t) / (1 - p) - t / p / (1 - p)
+    assert [d.code for d in report.diagnosis] == ["unclassified"]
+
+
+def normed(x):
+    d = x - x.mean()
+    return d / np.sqrt((d * d).mean() + 1)
+
+
+def of_normed(x, g, mean=np.mean):
+    d, u = x - x.mean(), normed(x)
+    return (g - mean(g) - u * (g * u).mean()) / np.sqrt((d * d).mean() + 1)
+
+
+def test_a_gradient_that_has_cancelled_down_to_rounding_is_no_factor_and_no_term():
+    (found,) = check_gradients(normed, lambda x, g: of_normed(x, 1.0), DATA[:, 0]).diagnosis
+    assert found.code == "unclassified"
+
+
+def test_one_place_below_another_is_not_a_second_term():
+    (found,) = check_gradients(normed, lambda x, g: of_normed(x, g, lambda g: 3 * g.mean()), X).diagnosis
+    assert (found.code, found.numbers["ratio"]) == ("term-factor", "3")

@@ -18,8 +18,8 @@ import numpy as np
 
 from tinygrad_poly.checking import hypotheses as h
 from tinygrad_poly.checking.arguments import Arrays
-from tinygrad_poly.checking.oracles import leaves_on_tape
 from tinygrad_poly.checking.patient import WIDE
+from tinygrad_poly.checking.recorded import largest, record
 from tinygrad_poly.checking.rounding import in_float32
 from tinygrad_poly.checking.verdict import floats
 
@@ -36,7 +36,7 @@ CODES: dict[str, tuple[str, str]] = {
     "swapped": ("is the gradient of {key}", "exchange the two"),
     "transposed": ("has the right numbers in the wrong places ({key})", "transpose or turn it around"),
     "missing-sum": (
-        "has shape {shape}, and is not summed over the axes along which the argument was repeated",
+        "has shape {shape}: a sum over repeated axes is missing",
         "sum over the axes that broadcasting added",
     ),
     "wrong-axis": ("is summed over the wrong axes ({key})", "sum over the axes that broadcasting added"),
@@ -44,10 +44,7 @@ CODES: dict[str, tuple[str, str]] = {
     "repeated-index": ("counts only one use of an element that is used several times", "np.add.at(g, index, v)"),
     "stale": ("is that of an earlier call's arguments", "compute with the arguments given, not with what was kept"),
     "accumulated": ("is added to that of the calls before", "start each call at 0 (zero_grad)"),
-    "detached": (
-        "is 0: the way from the loss to the argument is cut",
-        "do not detach or read numbers out on the way",
-    ),
+    "detached": ("is 0: the way from the loss to the argument is cut", "do not detach or read numbers out on the way"),
     "float32": ("has only float32's digits", "compute in float64: no astype(np.float32) or dtype=np.float32"),
     "diagonal-only": ("keeps only the diagonal of the {key}", "multiply by the whole Jacobian"),
     "unclassified": ("is wrong in a way that is not known here", "compare it line by line: checking.compare"),
@@ -81,31 +78,31 @@ class Diagnosis:
         return f"grad[{self.argument}] {said}{likely}\n  Fix: {fix}"
 
 
+@np.errstate(all="ignore")
 def diagnose(patient: Any, number: int, oracle: str, true_gradients: Any) -> Diagnosis:
     """The diagnosis of the gradient of one of the active leaves."""
     patient.deadline = time.perf_counter() + patient.time_budget
-    patient.true = lambda p, arrays: true_gradients(p, arrays, ["tape", oracle]).gradients
-    with np.errstate(all="ignore"):
-        samples = _samples(patient, number)
-        code, numbers, sure = explained(samples)
-        nearer = [s for s in samples if not s.far]
-        if code == "unclassified" and len(nearer) < len(samples):
-            code, numbers, sure = (*explained(nearer)[:2], False)
-            code = "unclassified" if code == "factor" else code  # other data show that it is none
-        small = all(s.claimed.shape != s.true.shape and h.broadcasts(s.claimed.shape, s.true.shape) for s in samples)
-        if code == "unclassified" and samples and small:
-            for s in samples:  # what a factor was left out of may be smaller: 2 in the place of 2 x
-                s.claimed = np.broadcast_to(s.claimed, s.true.shape)
-            code, numbers, sure = (*explained(samples)[:2], False)
-            whole = all(map(_right, samples))  # the ones that 1/m has for each element
-            code = "missing-chain-factor" if whole else code if code == "missing-chain-factor" else "unclassified"
-            numbers = {"where": "the ones of a sum or mean"} if whole else numbers
-    name = patient.arguments.paths[patient.arguments.active[number]]
+
+    def truth(p: Any, arrays: Arrays) -> Any:
+        return true_gradients(p, arrays, ["tape", oracle]).gradients
+
+    samples = _samples(patient, number, truth)
+    code, numbers, sure = explained(samples)
+    small = all(s.claimed.shape != s.true.shape and h.broadcasts(s.claimed.shape, s.true.shape) for s in samples)
+    if code == "unclassified" and samples and small:
+        for s in samples:  # what a factor was left out of may be smaller: 2 in the place of 2 x
+            s.claimed = np.broadcast_to(s.claimed, s.true.shape)
+        code, numbers, sure = (*explained(samples)[:2], False)
+        whole = all(map(_right, samples))  # the ones that 1/m has for each element
+        code = "missing-chain-factor" if whole else code if code == "missing-chain-factor" else "unclassified"
+        numbers = {"where": "the ones of a sum or mean"} if whole else numbers
     if code == "factor":
-        code, numbers = _factor(patient, number, samples, numbers)
+        code, numbers = _by_rows(patient, number, truth, numbers["c"])
+    name = patient.arguments.paths[patient.arguments.active[number]]
     return Diagnosis(code, name, numbers, sure and any(s.far for s in samples))
 
 
+@np.errstate(all="ignore")
 def explained(samples: Sequence[h.Sample]) -> tuple[str, dict[str, Any], bool]:
     """The code of the simplest hypothesis that explains all samples, its numbers, and whether no other one does."""
     wrong = [s for s in samples if not _right(s)]
@@ -113,32 +110,29 @@ def explained(samples: Sequence[h.Sample]) -> tuple[str, dict[str, Any], bool]:
         return "unclassified", {}, False
     first = min(wrong, key=lambda s: (not s.far, _off(s)))
     changes = any(not np.allclose(s.true, first.true, 1e-6, 0) for s in samples)
+    several = first.true.size > 1
     told = len(samples) > 1 or first.true.size > 2  # every error of a single number is some factor
-    if not any(np.any(s.claimed) for s in wrong) and all(s.claimed.shape == s.true.shape for s in wrong):
-        return "detached", {}, True
+    if all(s.claimed.shape == s.true.shape and largest(s.claimed) <= 64 * s.unit * largest(s.true) for s in wrong):
+        gone = not any(np.any(s.claimed) for s in wrong)  # or has it cancelled down to rounding?
+        return "detached" if gone else "unclassified", {}, gone
     # Whatever the arguments are, the answer stays; a simple number may be a count of rows.
     still = changes and any(s.far for s in samples)
     still = still and all(len(s.answers) and all(map(np.array_equal, s.answers, first.answers)) for s in samples)
     if still and not h.nice(np.concatenate([np.ravel(g)[:9] for g in first.answers]).astype(float), 1e-7).all():
         return "stale", {}, True
-    c = _nice(_ratio(first.claimed, first.true), first)
+    c = h.simple_number(_ratio(first.claimed, first.true), max(1e-11, 64 * first.unit))
     if c and (told or c in (-1, 2, -2, 0.5, -0.5, first.batch)) and all(_matches(s, c * s.true) for s in samples):
-        numbers = {"c": c, "ratio": _fraction(c), "inverse": _fraction(1 / c), "n": _fraction(abs(c)), "batch": ""}
-        return "sign" if c == -1 else "factor", numbers, first.true.size > 1 or changes
+        return "sign" if c == -1 else "factor", {"c": c, **_said(c)}, several or changes
     found: dict[str, tuple[int, dict[str, Any]]] = {}
-    short = first.in_float32 and first.claimed.shape == first.true.shape and _close(first.claimed, first.true, 1e-5)
-    times = first.true.size > 1 and short and _close(first.claimed, c * first.true, 1e-12)  # other points lack it
-    if short and not times:
-        found["float32"] = 1, {}
-    for code, key, candidate in h.simple(first):
-        looked = wrong if code in ("stale", "accumulated") else samples
-        if code not in found and _matches(first, candidate):
-            same = [[G for c, k, G in h.simple(s) if (c, k) == (code, key)] for s in looked]
-            if all(G and _matches(s, G[0]) for s, G in zip(looked, same)):
+    for key, candidate in h.simple(first):
+        looked = wrong if key[0] in ("stale", "accumulated", "float32") else samples
+        if key[0] not in found and _matches(first, candidate):
+            same = [dict(h.simple(s)).get(key) for s in looked]
+            if all(G is not None and _matches(s, G) for s, G in zip(looked, same)):
                 # What lacks a factor may be another argument's gradient as well: it is, if that one has this one's.
-                given = [g for g in first.answers if code == "swapped" and g.shape == first.true.shape]
+                given = [g for g in first.answers if key[0] == "swapped" and g.shape == first.true.shape]
                 other = any(_close(g, first.true, 1e-9) for g in given)
-                found[code] = 1 - 2 * other, {"key": key, "shape": first.claimed.shape}
+                found[key[0]] = 1 - 2 * other, {"key": key[1], "shape": first.claimed.shape}
     for deep in (False, True) if first.graph and told else ():
         for edit in itertools.islice(h.edits(first, samples, deep), _MOST_EDITS if not (deep and found) else 0):
             if found.get(edit.code, (9,))[0] > edit.rank and (said := _edited(edit, first, samples)):
@@ -150,15 +144,15 @@ def explained(samples: Sequence[h.Sample]) -> tuple[str, dict[str, Any], bool]:
         return "unclassified", {}, False
     code = min(found, key=lambda code: found[code][0])
     rank, numbers = found[code]
+    # A term left out of σ = 1 − (1 − σ) is a factor left out as well, whatever it is multiplied by.
+    either = {code, "missing-chain-factor"} if code == "missing-term" else {code}
+    sure = rank < 2 and not any(r < 2 or other in either for other, (r, _) in found.items() if other != code)
+    sure = sure and not numbers.get("skipped")
     # A factor left out and a number besides are two mistakes, or another one; of few rows, a term may be all but one.
-    sure = (
-        rank < 2
-        and sum(r < 2 for r, _ in found.values()) == 1
-        and (code != "one-row" or max(first.true.shape, default=0) > 3)
-    )
-    if code in ("counted-twice", "term-factor"):  # the sum of two in the place of their mean is that too
-        sure = sure and code == "counted-twice" and not any(2 in shape for shape in first.graph.shapes)
-    return code, numbers, sure and not numbers.get("skipped") and (first.true.size > 1 or changes)
+    few = code == "one-row" and max(first.true.shape, default=0) <= 3
+    # The sum of two in the place of their mean is a term counted twice too.
+    mean = code == "counted-twice" and any(2 in shape for shape in first.graph.shapes)
+    return code, numbers, sure and not few and not mean and code != "term-factor" and (several or changes)
 
 
 def _edited(edit: h.Edit, first: h.Sample, samples: Sequence[h.Sample]) -> tuple[str, dict[str, Any]] | None:
@@ -172,122 +166,109 @@ def _edited(edit: h.Edit, first: h.Sample, samples: Sequence[h.Sample]) -> tuple
             rest, instead = edit.gradients(s.graph)
         except (ValueError, IndexError, KeyError):  # an edit that does not fit there
             return None
+        gone, k = s.true - rest, math.nan
         if instead.shape != s.true.shape:
-            if instead.size != s.claimed.size or np.abs(rest).max(initial=0.0) > 1e-9 * np.abs(s.true).max(initial=0.0):
+            if instead.size != s.claimed.size or largest(rest) > 1e-9 * largest(s.true):
                 return None
-            rest, instead, k = np.zeros(s.claimed.shape), instead.reshape(s.claimed.shape), math.nan
-        else:
-            gone = s.true - rest
+            rest, instead = np.zeros(s.claimed.shape), instead.reshape(s.claimed.shape)
+        elif rest.shape != s.claimed.shape or not gone.any():
+            return None
+        elif _close(instead, _ratio(instead, gone) * gone, 1e-9):
             k = _ratio(instead, gone)
-            k = k if _close(instead, k * gone, 1e-9) else math.nan
-            if rest.shape != s.claimed.shape or not _ratio(gone, gone):
-                return None
         if s is not first and not np.isfinite(instead).all():  # what a factor of 0 was left out of
             skipped += 1
             continue
         multiples.add(round(k, 9))
         if s is first:
             c = _ratio(s.claimed - rest, instead)
-            c = _nice(c, s) if abs(c) > 1e-9 else 0.0
+            c = h.simple_number(c, max(1e-11, 64 * s.unit)) if abs(c) > 1e-9 else 0.0
         if not _matches(s, rest + c * instead):
             return None
     alike = len(multiples) == 1 and not math.isnan(*multiples)  # a number of times the same at all samples
     if (edit.code and (not c or alike)) or (c == 1 and not edit.code) or skipped > len(samples) - 2 > 0:
         return None
     where = first.graph.name(edit.way)
-    numbers = {"key": f"through {where}", "shape": first.claimed.shape, "c": c, "ratio": _fraction(c)}
+    numbers = {"key": f"through {where}", "shape": first.claimed.shape, "c": c, "skipped": skipped, **_said(c)}
     lacks = edit.code == "missing-chain-factor"
-    where = f"{'a factor of' if edit.rank else 'the slope of'} {where}" if lacks else where
-    numbers |= {"inverse": _fraction(1 / c) if c else "", "where": where, "skipped": skipped}
+    numbers["where"] = f"{'a factor of' if edit.rank else 'the slope of'} {where}" if lacks else where
     return edit.code or TERMS.get(c, "term-factor"), numbers
+
+
+def _right(s: h.Sample) -> bool:
+    return s.claimed.shape == s.true.shape and _close(s.claimed, s.true, 64 * s.unit)
 
 
 def _off(s: h.Sample) -> float:
     """The distance of the size of the error from that of the gradient: where it is small, a mistake is seen best."""
     if s.claimed.shape != s.true.shape:
         return 0.0
-    error, size = (float(np.abs(x).max(initial=0.0)) for x in (s.claimed - s.true, s.true))
-    return abs(math.log(error / size)) if error and size and math.isfinite(error / size) else math.inf
-
-
-def _nice(c: float, s: h.Sample) -> float:
-    """A simple fraction in the place of a number that differs from it by rounding."""
-    near = h.simple_number(c)
-    return near if abs(c - near) <= max(1e-11, 64 * s.unit) * abs(c) else c
+    part = float(largest(s.claimed - s.true) / largest(s.true))
+    return abs(math.log(part)) if 0 < part < math.inf and s.claimed.any() else math.inf
 
 
 def _matches(s: h.Sample, candidate: Any) -> bool:
     """Whether a candidate explains the error of the claimed gradient, all but a thousandth of it."""
     if candidate.shape != s.claimed.shape:
         return False
-    with np.errstate(all="ignore"):
-        size = np.abs(candidate).max(initial=0.0)
-        off = np.abs(s.claimed - s.true) if s.claimed.shape == s.true.shape else np.abs(s.claimed)
-        error = off.max(initial=0.0)
-        rest = np.abs(s.claimed - candidate).max(initial=0.0)
-        return bool(rest <= min(1e-3 * error, 1e-7 * size + 1e-7 * error) + 64 * s.unit * size)
+    size, error = largest(candidate), largest(s.claimed - s.true if s.claimed.shape == s.true.shape else s.claimed)
+    rest = largest(s.claimed - candidate)
+    return bool(rest <= min(1e-3 * error, 1e-7 * size + 1e-7 * error) + 64 * s.unit * size)
 
 
 def _close(a: Any, b: Any, part: float) -> bool:
-    return bool(np.abs(a - b).max(initial=0.0) <= part * np.abs(b).max(initial=0.0))
+    return bool(largest(a - b) <= part * largest(b))
 
 
 def _ratio(a: Any, b: Any) -> float:
+    """The number of times that a is b, on the whole; 0 where nothing can be said."""
     if np.shape(a) != np.shape(b):
         return 0.0
-    with np.errstate(all="ignore"):
-        scale = float(np.abs(b).max(initial=0.0))
-        c = float(np.sum(a * (b / scale)) / np.sum(b * (b / scale))) if scale and math.isfinite(scale) else 0.0
+    weights = b / largest(b)
+    c = float(np.sum(a * weights) / np.sum(b * weights))
     return c if math.isfinite(c) else 0.0
 
 
-def _fraction(c: float) -> str:
+def _said(c: float, power: int = 0) -> dict[str, str]:
+    """The words for a factor: a number times a power of the number of rows m."""
+    inverse = _written(1 / c, -power) if c else ""
+    return {"ratio": _written(c, power), "inverse": inverse, "n": "m" if power else _written(abs(c)), "batch": ""}
+
+
+def _written(c: float, power: int = 0) -> str:
+    """A number times a power of m: m/2."""
     near = Fraction(c).limit_denominator(1000)
-    return str(near) if abs(float(near) - c) <= 1e-9 * abs(c) else f"{c:.12g}"
-
-
-def _factor(patient: Any, number: int, samples: list[h.Sample], numbers: Any) -> tuple[str, dict[str, Any]]:
-    """The name of a constant factor: how it depends on the number of rows m, as far as that can be changed."""
-    c, m = numbers["c"], samples[0].batch
-    seen = [(m, c)] if m else []
-    arrays = patient.arguments.values()
-    for rows in (m - 1, max(m - 2, 1)) if m and m > 2 else ():
-        true = _cut_truth(patient, number, slice(rows), arrays)
-        try:
-            claimed = floats(patient.answer(patient.arguments.cut(slice(rows), arrays) or {})[number])
-        except Exception:  # a gradient whose rows hang together in another way
-            continue
-        if true is not None and (c2 := _ratio(claimed, true)) and _matches(h.Sample(claimed, true), c2 * true):
-            seen.append((rows, c2))
-    if len(seen) > 1 and abs(seen[0][1] - seen[1][1]) > 1e-9 * abs(c):
-        for power, words in ((1, "m"), (-1, "1/m")):
-            k = [value / rows**power for rows, value in seen]
-            if max(k) - min(k) <= 1e-9 * abs(k[0]):
-                told = ", ".join(f"m = {rows}: {_fraction(value)}" for rows, value in seen)
-                sign = "" if k[0] > 0 else "-"
-                text, over = (f"{sign}{_of(k[0], words)}", f"{sign}{_of(1 / k[0], '1/m' if power == 1 else 'm')}")
-                numbers |= {"batch": f" ({told})", "ratio": text, "n": "m", "inverse": over}
-                if abs(k[0] - 1) < 1e-9:
-                    return ("sum-for-mean" if power == 1 else "mean-for-sum"), numbers
-                return "factor", numbers
-    held = [x for x in patient.arguments.leaves if isinstance(x, np.ndarray)]
-    sizes = {n for x in held for n in (*x.shape, x.size)}
-    for n in sizes - {1, 2} if len(seen) < 2 else ():
-        if abs(c - n) < 1e-9 * n or abs(c * n - 1) < 1e-9:
-            numbers["n"] = str(n)
-            return ("sum-for-mean" if c > 1 else "mean-for-sum"), numbers
-    return "factor", numbers
-
-
-def _of(k: float, words: str) -> str:
-    """The product of a number and m or 1/m, as one writes it."""
-    n, _, d = _fraction(abs(k)).partition("/")
-    top = words if n == "1" and words == "m" else n if words == "1/m" else f"{n}{words}"
-    below = "".join([d, "m" if words == "1/m" else ""])
+    n, _, d = (str(near) if abs(float(near) - c) <= 1e-9 * abs(c) else f"{c:.12g}").partition("/")
+    top = {"1m": "m", "-1m": "-m"}.get(f"{n}m", f"{n}m") if power > 0 else n
+    below = f"{d}m" if power < 0 else d
     return f"{top}/{below}" if below else top
 
 
-def _samples(patient: Any, number: int) -> list[h.Sample]:
+def _by_rows(patient: Any, number: int, truth: Any, c: float) -> tuple[str, dict[str, Any]]:
+    """The name of a constant factor: how it depends on the number of rows m, as far as that can be changed."""
+    m, arrays = patient.arguments.batch(), patient.arguments.values()
+    seen = {m: c} if m else {}
+    for rows in (m - 1, max(m - 2, 1)) if m and m > 2 else ():
+        true, claimed = (_of_rows(patient, number, slice(rows), arrays, ask) for ask in (truth, type(patient).answer))
+        if true is None or claimed is None:
+            continue
+        if (ratio := _ratio(claimed, true)) and _matches(h.Sample(claimed, true), ratio * true):
+            seen[rows] = ratio
+    for power in (0, 1, -1) if len(seen) > 1 else ():
+        k = [value / rows**power for rows, value in seen.items()]
+        if max(k) - min(k) <= 1e-9 * abs(k[0]):
+            mean = {1: "sum-for-mean", -1: "mean-for-sum"} if abs(k[0] - 1) < 1e-9 else {}
+            told = ", ".join(f"m = {rows}: {_written(value)}" for rows, value in seen.items())
+            batch = {"batch": f" ({told})"} if power else {}
+            return mean.get(power, "factor"), {"c": c, **_said(k[0], power), **batch}
+    held = [x for x in patient.arguments.leaves if isinstance(x, np.ndarray)]
+    sizes = {n for x in held for n in (*x.shape, x.size)} - {1, 2}
+    for n in sizes if len(seen) < 2 else ():
+        if min(abs(c - n), abs(c * n * n - n)) < 1e-9 * n:
+            return ("sum-for-mean" if c > 1 else "mean-for-sum"), {"c": c, **_said(c), "n": str(n)}
+    return "factor", {"c": c, **_said(c)}
+
+
+def _samples(patient: Any, number: int, truth: Any) -> list[h.Sample]:
     """The claimed and the true gradient at the point of the check, at others near by, and far off, for other data."""
     points: list[tuple[Any, Arrays]] = [(patient, patient.arguments.values())]
     if callable(patient.claim):
@@ -297,7 +278,7 @@ def _samples(patient: Any, number: int) -> list[h.Sample]:
     before: dict[str, Any] = {}
     for k, (asked, arrays) in enumerate(points):
         try:
-            s = _sample(asked, number, arrays, before)
+            s = _sample(asked, number, arrays, truth, before)
         except Exception:  # another point may lie where the functions are not defined
             continue
         s.far = k > 1
@@ -307,41 +288,38 @@ def _samples(patient: Any, number: int) -> list[h.Sample]:
     return found
 
 
-def _right(s: h.Sample) -> bool:
-    return s.claimed.shape == s.true.shape and _close(s.claimed, s.true, 64 * s.unit)
-
-
-def _sample(patient: Any, number: int, arrays: Arrays, before: dict[str, Any]) -> h.Sample:
+def _sample(patient: Any, number: int, arrays: Arrays, truth: Any, before: dict[str, Any]) -> h.Sample:
     a = patient.arguments
     answers = [floats(g) for g in patient.answer(arrays)]
-    truth = [np.asarray(floats(D), np.float64) for D in patient.true(patient, arrays)]
-    names = [a.paths[i] for i in a.active]
-    leaf = a.leaves[a.active[number]]
-    s = h.Sample(answers[number], truth[number], before=before)
+    true = [np.asarray(floats(D), np.float64) for D in truth(patient, arrays)]
+    s = h.Sample(answers[number], true[number], answers=answers, batch=a.batch() or 0, end=patient.end)
+    leaf, others = a.leaves[a.active[number]], {a.paths[i]: D for i, D in zip(a.active, true)}
+    del others[a.paths[a.active[number]]]
     s.unit = float(max(np.finfo(leaf.dtype).eps, np.finfo(np.float64).eps))
-    s.answers = answers
-    s.in_float32 = in_float32(patient, arrays, number, s.claimed)
-    s.others = {n: D for k, (n, D) in enumerate(zip(names, truth)) if k != number}
-    s.batch, s.end = a.batch(), patient.end
-    s.graph = _graph(patient, arrays, number)
+    s.graph = record(patient, arrays, number)
     if s.graph:
         _in_wide(patient, number, arrays, s)
+    near = answers[number].shape == s.true.shape and _close(answers[number], s.true, 1e-5)
+    s.wrong = {("float32", ""): s.claimed} if near and in_float32(patient, arrays, number, answers[number]) else {}
+    s.wrong |= {("accumulated", name): s.true + G for name, G in before.items()}
+    s.wrong |= {("stale", name): G for name, G in before.items()}
+    s.wrong |= {("swapped", name): G for name, G in others.items()}
     if s.graph and patient.result.shape == leaf.shape and leaf.ndim and leaf.size <= 64:
         units = np.eye(leaf.size).reshape(leaf.size, *leaf.shape)
         each = [s.graph.walk({0: unit * patient.cotangent}) for unit in units]
-        s.diagonal = np.array([np.ravel(g)[k] for k, g in enumerate(each)]).reshape(leaf.shape)
-    for row in (0, -1) if s.batch and s.batch > 1 else ():
-        start = row % s.batch
-        one = _cut_truth(patient, number, slice(start, start + 1), arrays)
-        if one is not None:
-            s.rows |= {row: one, f"{row}, divided by {s.batch}": one / s.batch, f"{row}, times": one * s.batch}
+        s.wrong["diagonal-only", "Jacobian"] = np.array([g.flat[k] for k, g in enumerate(each)]).reshape(leaf.shape)
+    s.wrong |= {("transposed", f"those of {name}"): G.T for name, G in others.items()}
+    for row in (0, s.batch - 1) if s.batch > 1 else ():
+        one = _of_rows(patient, number, slice(row, row + 1), arrays, truth)
+        for said, k in (("", 1.0), (", divided by m", 1 / s.batch), (", times m", s.batch)) if one is not None else ():
+            s.wrong["one-row", f"row {row} of the data{said}"] = one * k
     return s
 
 
 def _in_wide(patient: Any, number: int, arrays: Arrays, s: h.Sample) -> None:
     """Take the claimed and the true gradient in wide numbers, where they are the same: of those little is rounding."""
-    true, exact = s.graph.flow()[len(s.graph.nodes), None][1], s.true
-    if not np.abs(true - exact).max(initial=0.0) <= 1e-9 * np.abs(exact).max(initial=0.0):
+    true: Any = s.graph.true
+    if not _close(true, s.true, 1e-9):
         s.graph = None  # on tensors it is another function
     if not s.graph or true.dtype != WIDE:
         return
@@ -349,41 +327,16 @@ def _in_wide(patient: Any, number: int, arrays: Arrays, s: h.Sample) -> None:
         claimed = floats(patient.answer(arrays, WIDE)[number])
     except Exception:  # wide numbers are not everyone's
         return
-    off = np.abs(s.claimed - exact).max(initial=0.0) if s.claimed.shape == exact.shape else np.inf
-    room = max(1e-3 * off, 64 * s.unit * np.abs(claimed).max(initial=0.0))
-    if (
-        claimed.shape == s.claimed.shape
-        and claimed.dtype == WIDE
-        and np.abs(claimed - s.claimed).max(initial=0.0) <= room
-    ):
+    off = largest(s.claimed - s.true) if s.claimed.shape == s.true.shape else np.inf
+    room = max(1e-3 * off, 64 * s.unit * largest(claimed))
+    if claimed.shape == s.claimed.shape and claimed.dtype == WIDE and largest(claimed - s.claimed) <= room:
         s.claimed, s.true, s.unit = claimed, true, float(np.finfo(WIDE).eps)
 
 
-def _graph(patient: Any, arrays: Arrays, number: int) -> Any:
-    if patient.library == "torch":
-        return None
-    numpy = patient.library == "numpy"
-    for dtype in (WIDE, np.float64):
-        graph = h.Graph(numpy)
-        try:
-            with np.errstate(all="ignore"), graph:
-                args, leaves = leaves_on_tape(patient, arrays, dtype)
-                for leaf in leaves if numpy else ():
-                    h.like_numpy(leaf)
-                result = patient.loss(*args)
-            cotangent = np.broadcast_to(np.asarray(patient.cotangent, result.dtype), result.shape)
-            graph.finish(result.node, cotangent, leaves[number].node)
-            return graph
-        except Exception:  # whatever does not run on tensors, or not on wide ones
-            continue
-    return None
-
-
-def _cut_truth(patient: Any, number: int, rows: slice, arrays: Arrays) -> Any:
+def _of_rows(patient: Any, number: int, rows: slice, arrays: Arrays, ask: Any) -> Any:
+    """A gradient by some rows of the data alone; None where there are none, or they hang together in another way."""
     cut = patient.arguments.cut(rows, arrays)
-    if cut is None:
-        return None
     try:
-        return np.asarray(floats(patient.true(patient, cut)[number]), np.float64)
-    except Exception:  # a loss whose rows hang together in another way
+        return None if cut is None else np.asarray(floats(ask(patient, cut)[number]), np.float64)
+    except Exception:  # whatever the user's functions raise at other sizes
         return None

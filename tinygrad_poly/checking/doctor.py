@@ -155,7 +155,7 @@ def examine(patient: Patient, names: Sequence[str]) -> GradientReport:
 def _changing(finding: Finding, g: Any, g2: Any, g3: Any) -> str:
     """The diagnosis of a gradient that changes from call to call; empty where there is none.
 
-    A first answer that is wrong, and a second that is right, was about the call before. What grows by the same each
+    A first answer that is wrong, before others that are right, was about the call before. What grows by the same each
     time is added up.
     """
     if np.shape(g) != np.shape(g2):
@@ -164,7 +164,7 @@ def _changing(finding: Finding, g: Any, g2: Any, g3: Any) -> str:
     few = 64 * np.finfo(g.dtype if g.dtype.kind == "f" else float).eps * (np.abs(g) + np.abs(g3))
     if g.shape == true.shape and np.isfinite(true).all():
         room = np.maximum(few + np.nan_to_num(floats(finding.allowed)), 1e-6 * np.abs(true))
-        if (np.abs(g2 - true) <= room).all() and (np.abs(g - true) > room).any():
+        if [bool((np.abs(x - true) <= room).all()) for x in (g, g2, g3)] == [False, True, True]:
             return "stale"
     steady = (np.abs(g3 - 2 * g2 + g) <= few).all() and (np.abs(g2 - g) > 16 * few).any()
     return "accumulated" if steady else ""
