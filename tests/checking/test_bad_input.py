@@ -174,6 +174,20 @@ def test_the_curve_of_a_lasso_does_not_hide_its_kink(oracle):
 
     assert check_gradients(loss, gradient, 0.0, oracle=oracle).verdict == "inconclusive"
 
+@pytest.mark.parametrize("steep", [1, 100])
+@pytest.mark.parametrize("oracle", ["auto", "tape", "finite differences"])
+def test_a_kink_is_seen_beside_any_curvature(oracle, steep):
+    X, y = steep * np.array([[2.0, -5.0, 1.0], [1.0, 3.0, -1.0], [3.0, 1.0, 0.0]]), np.array([1.0, -2.0, 0.0])
+
+    def loss(w):
+        return np.sum((X @ w - y) ** 2) + 1.25 * np.sum(np.abs(w))
+
+    def gradient(w):
+        return 2 * X.T @ (X @ w - y) + 1.25 * np.sign(w)
+
+    report = check_gradients(loss, gradient, np.array([2.0, -1.0, 0.0]), oracle=oracle)
+    assert (report.verdict, report.findings[0].reason) == ("inconclusive", "kink")
+
 
 def test_an_inflection_point_is_no_kink():
     assert (

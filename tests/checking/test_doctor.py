@@ -98,6 +98,11 @@ def test_what_has_cancelled_down_to_nothing_was_not_computed_in_float32(oracle):
     assert report.verdict == "pass"
 
 
+def test_a_formula_may_know_what_the_tape_calls_0_at_a_second_point():
+    x = np.array([12.0, 30.0], np.float32)
+    assert check_gradients(lambda x: np.sum(np.tanh(x)), lambda x: 1 - np.tanh(x) ** 2, x).verdict == "pass"
+
+
 def test_lines_confirm_no_gradient_that_is_too_small_beside_another_to_be_seen():
     def check(factor):
         return check_gradients(
