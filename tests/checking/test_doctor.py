@@ -220,6 +220,27 @@ def test_a_gradient_takes_the_cotangent_in_many_ways(loss, right, wrong, args, c
     assert check_gradients(loss, wrong, *args, cotangent=cotangent).verdict == "fail"
 
 
+DATA = np.random.default_rng(0).standard_normal((3, 2))
+
+
+def centred(b, W):
+    z = DATA @ W + b
+    return np.sum(np.tanh(z - z.mean(0)) ** 2)
+
+
+def of_centred(b, W, more=0.0):
+    z = DATA @ W + b
+    h = np.tanh(z - z.mean(0))
+    d = 2 * h * (1 - h * h)
+    d = d - d.mean(0)
+    return d.sum(0) + more, DATA.T @ d
+
+
+def test_a_bias_before_a_normalization_has_gradient_0():
+    assert check_gradients(centred, of_centred, np.ones(2), W).verdict == "pass"
+    assert check_gradients(centred, lambda b, W: of_centred(b, W, 1e-6), np.ones(2), W).verdict == "fail"
+
+
 @pytest.mark.parametrize("active", [True, False])
 def test_exact_numbers_stop_in_time_whether_or_not_a_gradient_is_wanted(active):
     with pytest.raises(scalars.OutOfTimeError):

@@ -173,20 +173,23 @@ def _changing(finding: Finding, g: Any, g2: Any, g3: Any) -> str:
 def _elsewhere(patient: Patient, report: GradientReport, oracle: str) -> None:
     """Look at a second point: for a gradient that is kept from an earlier call, and for one that is 0 at the first."""
     zero = [not floats(f.true).any() and f.reason != "empty" for f in report.findings]
-    names = ["tape", oracle] if not any(zero) or oracle == "finite differences" else [oracle]
+    late = patient.late
+    names = ["tape", oracle] if late or not any(zero) or oracle == "finite differences" else [oracle]
     far = any(f.reason == "noise" for f in report.findings)  # where numbers are of about 1 there is less of it
     moved: Arrays = patient.moved(far, far)
     found: list[Finding] = []
     true: list[Any] = []
     try:
-        if patient.late:
+        if late and not (any(zero) and patient.seconds < 0.01 * patient.time_budget):  # the tape takes a few calls
             raise NoOracleError("the time is spent")
         claimed = patient.answer(moved) if callable(patient.claim) else []
         if claimed and not any(zero) and at_a_glance(patient, moved, claimed):
             return
         truth = true_gradients(patient, moved, names, claimed)
         true = [floats(D) for D in truth.gradients or claimed]  # which lines have confirmed
-        if claimed:
+        if truth.oracle == "tape":
+            true = [np.where(np.abs(D) > E, D, 0.0) for D, E in zip(true, truth.errors)]
+        if claimed and not late:
             found = truth.findings or compared(patient, moved, claimed, truth)
     except Exception as error:  # another point may lie where the functions are not defined
         kind = "" if isinstance(error, NoOracleError) else f"{type(error).__name__}: "

@@ -7,7 +7,7 @@ tensors, and finite differences run anything.
 import importlib
 import time
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +15,7 @@ import numpy as np
 
 from tinygrad_poly.autograd import grad
 from tinygrad_poly.checking.arguments import Arrays, as_array, library_of, made_by
+from tinygrad_poly.checking.hypotheses import like_numpy
 from tinygrad_poly.checking.lines import CALLS, LINES, along_lines, confirmed, finely, slope_of
 from tinygrad_poly.checking.patient import WIDE, NoOracleError, Patient
 from tinygrad_poly.checking.scalars import Field, NotRationalError, OutOfTimeError
@@ -90,16 +91,23 @@ def exactly(patient: Patient, arrays: Arrays, digits: int) -> Truth:
     return Truth("high precision" if digits else "exact", gradients, errors, field, kink=field.ties > 0)
 
 
-class _Roundings(Observer):
-    """Random roundings of all results: how far these move a gradient, where there are no wide numbers to tell."""
+class _Run(Observer):
+    """A run of a function on tensors, in which NumPy's functions find NumPy's methods.
 
-    def __init__(self) -> None:
-        self.random = np.random.default_rng(0)
+    Args:
+        numpy: whether it is a function of NumPy arrays.
+        rounded: whether to move each result by a rounding: how far these move a gradient, where no wide numbers tell.
+    """
+
+    def __init__(self, numpy: bool, rounded: bool) -> None:
+        self.numpy, self.rounded, self.random = numpy, rounded, np.random.default_rng(0)
 
     def recorded(self, operation: Any, inputs: Any, options: Any, result: Any) -> None:
-        """Move a result by a rounding."""
-        if result.array.flags.writeable:
+        """Change a result."""
+        if self.rounded and result.array.flags.writeable:
             result.array[...] *= 1 + 2.0**-52 * self.random.uniform(-1, 1, result.shape)
+        if self.numpy:
+            like_numpy(result)
 
 
 def by_tape(patient: Patient, arrays: Arrays, claimed: Any = None) -> Truth:
@@ -110,8 +118,7 @@ def by_tape(patient: Patient, arrays: Arrays, claimed: Any = None) -> Truth:
         with suppress(Exception):  # what has no wide numbers, such as LAPACK
             wide = _on_tape(patient, arrays, WIDE)
     moved = {i: arrays[i] * (1 + unit * wiggle.uniform(-2, 2, arrays[i].shape)) for i in patient.arguments.active}
-    with _Roundings() if wide is narrow else nullcontext():
-        near = _on_tape(patient, arrays | moved, np.float64, True)
+    near = _on_tape(patient, arrays | moved, np.float64, True, wide is narrow)
     errors = []
     for a, b, c in zip(narrow, wide, near):
         a, b, c = (np.asarray(x, WIDE) for x in (a, b, c))
@@ -137,7 +144,7 @@ def at_a_glance(patient: Patient, arrays: Arrays, claimed: list[Any]) -> bool:
     )
 
 
-def _on_tape(patient: Patient, arrays: Arrays, dtype: Any, known: bool = False) -> list[Any]:
+def _on_tape(patient: Patient, arrays: Arrays, dtype: Any, known: bool = False, rounded: bool = False) -> list[Any]:
     """The gradients that the tape has, in one pass; its value is `known` to be the loss's, or is compared.
 
     Raises:
@@ -146,10 +153,13 @@ def _on_tape(patient: Patient, arrays: Arrays, dtype: Any, known: bool = False) 
     if patient.library == "torch":
         raise NoOracleError("the tape does not record torch's operations")
     args, leaves = leaves_on_tape(patient, arrays, dtype)
+    for leaf in leaves if patient.library == "numpy" else ():
+        like_numpy(leaf)
     read: list[Any] = []
     token = reads.set((*reads.get(), read))
     try:
-        result = patient.loss(*args)
+        with _Run(patient.library == "numpy", rounded):
+            result = patient.loss(*args)
     finally:
         reads.reset(token)
     recorded = library_of(result) == "tensor" and result.node is not None
