@@ -151,8 +151,15 @@ def a_gradient_of_a_gradient(steps):
         w.grad = None
 
 
+def a_detached_update(steps):
+    w = weight()
+    for _ in range(steps):
+        loss_of(w).backward()
+        w = (w - 0.01 * w.grad).detach().requires_grad_()
+
+
 RIGHT = (micro_batches, a_loop_within_a_step, a_graph_walked_after_each_part)
-RIGHT += (an_adversary_whose_gradient_is_dropped, a_gradient_of_a_gradient)
+RIGHT += (an_adversary_whose_gradient_is_dropped, a_gradient_of_a_gradient, a_detached_update)
 
 
 @pytest.mark.parametrize("program", RIGHT, ids=lambda p: p.__name__)

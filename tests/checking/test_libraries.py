@@ -133,3 +133,26 @@ def test_mistakes_of_training_loops_are_noticed(library):
     assert [p[:2] for p in check_training_loop(step).problems] == [("no-gradient", "unused")]
     zero = False
     assert {p[:2] for p in check_training_loop(step).problems} == {("not-zeroed", "w"), ("no-gradient", "unused")}
+
+
+model = 3  # a name that a method below has for an attribute
+
+
+class Trainer:
+    def __init__(self):
+        self.model = tg.nn.Sequential(tg.nn.Linear(1, 2), tg.nn.Linear(2, 1))
+        self.model[0].bias.requires_grad_(False)
+        self.optimizer = tg.optim.SGD([p for p in self.model.parameters() if p.requires_grad], lr=0.1)
+
+    def step(self):
+        self.optimizer.zero_grad()
+        self.model(tg.ones(3, 1)).square().mean().backward()
+        self.optimizer.step()
+
+
+def test_the_parameters_of_a_method_are_its_objects_and_frozen_ones_need_no_gradient():
+    trainer = Trainer()
+    report = check_training_loop(trainer.step)
+    assert (report.verdict, len(report.parameters)) == ("pass", 3)
+    trainer.optimizer = tg.optim.SGD(trainer.model[1].parameters(), lr=0.1)
+    assert [p[:2] for p in check_training_loop(trainer.step).problems] == [("not-updated", "model.0.weight")]

@@ -137,15 +137,18 @@ def _differ(one: Any, other: Any) -> bool:
 
 
 def _reads_gradient(frame: FrameType) -> bool:
-    """Whether the expression that is being computed reads a `.grad`."""
+    """Whether the expression that is being computed reads a `.grad`, and is not detached."""
     within = next(itertools.islice(frame.f_code.co_positions(), frame.f_lasti // 2, None))
     if None in within:
         return False
     first, last, left, right = within
-    return any((first, left) <= (a, c) and (b, d) <= (last, right) for a, b, c, d in _gradients(frame.f_code))
+    if any((a, c) <= (first, left) and (last, right) <= (b, d) for a, b, c, d in _places(frame.f_code, "detach")):
+        return False
+    return any((first, left) <= (a, c) and (b, d) <= (last, right) for a, b, c, d in _places(frame.f_code, "grad"))
 
 
 @lru_cache
-def _gradients(code: CodeType) -> list[Any]:
-    found = [i.positions for i in dis.get_instructions(code) if i.opname == "LOAD_ATTR" and i.argval == "grad"]
+def _places(code: CodeType, attribute: str) -> list[Any]:
+    names = ("LOAD_ATTR", "LOAD_METHOD")
+    found = [i.positions for i in dis.get_instructions(code) if i.opname in names and i.argval == attribute]
     return [(p.lineno, p.end_lineno, p.col_offset, p.end_col_offset) for p in found if p and p.lineno]

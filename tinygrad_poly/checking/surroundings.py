@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dis
 import functools
 from collections.abc import Callable, Iterator
 from types import CellType, CodeType, FunctionType
@@ -24,7 +25,8 @@ def variables(function: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _names(code: CodeType) -> set[str]:
-    return set(code.co_names).union(*(_names(c) for c in code.co_consts if isinstance(c, CodeType)))
+    own = {i.argval for i in dis.get_instructions(code) if i.opname.endswith(("_GLOBAL", "_NAME"))}  # no attributes
+    return own.union(*(_names(c) for c in code.co_consts if isinstance(c, CodeType)))
 
 
 def _helper(function: Any, name: str, value: Any) -> bool:

@@ -72,7 +72,7 @@ def check_training_loop(step: Callable[[], Any], steps: int = 4) -> TrainingRepo
     for name in seen:
         grows = len(sizes[name]) > 1 and sizes[name][-1] > sizes[name][0]
         code = "history" if grows else "no-gradient" if name not in graded and name not in moved else ""
-        code = code or ("not-zeroed" if name in kept else "not-updated" if name not in moved else "")
+        code = code or ("not-updated" if name not in moved else "not-zeroed" if name in kept else "")
         if code:
             words = PROBLEMS[code].format(name=name, sizes=f" ({', '.join(map(str, sizes[name]))} nodes)")
             report.problems.append((code, name, words))
@@ -122,7 +122,7 @@ def named(scope: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """The tensors that require grad among variables, in their lists and dicts, and the parameters of modules."""
     for name, value in scope.items():
         if hasattr(value, "named_parameters") and not isinstance(value, type):
-            yield from ((f"{name}.{n}", p) for n, p in value.named_parameters())
+            yield from ((f"{name}.{n}", p) for n, p in value.named_parameters() if p.requires_grad)
         for n, x in value.items() if type(value) is dict else enumerate(value) if type(value) in (list, tuple) else ():
             if library_of(x) != "numpy" and x.requires_grad:
                 yield f"{name}[{n!r}]", x
