@@ -174,6 +174,7 @@ def test_the_curve_of_a_lasso_does_not_hide_its_kink(oracle):
 
     assert check_gradients(loss, gradient, 0.0, oracle=oracle).verdict == "inconclusive"
 
+
 @pytest.mark.parametrize("steep", [1, 100])
 @pytest.mark.parametrize("oracle", ["auto", "tape", "finite differences"])
 def test_a_kink_is_seen_beside_any_curvature(oracle, steep):

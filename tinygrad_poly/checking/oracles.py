@@ -9,19 +9,20 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partialmethod
 from typing import Any
 
 import numpy as np
 
 from tinygrad_poly.autograd import grad
 from tinygrad_poly.checking.arguments import Arrays, as_array, library_of, made_by
-from tinygrad_poly.checking.hypotheses import like_numpy
 from tinygrad_poly.checking.lines import CALLS, LINES, along_lines, confirmed, finely, slope_of
 from tinygrad_poly.checking.patient import WIDE, NoOracleError, Patient
 from tinygrad_poly.checking.scalars import Field, NotRationalError, OutOfTimeError
 from tinygrad_poly.checking.verdict import floats
 from tinygrad_poly.engine.recording import Observer, reads
 from tinygrad_poly.func.containers import flatten
+from tinygrad_poly.tensor import Tensor
 
 
 @dataclass
@@ -91,6 +92,22 @@ def exactly(patient: Patient, arrays: Arrays, digits: int) -> Truth:
     return Truth("high precision" if digits else "exact", gradients, errors, field, kink=field.ties > 0)
 
 
+class _Numpys(Tensor):
+    """A tensor whose methods mean what NumPy's do, where torch's mean something else."""
+
+    __slots__ = ()
+
+
+for _name in ("cumsum", "dot", "max", "min", "repeat", "std", "var"):
+    setattr(_Numpys, _name, partialmethod(getattr(np, _name)))
+
+
+def like_numpy(x: Any) -> None:
+    """Let a tensor's methods mean what NumPy's do."""
+    if type(x) is Tensor:
+        x.__class__ = _Numpys
+
+
 class _Run(Observer):
     """A run of a function on tensors, in which NumPy's functions find NumPy's methods.
 
@@ -153,8 +170,6 @@ def _on_tape(patient: Patient, arrays: Arrays, dtype: Any, known: bool = False, 
     if patient.library == "torch":
         raise NoOracleError("the tape does not record torch's operations")
     args, leaves = leaves_on_tape(patient, arrays, dtype)
-    for leaf in leaves if patient.library == "numpy" else ():
-        like_numpy(leaf)
     read: list[Any] = []
     token = reads.set((*reads.get(), read))
     try:
@@ -177,12 +192,17 @@ def _on_tape(patient: Patient, arrays: Arrays, dtype: Any, known: bool = False, 
 def leaves_on_tape(
     patient: Patient, arrays: Arrays, dtype: Any, library: str = "tensor"
 ) -> tuple[list[Any], list[Any]]:
-    """The arguments with tensors in the places of the active leaves, and these tensors."""
+    """The arguments with tensors in the places of the active leaves, and these tensors.
+
+    For a function of NumPy arrays, their methods mean what NumPy's do.
+    """
     a = patient.arguments
     leaves = [made_by(library, arrays[i].astype(dtype), True) for i in a.active]
     flat = [leaf for arg in a.build(patient.library, arrays, dtype) for leaf in flatten(arg)[0]]
     for i, leaf in zip(a.active, leaves):
         flat[i] = leaf
+        if patient.library == "numpy":
+            like_numpy(leaf)
     parts = iter(flat)
     return [structure._build(parts) for structure in a.structures], leaves
 

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import copy
-from functools import cached_property, partialmethod
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from tinygrad_poly.autograd import grad
 from tinygrad_poly.checking.arguments import Arrays
-from tinygrad_poly.checking.oracles import leaves_on_tape
+from tinygrad_poly.checking.oracles import leaves_on_tape, like_numpy
 from tinygrad_poly.checking.patient import WIDE
 from tinygrad_poly.creation import tensor
 from tinygrad_poly.engine.arrays import expand, unbroadcast
 from tinygrad_poly.engine.recording import Observer
 from tinygrad_poly.engine.walk import Node
-from tinygrad_poly.tensor import Tensor
 
 Way = tuple[int, int | None]
 """A place in a backward pass: (i, k) is what node i passes on to its input k, (i, None) the cotangent of node i."""
@@ -41,7 +40,7 @@ class Graph(Observer):
         where = f" (line {line.lineno}: {line.line})" if line and line.line else ""
         self.made.append((result.node, [*inputs, result.array], f"{operation.name}{where}"))
         if self.numpy:
-            _like_numpy(result)
+            like_numpy(result)
 
     def finish(self, root: Node, cotangent: Any, leaf: Node) -> None:
         """Keep the nodes between the result and the leaf, and cut off those whose contributions cancel."""
@@ -163,14 +162,11 @@ class Graph(Observer):
 
 def record(patient: Any, arrays: Arrays, number: int) -> Graph | None:
     """The backward pass to one of the active leaves, in wide numbers if it can be; None where there is no tape."""
-    numpy = patient.library == "numpy"
     for dtype in (WIDE, np.float64) if patient.library != "torch" else ():
-        graph = Graph(numpy)
+        graph = Graph(patient.library == "numpy")
         try:
             with graph:
                 args, leaves = leaves_on_tape(patient, arrays, dtype)
-                for leaf in leaves if numpy else ():
-                    _like_numpy(leaf)
                 result = patient.loss(*args)
             cotangent = np.broadcast_to(np.asarray(patient.cotangent, result.dtype), result.shape)
             graph.finish(result.node, cotangent, leaves[number].node)
@@ -178,21 +174,6 @@ def record(patient: Any, arrays: Arrays, number: int) -> Graph | None:
         except Exception:  # whatever does not run on tensors, or not on wide ones
             continue
     return None
-
-
-class _Numpys(Tensor):
-    """A tensor whose methods mean what NumPy's do, where torch's mean something else."""
-
-    __slots__ = ()
-
-
-for _name in ("cumsum", "dot", "max", "min", "repeat", "std", "var"):
-    setattr(_Numpys, _name, partialmethod(getattr(np, _name)))
-
-
-def _like_numpy(x: Any) -> None:
-    if type(x) is Tensor:
-        x.__class__ = _Numpys
 
 
 def largest(x: Any) -> Any:
