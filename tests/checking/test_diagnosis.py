@@ -271,3 +271,19 @@ def test_a_gradient_that_has_cancelled_down_to_rounding_is_no_factor_and_no_term
 def test_one_place_below_another_is_not_a_second_term():
     (found,) = check_gradients(normed, lambda x, g: of_normed(x, g, lambda g: 3 * g.mean()), X).diagnosis
     assert (found.code, found.numbers["ratio"]) == ("term-factor", "3")
+
+
+def test_a_gradient_of_0_that_may_have_been_kept_or_lacks_its_cotangent_is_only_likely_detached():
+    x, y, c = np.array([1.0, 5.0]), np.array([1.0, -1.0]), np.array([2.0, -1.0])
+    # One margin is wide here; where all are, this gradient is 0.
+    hinge = check_gradients(lambda w, x, y: np.sum(np.maximum(0, 1 - y * w * x)), lambda w, x, y: 0.0 * w, -0.3, x, y)
+    ones = check_gradients(softmax, lambda z, g: 0.0 * z, x, cotangent=c)  # the rows of this Jacobian add up to 0
+    cut = check_gradients(cost, lambda W, x, y: 0.0 * W, 0.4, X, Y)
+    found = [d for report in (hinge, ones, cut) for d in report.diagnosis]
+    assert [(d.code, d.sure) for d in found] == [("detached", False), ("detached", False), ("detached", True)]
+
+
+def test_an_answer_that_never_changes_is_not_certain_to_be_a_rearranged_one():
+    q = np.array([0.25, -0.75, 0.25])
+    report = check_gradients(lambda p, q: np.sum(q * p), lambda p, q: np.array([-0.75, 0.25, 0.25]), X[:3], q)
+    assert not any(d.sure for d in report.diagnosis)

@@ -236,9 +236,14 @@ def of_centred(b, W, more=0.0):
     return d.sum(0) + more, DATA.T @ d
 
 
-def test_a_bias_before_a_normalization_has_gradient_0():
-    assert check_gradients(centred, of_centred, np.ones(2), W).verdict == "pass"
-    assert check_gradients(centred, lambda b, W: of_centred(b, W, 1e-6), np.ones(2), W).verdict == "fail"
+@pytest.mark.parametrize("b", [np.ones(2), 1.0], ids=["two", "one"])
+def test_a_bias_before_a_normalization_has_gradient_0(b):
+    def gradient(b, W, more=0.0):
+        db, dW = of_centred(b, W, more)
+        return db if np.ndim(b) else db.sum(), dW
+
+    assert check_gradients(centred, gradient, b, W).verdict == "pass"
+    assert check_gradients(centred, lambda b, W: gradient(b, W, 1e-6), b, W).verdict == "fail"
 
 
 @pytest.mark.parametrize("active", [True, False])

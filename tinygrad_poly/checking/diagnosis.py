@@ -114,11 +114,12 @@ def explained(samples: Sequence[h.Sample]) -> tuple[str, dict[str, Any], bool]:
     told = len(samples) > 1 or first.true.size > 2  # every error of a single number is some factor
     if all(s.claimed.shape == s.true.shape and largest(s.claimed) <= 64 * s.unit * largest(s.true) for s in wrong):
         gone = not any(np.any(s.claimed) for s in wrong)  # or has it cancelled down to rounding?
-        return "detached" if gone else "unclassified", {}, gone
+        may_be_0 = any(s.graph and s.graph.vanishes for s in samples)
+        return "detached" if gone else "unclassified", {}, gone and not may_be_0
     # Whatever the arguments are, the answer stays; a simple number may be a count of rows.
-    still = changes and any(s.far for s in samples)
-    still = still and all(len(s.answers) and all(map(np.array_equal, s.answers, first.answers)) for s in samples)
-    if still and not h.nice(np.concatenate([np.ravel(g)[:9] for g in first.answers]).astype(float), 1e-7).all():
+    still = all(len(s.answers) and all(map(np.array_equal, s.answers, first.answers)) for s in samples)
+    few = np.concatenate([np.ravel(g)[:9] for g in first.answers] or [[]]).astype(float)
+    if still and changes and any(s.far for s in samples) and not h.nice(few, 1e-7).all():
         return "stale", {}, True
     c = h.simple_number(_ratio(first.claimed, first.true), max(1e-11, 64 * first.unit))
     if c and (told or c in (-1, 2, -2, 0.5, -0.5, first.batch)) and all(_matches(s, c * s.true) for s in samples):
@@ -147,7 +148,7 @@ def explained(samples: Sequence[h.Sample]) -> tuple[str, dict[str, Any], bool]:
     # A term left out of σ = 1 − (1 − σ) is a factor left out as well, whatever it is multiplied by.
     either = {code, "missing-chain-factor"} if code == "missing-term" else {code}
     sure = rank < 2 and not any(r < 2 or other in either for other, (r, _) in found.items() if other != code)
-    sure = sure and not numbers.get("skipped")
+    sure = sure and not numbers.get("skipped") and not still
     # A factor left out and a number besides are two mistakes, or another one; of few rows, a term may be all but one.
     few = code == "one-row" and max(first.true.shape, default=0) <= 3
     # The sum of two in the place of their mean is a term counted twice too.

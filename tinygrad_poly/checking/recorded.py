@@ -155,6 +155,12 @@ class Graph(Observer):
                 found["slope", i, k] = _expanded(self.rule(i, k, np.ones(g.shape, g.dtype)), g.shape)
         return {key: x for key, x in found.items() if x.size and x.dtype.kind in "fiu"}
 
+    @property
+    def vanishes(self) -> bool:
+        """Whether the gradient may be 0 at other points, or is 0 for a cotangent of ones."""
+        ones = self.walk({0: np.ones_like(self.cotangent)})
+        return bool(largest(ones) <= 1e-9 * largest(self.true)) or any(not p.all() for _, p in self.flow().values())
+
     def name(self, way: Way) -> str:
         """The place, for readers."""
         return self.names[way[0]] if way[0] < len(self.names) else "the argument"

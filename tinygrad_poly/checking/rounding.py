@@ -103,7 +103,8 @@ def _of_formulas(patient: Patient, arrays: Arrays, truth: Truth, computed: list[
     for i, f, g, D, E in zip(patient.arguments.active, computed, claimed, truth.gradients, truth.errors):
         allowed = patient.lost(D, digits) + (_NEVER if digits else 0.0)
         if digits and np.abs(floats(D)).max(initial=0.0) <= allowed.max(initial=0.0) <= 1e-60 * largest:
-            D = D * 0  # as the gradient of a bias before a batch normalization, which no number of digits tells from 0
+            # Such as the gradient of a bias before a batch normalization, which no number of digits tells from 0.
+            D = np.asarray(D * 0, D.dtype)
         if exact is None:
             true = np.abs(floats(D)).astype(WIDE)
             g, allowed = wide(g), allowed + E + 2.0**-50 * (true + true.max(initial=0.0))

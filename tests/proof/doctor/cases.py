@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .functions import ROWS, Row
-from .mistakes import CALLS, Mistake, _cotangent_ignored, _on_all, in_text, mistakes
+from .mistakes import CALLS, Mistake, _cotangent_ignored, _diagonal_of_jacobian, _on_all, in_text, mistakes
 from .points import KINDS, Known, cast, draw, known, sizes
 
 IGNORED = "cotangent ignored"
@@ -134,7 +134,9 @@ def make_case(seed: int, number: int, wrong: bool) -> Case | None:
         return None
     case.names = {label}
     if not mistake.stateful and label not in ("float32", *CALLS):
-        case.names |= _alike(mistake, possible, called, right, last, *near(args, random))
+        # What lacks a sum, as p (c − c p) of a softmax does, may be the diagonal of the Jacobian.
+        others = [Mistake("only the diagonal", -1, _on_all(row, _diagonal_of_jacobian))] if array else []
+        case.names |= _alike(mistake, possible + others, called, right, last, *near(args, random))
     return case
 
 

@@ -233,6 +233,15 @@ def _cotangent_ignored(right: Gradient, args: Any) -> Any:
     return right(*args[:-1], np.ones_like(args[-1]))
 
 
+def _diagonal_of_jacobian(right: Gradient, args: Any) -> Any:
+    c = args[-1]
+    each = [right(*args[:-1], np.where(np.arange(c.size).reshape(c.shape) == n, c, 0)) for n in range(c.size)]
+    return tuple(
+        np.array([g.flat[n] for n, g in enumerate(gs)]).reshape(c.shape) if np.shape(gs[0]) == c.shape else sum(gs)
+        for gs in zip(*each)
+    )
+
+
 # Mistakes between calls: each wrong gradient was called before, at another point, as in a training loop.
 
 
