@@ -15,7 +15,7 @@ from pathlib import Path
 PACKAGE = Path(__file__).parents[1] / "tinygrad_poly"
 AIM = 20_000
 """For the whole package, JavaScript and templates included: see CONTRIBUTING.md."""
-LIMIT = 25_400
+LIMIT = 24_200
 """What it has now, rounded up: it is above the aim, and must not get further away from it."""
 
 _IGNORED = {

@@ -140,6 +140,7 @@ model = 3  # a name that a method below has for an attribute
 
 class Trainer:
     def __init__(self):
+        tg.manual_seed(0)  # from some weights it has converged after a few steps, and stops
         self.model = tg.nn.Sequential(tg.nn.Linear(1, 2), tg.nn.Linear(2, 1))
         self.model[0].bias.requires_grad_(False)
         self.optimizer = tg.optim.SGD([p for p in self.model.parameters() if p.requires_grad], lr=0.1)
