@@ -146,6 +146,7 @@ def test_every_call_of_the_tutorials_occurs(call):
 NUMBER = re.compile(r"-?\d+\.\d+")
 
 
+@pytest.mark.slow
 @each_program
 def test_digits_are_not_on_the_edge(path):
     """Printed with more digits, the numbers of both libraries still round to what was printed."""

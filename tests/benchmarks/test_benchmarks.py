@@ -25,7 +25,7 @@ SMALL = [
     for dtype in ("float64", "float32")
 ]
 SLOW_TO_COMPILE = "torch.compile"
-SLOW_OF_MODELS = {"JAX jit", "JAX fori_loop", "Numba by hand", "compiled"}
+SLOW_OF_MODELS = {"JAX jit", "JAX fori_loop", "Numba by hand", "compiled", "compiled hoisted"}
 
 
 @pytest.fixture(autouse=True)
@@ -40,7 +40,8 @@ def rows():
     for case in SMALL:
         for name, implementation in IMPLEMENTATIONS.items():
             if implementation.takes(case) and (name != SLOW_TO_COMPILE or case == SMALL[0]):
-                slow = name == SLOW_TO_COMPILE or (case.problem.name in MODELS and name in SLOW_OF_MODELS)
+                slow = name == SLOW_TO_COMPILE or case.dtype == "float32"
+                slow = slow or (case.problem.name in MODELS and name in SLOW_OF_MODELS)
                 marks = pytest.mark.slow if slow else ()
                 yield pytest.param(case, name, id=f"{case.id}-{name}", marks=marks)
     threads = Case(SIN, 20_000, "float64"), "Numba by hand, threads"

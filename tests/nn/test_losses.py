@@ -365,6 +365,7 @@ def test_refusals_of_the_new_losses_say_what_is_wrong():
     assert tg.nn.KLDivLoss(reduction="batchmean")(x * 0, x).item() == 0.0
 
 
+@pytest.mark.slow
 def test_new_losses_compile_to_the_same_numbers():
     f, rng = tg.nn.functional, np.random.default_rng(2)
     x, t = tg.tensor(rng.uniform(0.1, 0.9, (4, 3))), tg.tensor(rng.uniform(0.1, 0.9, (4, 3)))

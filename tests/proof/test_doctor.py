@@ -129,7 +129,7 @@ def test_a_broken_checker_misses_the_targets_that_it_should(broken, monkeypatch)
 
 
 def test_a_diagnosis_is_graded_argument_by_argument():
-    case = next(c for c in (make_case(7, n, True) for n in range(200)) if c and c.label == "factor 2 and sign")
+    case = next(c for c in (make_case(6, n, True) for n in range(200)) if c and c.label == "factor 2 and sign")
     first, second = list(case.errors)
     assert graded(case, Answer("fail", "", {first: [("factor", True)], second: [("sign", True)]}))[1] == "right"
     assert graded(case, Answer("fail", "", {first: [("factor", True)], second: [("stale", True)]}))[1] == "wrong"

@@ -119,6 +119,7 @@ def test_a_float32_number_is_one_in_every_loop(uncompiled):
     assert b.dtype == np.float32
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_steps(uncompiled):
     x = np.ones((50, 8))
     weights = {"w": np.full((8, 16), 0.5)}

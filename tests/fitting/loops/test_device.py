@@ -34,7 +34,7 @@ def numbers(result):
     return {name: w.item() for name, w in result.params.items()}
 
 
-@pytest.mark.parametrize("log_every", [7, 100, 1000])
+@pytest.mark.parametrize("log_every", [7, *(pytest.param(n, marks=pytest.mark.slow) for n in (100, 1000))])
 @pytest.mark.parametrize("optimizer", sorted(OPTIMIZERS))
 def test_it_is_the_fit_of_the_cpu(cupy, optimizer, log_every):
     mine, reference = (fitted(d, optimizer=optimizer, log_every=log_every) for d in (GPU, "cpu"))
