@@ -72,6 +72,7 @@ HARD = {
     "a fast wave": (lambda w: np.sum(np.sin(417 * w)), lambda w: 417 * np.cos(417 * w), [84 * X]),
     "a flat place": (lambda x: np.sum(np.log(1 + x * x)), lambda x: 2 * x / (1 + x * x), [1e-40 * X]),
     "a kink near by": (lambda x: np.max(x), lambda x: np.where(x == x.max(), 1.0, 0.0), [117 + 1e-7 * X]),
+    "small beside large": (lambda x, c: np.sum(c * x * 2), lambda x, c: c * 2, [1e90 * X, 1e-120 * X]),
     "far from 0": (lambda x, y: np.sum(np.arctan(x / y)), lambda x, y: y / (x * x + y * y), [6 * X, 7e-15 * X]),
 }  # fmt: skip
 
@@ -87,7 +88,7 @@ def test_hard_places_are_no_excuse(name, oracle):
 
     assert check(gradient) == "pass"
     assert check(lambda *args: gradient(*args) * (1 + 1e-5)) == "fail"
-    if name in ("small", "smaller than any float32", "a flat place", "a fast wave"):
+    if name in ("small", "smaller than any float32", "small beside large", "a flat place", "a fast wave"):
         assert check(lambda *args: in_float32(gradient, *args)) == "fail"
 
 

@@ -184,5 +184,6 @@ def in_float32(patient: Patient, arrays: Arrays, number: int, claimed: Any) -> b
 
 
 def _in_float32(patient: Patient, arrays: Arrays) -> Arrays:
-    """All floating arguments, rounded to float32."""
-    return {i: x.astype(np.float32).astype(x.dtype) for i, x in patient.point(arrays).items()}
+    """All floating arguments, rounded to float32 as far as it reaches."""
+    narrow = {i: (x, x.astype(np.float32).astype(x.dtype)) for i, x in patient.point(arrays).items()}
+    return {i: np.where(np.isfinite(short), short, x) for i, (x, short) in narrow.items()}
