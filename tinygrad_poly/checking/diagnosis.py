@@ -118,8 +118,8 @@ def explained(samples: Sequence[h.Sample]) -> tuple[str, dict[str, Any], bool]:
         return "detached" if gone else "unclassified", {}, gone and not may_be_0
     # Whatever the arguments are, the answer stays; a simple number may be a count of rows.
     still = all(len(s.answers) and all(map(np.array_equal, s.answers, first.answers)) for s in samples)
-    few = np.concatenate([np.ravel(g)[:9] for g in first.answers] or [[]]).astype(float)
-    if still and changes and any(s.far for s in samples) and not h.nice(few, 1e-7).all():
+    shown = np.array([x for g in first.answers for x in np.ravel(g)[:9]], float)
+    if still and changes and any(s.far for s in samples) and not h.nice(shown, 1e-7).all():
         return "stale", {}, True
     c = h.simple_number(_ratio(first.claimed, first.true), max(1e-11, 64 * first.unit))
     if c and (told or c in (-1, 2, -2, 0.5, -0.5, first.batch)) and all(_matches(s, c * s.true) for s in samples):
