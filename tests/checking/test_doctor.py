@@ -97,6 +97,11 @@ def test_what_has_cancelled_down_to_nothing_was_not_computed_in_float32(oracle):
     x = 60.1 + X  # the slope is 1e-53, and 0 in floats of any kind
     report = check_gradients(lambda x: np.sum(np.tanh(x)), lambda x: 1 - np.tanh(x) ** 2, x, oracle=oracle)
     assert report.verdict == "pass"
+    small = 1e-60 * X  # which is less than float32 holds besides
+    report = check_gradients(
+        lambda c, x: np.sum(c * np.tanh(x)), lambda c, x: c * (1 - np.tanh(x) ** 2), small, x, wrt="x", oracle=oracle
+    )
+    assert report.verdict == "pass"
 
 
 def test_a_formula_may_know_what_the_tape_calls_0_at_a_second_point():

@@ -165,9 +165,10 @@ def _digits_lost(patient: Patient, arrays: Arrays, number: int, finding: Finding
     except Exception:  # float32 is not everyone's
         return False
     lost = bool(np.abs(narrow - g).max() <= 2.0**-12 * size and gap.max() <= size)  # of 0 there is only noise left
-    if lost and not g.any():  # are the arguments too small for float32, or has it cancelled down to nothing?
-        given = patient.formula(_in_float32(patient, arrays), patient.digits + 650)  # for whatever a float can hold
-        lost = given is not None and bool((np.abs(floats(given[0][number])) <= 2.0**-20 * true).all())
+    if lost and not g.any():  # or has it cancelled down to nothing, as it does in floats of any kind?
+        given = patient.formula(arrays, 16)
+        gap = difference(floats(given[0][number]), floats(finding.true)) if given else np.inf
+        lost = bool(((true > 1e-300) & (gap <= 1e-3 * true)).any())
     return lost
 
 
@@ -184,6 +185,5 @@ def in_float32(patient: Patient, arrays: Arrays, number: int, claimed: Any) -> b
 
 
 def _in_float32(patient: Patient, arrays: Arrays) -> Arrays:
-    """All floating arguments, rounded to float32 as far as it reaches."""
-    narrow = {i: (x, x.astype(np.float32).astype(x.dtype)) for i, x in patient.point(arrays).items()}
-    return {i: np.where(np.isfinite(short), short, x) for i, (x, short) in narrow.items()}
+    """All floating arguments, rounded to float32."""
+    return {i: x.astype(np.float32).astype(x.dtype) for i, x in patient.point(arrays).items()}
