@@ -10,6 +10,7 @@ import numpy as np
 from tinygrad_poly.checking.arguments import as_array, library_of
 from tinygrad_poly.checking.diagnosis import Diagnosis, explained
 from tinygrad_poly.checking.hypotheses import Sample
+from tinygrad_poly.checking.verdict import largest
 from tinygrad_poly.engine.errors import DtypeError, GraphError
 
 
@@ -62,7 +63,7 @@ def compare(name: str, gradient: Any, tensor: Any) -> Comparison:
     same = claimed.shape == true.shape
     gap = np.abs(claimed.astype(np.float64) - true) if same else np.array(np.inf)
     eps = float(np.finfo(true.dtype).eps)
-    size = np.abs(true).max(initial=0.0)
+    size = largest(true)
     # Roundings grow like the root of their number, and a backward pass has few large sums.
     close = same and bool((gap <= 32 * eps * (np.abs(true) + size) + np.finfo(true.dtype).tiny).all())
     found = None

@@ -19,9 +19,9 @@ import numpy as np
 from tinygrad_poly.checking import hypotheses as h
 from tinygrad_poly.checking.arguments import Arrays
 from tinygrad_poly.checking.patient import WIDE
-from tinygrad_poly.checking.recorded import largest, record
+from tinygrad_poly.checking.recorded import record
 from tinygrad_poly.checking.rounding import in_float32
-from tinygrad_poly.checking.verdict import floats
+from tinygrad_poly.checking.verdict import floats, largest
 
 CODES: dict[str, tuple[str, str]] = {
     "factor": ("is {ratio} times the true gradient{batch}", "multiply by {inverse}"),

@@ -13,7 +13,7 @@ from tinygrad_poly.checking.oracles import ORACLES, Truth, at_a_glance, by_torch
 from tinygrad_poly.checking.patient import NoOracleError, Patient
 from tinygrad_poly.checking.report import GradientReport
 from tinygrad_poly.checking.rounding import compared
-from tinygrad_poly.checking.verdict import Finding, floats, negative_control
+from tinygrad_poly.checking.verdict import Finding, floats, largest, negative_control
 from tinygrad_poly.engine.errors import DtypeError
 
 _OPEN = ("empty", "kink", "noise")
@@ -218,7 +218,7 @@ def _explain(patient: Patient, report: GradientReport, arrays: Arrays, truth: Tr
     witness = by_torch(patient, arrays) if not truth.findings else None
     for finding, D in zip(report.findings, witness or ()):
         true, known = floats(finding.true), np.isfinite(floats(finding.true))
-        agree = np.allclose(true[known], D[known], 1e-4, 1e-6 * np.abs(D).max(initial=0.0))
+        agree = np.allclose(true[known], D[known], 1e-4, 1e-6 * largest(D))
         finding.notes.append(f"torch.autograd {'agrees with' if agree else 'DIFFERS from'} the true gradient")
 
 

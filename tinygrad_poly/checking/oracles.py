@@ -19,7 +19,7 @@ from tinygrad_poly.checking.arguments import Arrays, as_array, library_of, made_
 from tinygrad_poly.checking.lines import CALLS, LINES, along_lines, confirmed, finely, slope_of
 from tinygrad_poly.checking.patient import WIDE, NoOracleError, Patient
 from tinygrad_poly.checking.scalars import Field, NotRationalError, OutOfTimeError
-from tinygrad_poly.checking.verdict import floats
+from tinygrad_poly.checking.verdict import floats, largest
 from tinygrad_poly.engine.recording import Observer, reads
 from tinygrad_poly.func.containers import flatten
 from tinygrad_poly.tensor import Tensor
@@ -142,7 +142,7 @@ def by_tape(patient: Patient, arrays: Arrays, claimed: Any = None) -> Truth:
         moves = np.abs(a - c)
         moves = np.maximum(moves, moves.max(initial=0.0)) if wide is narrow else moves
         off = 4 * (np.abs(a - b) + moves)
-        errors.append(off + 8 * unit * np.abs(b) + unit * np.abs(b).max(initial=0.0))
+        errors.append(off + 8 * unit * np.abs(b) + unit * largest(b))
     truth = Truth("tape", wide, errors)
     if claimed is not None:
         _second_opinion(patient, truth, arrays)
@@ -156,7 +156,7 @@ def at_a_glance(patient: Patient, arrays: Arrays, claimed: list[Any]) -> bool:
     except Exception:  # whatever does not run on tensors
         return False
     return all(
-        np.shape(g) == D.shape and bool((np.abs(floats(g) - D) <= 1e-9 * np.abs(D).max(initial=0.0)).all())
+        np.shape(g) == D.shape and bool((np.abs(floats(g) - D) <= 1e-9 * largest(D)).all())
         for g, D in zip(claimed, found)
     )
 

@@ -12,6 +12,7 @@ from tinygrad_poly.autograd import grad
 from tinygrad_poly.checking.arguments import Arrays
 from tinygrad_poly.checking.oracles import leaves_on_tape, like_numpy
 from tinygrad_poly.checking.patient import WIDE
+from tinygrad_poly.checking.verdict import largest
 from tinygrad_poly.creation import tensor
 from tinygrad_poly.engine.arrays import expand, unbroadcast
 from tinygrad_poly.engine.recording import Observer
@@ -180,11 +181,6 @@ def record(patient: Any, arrays: Arrays, number: int) -> Graph | None:
         except Exception:  # whatever does not run on tensors, or not on wide ones
             continue
     return None
-
-
-def largest(x: Any) -> Any:
-    """The size of the largest number; 0 of no numbers."""
-    return np.abs(x).max(initial=0.0)
 
 
 def _fitted(p: Any, shape: Any) -> Any:

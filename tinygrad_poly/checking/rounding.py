@@ -12,7 +12,7 @@ from tinygrad_poly.checking.arguments import Arrays
 from tinygrad_poly.checking.lines import along_lines, finely, slope_of
 from tinygrad_poly.checking.oracles import Truth
 from tinygrad_poly.checking.patient import WIDE, Patient
-from tinygrad_poly.checking.verdict import FAIL_FROM, Finding, difference, floats, judge, wide
+from tinygrad_poly.checking.verdict import FAIL_FROM, Finding, difference, floats, judge, largest, wide
 
 _NEVER = 2.0**-1068
 """No float is so small that a difference of this size would show in it."""
@@ -98,11 +98,11 @@ def _of_formulas(patient: Patient, arrays: Arrays, truth: Truth, computed: list[
     if formula is None:
         return None
     claimed, rounded = formula
-    largest = max(np.abs(floats(D)).max(initial=0.0) for D in truth.gradients)
+    most = max(largest(floats(D)) for D in truth.gradients)
     found = []
     for i, f, g, D, E in zip(patient.arguments.active, computed, claimed, truth.gradients, truth.errors):
         allowed = patient.lost(D, digits) + (_NEVER if digits else 0.0)
-        if digits and np.abs(floats(D)).max(initial=0.0) <= allowed.max(initial=0.0) <= 1e-60 * largest:
+        if digits and largest(floats(D)) <= allowed.max(initial=0.0) <= 1e-60 * most:
             # Such as the gradient of a bias before a batch normalization, which no number of digits tells from 0.
             D = np.asarray(D * 0, D.dtype)
         if exact is None:

@@ -60,6 +60,11 @@ def _float(x: Any) -> float:
         return math.inf if x > 0 else -math.inf
 
 
+def largest(x: Any) -> Any:
+    """The size of the largest number; 0 of no numbers."""
+    return np.abs(x).max(initial=0.0)
+
+
 def difference(claimed: Any, true: Any) -> Any:
     """|claimed − true|, computed without rounding where both are exact."""
     if claimed.dtype == true.dtype == object:
@@ -88,7 +93,7 @@ def judge(finding: Finding) -> Finding:
     claimed, true = floats(finding.claimed), floats(finding.true)
     known = np.isfinite(finding.allowed) & np.isfinite(true) & np.isfinite(claimed)
     gap = difference(finding.claimed, finding.true)
-    size = np.abs(true[known]).max(initial=0.0)
+    size = largest(true[known])
     relative = np.where(known, gap, -1.0) / (size or 1.0)
     place = int(np.argmax(relative))
     finding.at = tuple(int(k) for k in np.unravel_index(place, true.shape))
